@@ -1,0 +1,73 @@
+"""Element types of tensors.
+
+An integer tensor of Graph[tpu] carries a `QuantType`: real value = scale * (q - zero_point).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["DType", "QuantType"]
+
+
+class DType(enum.StrEnum):
+    """Storage type of one element; the value is TPU-MLIR's spelling in op names (`_si8`, `_f16`)."""
+
+    F32 = "f32"
+    F16 = "f16"
+    BF16 = "bf16"
+    SI4 = "si4"
+    UI4 = "ui4"
+    SI8 = "si8"
+    UI8 = "ui8"
+    SI16 = "si16"
+    UI16 = "ui16"
+    SI32 = "si32"
+
+    @property
+    def is_float(self) -> bool:
+        """True for F32, F16 and BF16."""
+        return self in (DType.F32, DType.F16, DType.BF16)
+
+    @property
+    def is_signed(self) -> bool:
+        """True for floats and the `si` types."""
+        return not self.value.startswith("ui")
+
+    @property
+    def bits(self) -> int:
+        """Bits of one element."""
+        return int(self.value.lstrip("bfsui"))
+
+    @property
+    def qrange(self) -> tuple[int, int]:
+        """(qmin, qmax) of an integer type.
+
+        Raises
+        ------
+        ValueError : the type is a float
+        """
+        if self.is_float:
+            raise ValueError(f"{self} has no integer range")
+        if self.is_signed:
+            return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
+        return 0, (1 << self.bits) - 1
+
+    @property
+    def numpy(self) -> np.dtype:
+        """How the simulator holds it: 4-bit in a byte, F16 and BF16 as float32 rounded to the type."""
+        if self.is_float:
+            return np.dtype(np.float32)
+        kind = "int" if self.is_signed else "uint"
+        return np.dtype(f"{kind}{max(self.bits, 8)}")
+
+
+@dataclass(frozen=True)
+class QuantType:
+    """Affine quantization of a tensor: real = scale * (q - zero_point)."""
+
+    scale: float
+    zero_point: int = 0
