@@ -1,7 +1,7 @@
 """Errors that tpuc raises on purpose, and the value that says "this did not apply".
 
-Every message follows `<where>: <what is wrong, with values>; expected <...>. Hint: <key or action>.`
-The command line turns `InputError` into one line and exit status 2; anything else is a bug (status 1).
+Every message reads `<where>: <what is wrong, with values>; expected <...>. Hint: <key or action>.`
+The command line turns `InputError` into one line and exit status 2; anything else is a bug.
 """
 
 from __future__ import annotations

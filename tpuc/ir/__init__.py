@@ -9,7 +9,8 @@ print_mlir, parse_mlir      text.py      MLIR text plus npz of weights, as TPU-M
 """
 
 from tpuc.ir.graph import Attr, Graph, Node, Value
-from tpuc.ir.ops import TOP_OPS, TPU_OPS, OpSpec, spec_of, with_defaults
+from tpuc.ir.ops import TOP_OPS, TPU_OPS, spec_of, with_defaults
+from tpuc.ir.spec import OpSpec
 from tpuc.ir.types import DType, QuantType
 from tpuc.ir.verify import verify
 

@@ -1,0 +1,93 @@
+"""What a row of an op table says.
+
+A row names the operands and attributes of an op (kinds and defaults as in TPU-MLIR, so that the text
+form is interchangeable) and whether it may absorb a following Relu. The rows themselves are in
+`top_ops.py` and `tpu_ops.py`, the look-ups in `ops.py`, the shape rules in `shapes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tpuc.ir.graph import Attr
+
+__all__ = ["RELU", "REQUIRED", "WINDOW", "A", "OpSpec", "Required", "row", "table"]
+
+
+class Required:
+    """Type of the marker REQUIRED."""
+
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED = Required()
+"""Default of an attribute that must be given."""
+
+
+@dataclass(frozen=True)
+class A:
+    """One attribute.
+
+    Parameters
+    ----------
+    kind : {'bool', 'i64', 'si32', 'f64', 'str', 'i64[]', 'f64[]', 'str[]'}
+        How MLIR text writes it; Python side: bool, int, float, str or a tuple of them.
+    default : Attr, None or REQUIRED
+        None: optional, left out of the text when not set.
+    """
+
+    kind: str
+    default: Attr | None | Required = REQUIRED
+
+
+@dataclass(frozen=True)
+class OpSpec:
+    """One row.
+
+    Parameters
+    ----------
+    operands : tuple of str
+        Names in order; a trailing `?` marks one that may be None, `*` any number (last only).
+    attrs : mapping of str to A
+    fuses_relu : bool
+        Has `do_relu` and `relu_limit` and may absorb a following Relu.
+    results : int
+        Number of outputs; -1 for any.
+    """
+
+    name: str
+    operands: tuple[str, ...]
+    attrs: Mapping[str, A] = field(default_factory=dict)
+    fuses_relu: bool = False
+    results: int = 1
+
+    def arity_error(self, given: int) -> str | None:
+        """Say what is wrong with `given` operands, or None."""
+        required = sum(not o.endswith(("?", "*")) for o in self.operands)
+        unbounded = any(o.endswith("*") for o in self.operands)
+        if given < required or (given > len(self.operands) and not unbounded):
+            return f"has {given} operands; expected ({', '.join(self.operands)})"
+        return None
+
+
+RELU = {"do_relu": A("bool", False), "relu_limit": A("f64", -1.0)}
+WINDOW = {
+    "kernel_shape": A("i64[]"),
+    "strides": A("i64[]"),
+    "pads": A("i64[]"),  # top, left, bottom, right
+}
+
+
+def row(
+    name: str, operands: str, attrs: Mapping[str, A], fuses_relu: bool = False, results: int = 1
+) -> OpSpec:
+    """Make a row; attributes are kept in alphabetical order, as MLIR prints them."""
+    every = dict(sorted({**attrs, **(RELU if fuses_relu else {})}.items()))
+    return OpSpec(name, tuple(operands.split()), every, fuses_relu, results)
+
+
+def table(rows: list[OpSpec]) -> dict[str, OpSpec]:
+    """Index rows by op name."""
+    return {r.name: r for r in rows}
