@@ -4,10 +4,11 @@
       Node ── op, attrs, inputs: Value | None, outputs: Value
         Value ── name, shape, dtype, quant, data (weights only), producer, uses
 
-Two dialects share these classes. `top`: float ops under TPU-MLIR's Top names (`Conv`, `MatMul`, ...). `tpu`: lowered
-ops (`Conv2D`, `Cast`, ...) whose values carry integer types. Graph inputs are nodes of op `Input` (with the
-preprocessing as attributes), as in TPU-MLIR; weights are values with `data` and no producer. An op's name is the name
-of its first output: TPU-MLIR's `loc`, which is also its name in calibration tables.
+Two dialects share these classes. `top`: float ops under TPU-MLIR's Top names (`Conv`, `MatMul`).
+`tpu`: lowered ops (`Conv2D`, `Cast`) whose values carry integer types. Graph inputs are nodes of op
+`Input` (with the preprocessing as attributes), as in TPU-MLIR; weights have `data` and no
+producer. An op's name is the name of its first output: TPU-MLIR's `loc`, which is also its name in
+calibration tables.
 
 Only methods of `Graph` change a graph, and each checks everything before it changes anything.
 """
@@ -192,8 +193,9 @@ class Graph:
 
     def set_inputs(self, node: Node, inputs: Sequence[Value | None]) -> None:
         """Replace all operands of a node."""
-        for value in {id(v): v for v in node.inputs if v is not None}.values():
-            value.uses = [(n, i) for n, i in value.uses if n is not node]
+        for old in node.inputs:
+            if old is not None:
+                old.uses = [(n, i) for n, i in old.uses if n is not node]
         node.inputs = tuple(inputs)
         for index, value in enumerate(node.inputs):
             if value is not None:
@@ -206,7 +208,7 @@ class Graph:
         self.set_inputs(node, inputs)
 
     def replace_uses(self, old: Value, new: Value, only: Iterable[Node] | None = None) -> None:
-        """Make the users of `old` (or only those named) read `new`; graph outputs follow unless `only` is given."""
+        """Make users of `old` (all, and graph outputs, or those in `only`) read `new`."""
         chosen = set(map(id, only)) if only is not None else None
         for node in old.users:
             if chosen is None or id(node) in chosen:

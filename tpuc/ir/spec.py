@@ -1,7 +1,7 @@
 """What a row of an op table says.
 
-A row names the operands and attributes of an op (kinds and defaults as in TPU-MLIR, so that the text
-form is interchangeable) and whether it may absorb a following Relu. The rows themselves are in
+A row names the operands and attributes of an op (kinds and defaults as in TPU-MLIR, so that the
+text form is interchangeable) and whether it may absorb a following Relu. The rows themselves are in
 `top_ops.py` and `tpu_ops.py`, the look-ups in `ops.py`, the shape rules in `shapes.py`.
 """
 

@@ -14,7 +14,7 @@ __all__ = ["DType", "QuantType"]
 
 
 class DType(enum.StrEnum):
-    """Storage type of one element; the value is TPU-MLIR's spelling in op names (`_si8`, `_f16`)."""
+    """Storage type of one element; values as in TPU-MLIR's op names (`_si8`)."""
 
     F32 = "f32"
     F16 = "f16"
@@ -58,7 +58,7 @@ class DType(enum.StrEnum):
 
     @property
     def numpy(self) -> np.dtype:
-        """How the simulator holds it: 4-bit in a byte, F16 and BF16 as float32 rounded to the type."""
+        """How the simulator holds it: 4-bit in a byte, F16/BF16 as rounded float32."""
         if self.is_float:
             return np.dtype(np.float32)
         kind = "int" if self.is_signed else "uint"

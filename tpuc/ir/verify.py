@@ -14,8 +14,9 @@ def verify(graph: Graph, dialect: str | None = None) -> Graph:
 
     Raises
     ------
-    GraphError : a value is read before it is made, a name is taken twice, def-use chains disagree, an op is not in its
-        dialect's table, has wrong operands or attributes, or an integer value lacks its scale
+    GraphError : a value is read before it is made, a name is taken twice, def-use chains disagree,
+        an op is not in its dialect's table, has wrong operands or attributes, or an integer value
+        lacks its scale
     """
     if dialect is not None and graph.dialect != dialect:
         raise GraphError(
