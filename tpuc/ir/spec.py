@@ -81,10 +81,14 @@ WINDOW = {
 
 
 def row(
-    name: str, operands: str, attrs: Mapping[str, A], fuses_relu: bool = False, results: int = 1
+    name: str,
+    operands: str,
+    attrs: Mapping[str, A] | None = None,
+    fuses_relu: bool = False,
+    results: int = 1,
 ) -> OpSpec:
     """Make a row; attributes are kept in alphabetical order, as MLIR prints them."""
-    every = dict(sorted({**attrs, **(RELU if fuses_relu else {})}.items()))
+    every = dict(sorted({**(attrs or {}), **(RELU if fuses_relu else {})}.items()))
     return OpSpec(name, tuple(operands.split()), every, fuses_relu, results)
 
 

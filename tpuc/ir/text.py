@@ -1,0 +1,194 @@
+"""MLIR text of a graph, as TPU-MLIR writes it: `<name>.mlir` plus an npz of weights.
+
+Our Graph[top] files go unchanged through TPU-MLIR's own programs. A Graph[tpu] is printed in the same
+form for people to read; it is not meant to be parsed.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from tpuc.ir.graph import Attr, Graph, Node, Value
+from tpuc.ir.ops import spec_of
+
+__all__ = ["format_double", "print_mlir", "save_weights"]
+
+
+def format_double(x: float) -> str:
+    """Write a double as MLIR does: 6 digits if they say it all, else 17, else hexadecimal."""
+    if not math.isfinite(x):
+        return "0x" + struct.pack(">d", x).hex().upper()
+    short = f"{x:.6e}"
+    if float(short) == x:
+        return short
+    mantissa, exponent = f"{x:.16e}".split("e")
+    sign = "-" if x < 0 else ""
+    digits = mantissa.lstrip("-").replace(".", "").rstrip("0")
+    power = int(exponent)  # of the first digit
+    if power < -3:
+        return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power}"
+    if power < 0:
+        return f"{sign}0.{'0' * (-power - 1)}{digits}"
+    if power < len(digits) - 1:
+        return f"{sign}{digits[: power + 1]}.{digits[power + 1 :]}"
+    return "0x" + struct.pack(">d", x).hex().upper()
+
+
+def _attr(kind: str, value: Attr) -> str:
+    if kind.endswith("[]"):
+        items = value if isinstance(value, tuple) else (value,)
+        return "[" + ", ".join(_plain(kind[:-2], v) for v in items) + "]"
+    text = _plain(kind, value)
+    return f"{text} : {kind}" if kind in ("i64", "si32", "f64") else text
+
+
+def _plain(kind: str, value: object) -> str:
+    if kind == "f64":
+        return format_double(float(value))  # type: ignore[arg-type]
+    if kind == "bool":
+        return "true" if value else "false"
+    return f'"{value}"' if kind == "str" else str(value)
+
+
+def _type(value: Value) -> str:
+    dims = "x".join(map(str, value.shape)) + ("x" if value.shape else "")
+    if value.quant is None:
+        return f"tensor<{dims}{value.dtype}>"
+    zero = f":{value.quant.zero_point}" if value.quant.zero_point else ""
+    storage = value.dtype.value.lstrip("s").replace("ui", "u")
+    return f"tensor<{dims}!quant.uniform<{storage}:f32, {value.quant.scale!r}{zero}>>"
+
+
+class _Printer:
+    """Numbers values and locations while it writes."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.lines: list[str] = []
+        self.numbers: dict[int, str] = {}
+        self.locs: dict[str, int] = {}
+        self.fused: list[tuple[int, list[int]]] = []
+        self.count = 0
+        self.none = ""
+
+    def fresh(self) -> str:
+        self.count += 1
+        return f"%{self.count - 1}"
+
+    def loc(self, name: str) -> int:
+        return self.locs.setdefault(name, len(self.locs) + 1)
+
+    def text(self, weight_file: str, attrs: str) -> str:
+        graph = self.graph
+        if any(None in self.operands_of(n) for n in graph.nodes):
+            self.none = self.fresh()
+            self.lines.append(f'    {self.none} = "top.None"() : () -> none loc(#loc)')
+        for node in graph.nodes:
+            self.node(node)
+        args = ", ".join(
+            f"%arg{i}: {_type(v)} loc(unknown)" for i, v in enumerate(self.graph.inputs)
+        )
+        results = ", ".join(_type(v) for v in graph.outputs)
+        many = f"({results})" if len(graph.outputs) > 1 else results
+        returned = ", ".join(self.numbers[id(v)] for v in graph.outputs)
+        head = [
+            "#loc = loc(unknown)",
+            f'module @{graph.name} attributes {{{attrs}module.weight_file = "{weight_file}"}} {{',
+            f"  func.func @main({args}) -> {many} {{",
+        ]
+        tail = [f"    return {returned} : {results} loc(#loc)", "  } loc(#loc)", "} loc(#loc)"]
+        table = [f'#loc{i} = loc("{name}")' for name, i in self.locs.items()]
+        for i, (_, members) in enumerate(self.fused):
+            inner = ", ".join(f"#loc{m}" for m in members)
+            table.append(f"#loc{len(self.locs) + 1 + i} = loc(fused[{inner}])")
+        text = "\n".join([*head, *self.lines, *tail, *table]) + "\n"
+        for i, (mark, _) in enumerate(self.fused):
+            text = text.replace(f"#fused{mark}.", f"#loc{len(self.locs) + 1 + i}")
+        return text
+
+    def operands_of(self, node: Node) -> list[Value | None]:
+        """Operands with None for the optional ones left out."""
+        names = spec_of(node.op, self.graph.dialect).operands
+        missing = 0 if any(o.endswith("*") for o in names) else len(names) - len(node.inputs)
+        return [*node.inputs, *[None] * missing]
+
+    def operand(self, value: Value | None) -> tuple[str, str]:
+        if value is None:
+            return self.none, "none"
+        if id(value) not in self.numbers:  # a weight at its first use
+            number = self.fresh()
+            self.numbers[id(value)] = number
+            loc = self.loc(value.name)
+            self.lines.append(
+                f'    {number} = "top.Weight"() : () -> {_type(value)} loc(#loc{loc})'
+            )
+        return self.numbers[id(value)], _type(value)
+
+    def node(self, node: Node) -> None:
+        dialect = "top" if node.op == "Input" else self.graph.dialect
+        spec = spec_of(node.op, self.graph.dialect)
+        if node.op == "Input":
+            index = self.graph.inputs.index(node.output)
+            operands = [(f"%arg{index}", _type(node.output))]
+        else:
+            operands = [self.operand(v) for v in self.operands_of(node)]
+        result = self.fresh()
+        types = ", ".join(_type(v) for v in node.outputs)
+        if node.op == "Arg" and len(node.outputs) == 1:
+            result, types = f"{result}:2", f"{types}, none"
+        many = "," in types
+        if len(node.outputs) > 1:
+            for i, out in enumerate(node.outputs):
+                self.numbers[id(out)] = f"{result}#{i}"
+            members = [self.loc(v.name) for v in node.outputs]
+            self.fused.append((len(self.fused), members))
+            loc = f"#fused{len(self.fused) - 1}."
+            result = f"{result}:{len(node.outputs)}"
+        else:
+            self.numbers[id(node.output)] = result.replace(":2", "#0")
+            loc = f"#loc{self.loc(node.name)}"
+        attrs = ", ".join(
+            f"{k} = {_attr(row.kind, node.attrs[k])}"
+            for k, row in spec.attrs.items()
+            if k in node.attrs
+        )
+        body = f" {{{attrs}}}" if attrs else ""
+        arrow = f"({types})" if many else types
+        self.lines.append(
+            f'    {result} = "{dialect}.{node.op}"({", ".join(n for n, _ in operands)}){body}'
+            f" : ({', '.join(t for _, t in operands)}) -> {arrow} loc({loc})"
+        )
+
+
+def print_mlir(graph: Graph, weight_file: str) -> str:
+    """MLIR text of a graph whose weights go to `weight_file` (a name, not a path)."""
+    platform = graph.attrs.get("platform", "ONNX")
+    if graph.dialect == "top":
+        attrs = (
+            f'module.chip = "ALL", module.platform = "{platform}", module.state = "TOP_F32", '
+            'module.top_run_mode = "STATIC", '
+        )
+    else:
+        attrs = "".join(f'module.{k} = "{v}", ' for k, v in sorted(graph.attrs.items()))
+    return _Printer(graph).text(weight_file, attrs)
+
+
+def save_weights(graph: Graph, path: Path) -> None:
+    """Write every weight under its name into an npz.
+
+    Notes
+    -----
+    Entries carry a fixed date, so equal weights give equal bytes.
+    """
+    import zipfile
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for value in graph.weights():
+            assert value.data is not None
+            entry = zipfile.ZipInfo(f"{value.name}.npy", (1980, 1, 1, 0, 0, 0))
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.ascontiguousarray(value.data))

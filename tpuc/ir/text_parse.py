@@ -1,0 +1,196 @@
+"""Reads the MLIR text of a Graph[top], written by us or by TPU-MLIR."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tpuc.errors import GraphError, ModelError
+from tpuc.ir.graph import Attr, Graph, Value
+from tpuc.ir.ops import TOP_OPS
+from tpuc.ir.shapes import infer_shapes
+from tpuc.ir.spec import A
+from tpuc.ir.verify import verify
+
+__all__ = ["load_mlir", "parse_mlir"]
+
+_OP = re.compile(
+    r'^\s*(?P<res>%[\w:, %]+?) = "top\.(?P<op>\w+)"\((?P<args>[^)]*)\)'
+    r"(?: \{(?P<attrs>.*)\})? : \((?P<ins>.*?)\) -> (?P<outs>.*) loc\((?P<loc>[^)]*)\)$"
+)
+_LOC = re.compile(r'^(#loc\d*) = loc\((?:"(?P<name>.*)"|fused\[(?P<fused>.*)\]|unknown)\)$')
+_TENSOR = re.compile(r"tensor<([^>]*?)x?f32>|tensor<[^<>]*(?:<[^<>]*(?:<[^<>]*>)?[^<>]*>)?>|none")
+_ATTR = re.compile(r'(\w+) = ("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^,\[\]"]+)(?:, |$)')
+
+
+def parse_mlir(text: str, weights: Mapping[str, np.ndarray], where: str = "MLIR text") -> Graph:
+    """Build a Graph[top] from its text.
+
+    Raises
+    ------
+    ModelError : the text is not what TPU-MLIR writes, has an op that tpuc lacks, or a weight is
+        missing or has another size; the message names the line
+    """
+    lines = text.splitlines()
+    locs = _locations(lines)
+    head = re.search(r"^module @(\S+) attributes \{(.*)\} \{", text, re.M)
+    if head is None:
+        raise ModelError(f"{where}: no 'module @name attributes {{...}}' line; expected Top MLIR")
+    platform = re.search(r'module\.platform = "(\w+)"', head[2])
+    graph = Graph(head[1], "top", {"platform": platform[1] if platform else "ONNX"})
+    values: dict[str, Value | None] = {}
+    for number, line in enumerate(lines, 1):
+        if line.strip().startswith("return "):
+            names = line.split(":")[0].split("return", 1)[1]
+            graph.outputs = [_known(values, n.strip(), where, number) for n in names.split(",")]
+        elif '= "top.' in line:
+            _parse_op(graph, line, f"{where}, line {number}", locs, values, weights)
+        elif re.match(r"\s*%\S+ = \"\w+\.", line):
+            raise ModelError(f"{where}, line {number}: only the Top dialect can be read")
+    try:
+        return verify(graph, "top")
+    except GraphError as error:
+        raise ModelError(f"{where}: {error}") from error
+
+
+def load_mlir(path: Path) -> Graph:
+    """Read `<name>.mlir` and the npz of weights that its `module.weight_file` names, beside it.
+
+    Raises
+    ------
+    ModelError : a file is missing or malformed
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; expected an MLIR file of TPU-MLIR's Top dialect")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    found = re.search(r'module\.weight_file = "([^"]+)"', text)
+    if found is None:
+        raise ModelError(f"{path}: has no module.weight_file; expected Top MLIR")
+    store = path.parent / found[1]
+    if not store.is_file():
+        raise ModelError(f"{path}: its weight file {store} is missing")
+    with np.load(store, allow_pickle=False) as archive:
+        return parse_mlir(text, archive, str(path))
+
+
+def _locations(lines: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    fused: dict[str, list[str]] = {}
+    for line in lines:
+        match = _LOC.match(line)
+        if match and match["name"] is not None:
+            found[match[1]] = [match["name"]]
+        elif match and match["fused"]:
+            fused[match[1]] = match["fused"].split(", ")
+    for key, parts in fused.items():
+        found[key] = [name for p in parts for name in found.get(p, [p.strip('"')])]
+    return found
+
+
+def _known(values: Mapping[str, Value | None], name: str, where: str, line: int) -> Value:
+    value = values.get(name)
+    if value is None:
+        raise ModelError(f"{where}, line {line}: {name} is not defined")
+    return value
+
+
+def _parse_op(
+    graph: Graph,
+    line: str,
+    where: str,
+    locs: Mapping[str, list[str]],
+    values: dict[str, Value | None],
+    weights: Mapping[str, np.ndarray],
+) -> None:
+    match = _OP.match(line)
+    if match is None:
+        raise ModelError(f"{where}: not an op of the Top dialect: {line.strip()[:80]}")
+    op, result = match["op"], match["res"]
+    if op == "None":
+        values[result] = None
+        return
+    names = locs.get(match["loc"].strip(), [match["loc"].strip('"')])
+    if op == "Weight":
+        values[result] = _weight(names[0], _shape(match["outs"]), weights, where)
+        return
+    if op not in TOP_OPS:
+        raise ModelError(f"{where}: op top.{op} is not supported")
+    attrs = _parse_attrs(op, match["attrs"] or "", where)
+    args = [a.strip() for a in match["args"].split(",") if a.strip()]
+    operands = [] if op == "Input" else [_operand(values, a, where) for a in args]
+    while operands and operands[-1] is None:
+        operands.pop()
+    shapes = [
+        tuple(map(int, m[1].split("x"))) if m[1] else ()
+        for m in _TENSOR.finditer(match["outs"])
+        if m[0] != "none" and "*" not in m[0]
+    ]
+    outputs = [Value(name, shape) for name, shape in zip(names, shapes or [()] * len(names))]
+    node = graph.add(op, operands, outputs, attrs)
+    if not shapes:
+        for out, shape in zip(outputs, infer_shapes(node)):
+            out.shape = shape
+    refs = [f"{result.split(':')[0]}#{i}" for i in range(len(outputs))]
+    if "," in result:
+        refs = [r.strip() for r in result.split(",")]
+    elif ":" not in result:
+        refs = [result]
+    values.update(zip(refs, outputs))
+
+
+def _operand(values: Mapping[str, Value | None], name: str, where: str) -> Value | None:
+    if name not in values:
+        raise ModelError(f"{where}: operand {name} is not defined")
+    return values[name]
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    match = _TENSOR.search(text)
+    return tuple(map(int, match[1].split("x"))) if match and match[1] else ()
+
+
+def _weight(
+    name: str, shape: tuple[int, ...], weights: Mapping[str, np.ndarray], where: str
+) -> Value:
+    if name not in weights:
+        raise ModelError(f"{where}: weight '{name}' is not in the weight file")
+    data = np.asarray(weights[name])
+    if data.size != np.prod(shape, dtype=np.int64):
+        raise ModelError(f"{where}: weight '{name}' has {data.size} elements; expected {shape}")
+    return Value(name, shape, data=np.ascontiguousarray(data, np.float32).reshape(shape))
+
+
+def _parse_attrs(op: str, text: str, where: str) -> dict[str, Attr]:
+    rows = TOP_OPS[op].attrs
+    attrs: dict[str, Attr] = {}
+    for key, raw in _ATTR.findall(text):
+        if key not in rows:
+            raise ModelError(f"{where}: top.{op} has an unknown attribute '{key}'")
+        attrs[key] = _value(rows[key], raw.strip(), where)
+    return attrs
+
+
+def _value(row: A, raw: str, where: str) -> Attr:
+    if row.kind.endswith("[]"):
+        items = [i.strip() for i in raw.strip("[]").split(",") if i.strip()]
+        return tuple(_scalar(row.kind[:-2], i, where) for i in items)  # type: ignore[return-value]
+    return _scalar(row.kind, raw.split(" : ")[0], where)
+
+
+def _scalar(kind: str, raw: str, where: str) -> bool | int | float | str:
+    try:
+        if kind == "bool":
+            return {"true": True, "false": False}[raw]
+        if kind == "str":
+            return raw.strip('"')
+        if kind == "f64":
+            if raw.startswith("0x"):
+                return float(struct.unpack(">d", bytes.fromhex(raw[2:].rjust(16, "0")))[0])
+            return float(raw)
+        return int(raw)
+    except (KeyError, ValueError, struct.error) as error:
+        raise ModelError(f"{where}: '{raw}' is not a {kind}") from error
