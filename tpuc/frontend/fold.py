@@ -1,0 +1,117 @@
+"""Constant folding and shape arithmetic on ONNX, before conversion.
+
+A node whose inputs are all known, and a `Shape` of a tensor whose shape is static, are evaluated with
+the onnx package's own reference evaluator; only what depends on the graph's inputs remains.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tpuc.errors import ModelError
+from tpuc.frontend.onnx_context import OnnxNode
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["fold_constants", "static_shapes"]
+
+_RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}
+
+
+def static_shapes(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """The model with the shape of every tensor inferred from its inputs' shapes."""
+    import onnx
+
+    try:
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:
+        raise ModelError(f"{path}: shapes do not fit together ({_line(error)})") from error
+
+
+def _line(error: Exception) -> str:
+    return next((s for s in str(error).splitlines() if s.strip()), type(error).__name__)
+
+
+def fold_constants(
+    model: onnx.ModelProto, path: Path
+) -> tuple[list[OnnxNode], dict[str, np.ndarray]]:
+    """Evaluate everything that is known.
+
+    Returns
+    -------
+    nodes : list of OnnxNode
+        What is left, in program order.
+    constants : dict of str to ndarray
+        Initializers and folded tensors.
+    """
+    from onnx import numpy_helper
+
+    constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    shapes = _known_shapes(model)
+    nodes: list[OnnxNode] = []
+    for proto in model.graph.node:
+        known = all(not i or i in constants for i in proto.input)
+        if proto.op_type == "Shape" and proto.input[0] in shapes:
+            constants[proto.output[0]] = _shape_of(proto, shapes[proto.input[0]])
+        elif known and proto.op_type not in _RANDOM and not proto.domain.strip():
+            results = _evaluate(proto, model, constants, path)
+            constants.update(zip(proto.output, results))
+        else:
+            nodes.append(_plain(proto))
+    return nodes, constants
+
+
+def _known_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for info in [*model.graph.input, *model.graph.value_info, *model.graph.output]:
+        tensor = info.type.tensor_type
+        if tensor.HasField("shape") and all(d.HasField("dim_value") for d in tensor.shape.dim):
+            found[info.name] = tuple(d.dim_value for d in tensor.shape.dim)
+    return found
+
+
+def _shape_of(proto: Any, shape: tuple[int, ...]) -> np.ndarray:
+    import onnx
+
+    attrs = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
+    return np.array(shape[attrs.get("start", 0) : attrs.get("end")], np.int64)
+
+
+def _evaluate(
+    proto: Any, model: onnx.ModelProto, constants: dict[str, np.ndarray], path: Path
+) -> list[np.ndarray]:
+    from onnx.reference import ReferenceEvaluator
+
+    import onnx
+
+    feeds = {i: constants[i] for i in proto.input if i}
+    infos = [
+        onnx.helper.make_tensor_value_info(
+            k, onnx.helper.np_dtype_to_tensor_dtype(v.dtype), v.shape
+        )
+        for k, v in feeds.items()
+    ]
+    outputs = [onnx.ValueInfoProto(name=o) for o in proto.output]
+    single = onnx.helper.make_model(
+        onnx.helper.make_graph([proto], "constant", infos, outputs),
+        opset_imports=model.opset_import,
+        ir_version=model.ir_version,
+    )
+    try:
+        return [np.asarray(r) for r in ReferenceEvaluator(single).run(None, feeds)]
+    except Exception as error:
+        where = f"{proto.op_type} '{proto.output[0]}'"
+        raise ModelError(f"{path}: {where}: can not be evaluated ({_line(error)})") from error
+
+
+def _plain(proto: Any) -> OnnxNode:
+    import onnx
+
+    attrs = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
+    text = {k: v.decode() if isinstance(v, bytes) else v for k, v in attrs.items()}
+    op_type = proto.op_type if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
+    return OnnxNode(op_type, tuple(proto.input), tuple(proto.output), text)

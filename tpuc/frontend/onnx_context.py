@@ -1,0 +1,116 @@
+"""What a converter sees of the model: operands, constants, attributes, and a way to emit ops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tpuc.errors import GraphError, UnsupportedError
+from tpuc.ir import Attr, Graph, Value, with_defaults
+from tpuc.ir.shapes import infer_shapes
+
+__all__ = ["Context", "OnnxNode"]
+
+
+@dataclass(frozen=True)
+class OnnxNode:
+    """One ONNX node, its attributes as plain Python values."""
+
+    op_type: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attrs: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name of the op made from it: TPU-MLIR's `<output tensor>_<operator>`."""
+        return f"{self.outputs[0]}_{self.op_type}"
+
+    def has(self, index: int) -> bool:
+        """True if the optional input is given."""
+        return index < len(self.inputs) and self.inputs[index] != ""
+
+    def __str__(self) -> str:
+        return f"{self.op_type} '{self.outputs[0]}'"
+
+
+@dataclass
+class Context:
+    """State of one import."""
+
+    graph: Graph
+    opset: int
+    constants: dict[str, np.ndarray]
+    values: dict[str, Value] = field(default_factory=dict)
+    weights: dict[str, Value] = field(default_factory=dict)
+
+    def is_constant(self, node: OnnxNode, index: int) -> bool:
+        """True if the input's contents are known."""
+        return node.has(index) and node.inputs[index] in self.constants
+
+    def constant(self, node: OnnxNode, index: int) -> np.ndarray:
+        """Contents of an input.
+
+        Raises
+        ------
+        UnsupportedError : it is computed from the graph's inputs
+        """
+        if not self.is_constant(node, index):
+            raise UnsupportedError(
+                f"{node}: input {index} '{node.inputs[index]}' must be constant; "
+                "Hint: simplify the model so that shapes and constants are folded"
+            )
+        return self.constants[node.inputs[index]]
+
+    def ints(
+        self, node: OnnxNode, attr: str, index: int | None = None
+    ) -> tuple[int, ...] | None:
+        """Integers that older opsets give as an attribute and newer ones as an input."""
+        if attr in node.attrs:
+            return tuple(int(v) for v in node.attrs[attr])
+        if index is not None and node.has(index):
+            return tuple(int(v) for v in self.constant(node, index).reshape(-1))
+        return None
+
+    def value(self, node: OnnxNode, index: int = 0) -> Value:
+        """An input as a value: an activation, or a float32 weight."""
+        name = node.inputs[index]
+        if name in self.values:
+            return self.values[name]
+        if name in self.constants:
+            return self.weight(name, self.constants[name])
+        raise UnsupportedError(f"{node}: input '{name}' has no producer")
+
+    def weight(self, name: str, data: np.ndarray) -> Value:
+        """A float32 weight, one value per name."""
+        if name not in self.weights:
+            array = np.ascontiguousarray(data, np.float32)
+            array = array.reshape(1) if array.ndim == 0 else array
+            self.weights[name] = Value(name, array.shape, data=array)
+        return self.weights[name]
+
+    def emit(
+        self,
+        node: OnnxNode,
+        op: str,
+        inputs: Sequence[Value | None],
+        attrs: Mapping[str, Attr] | None = None,
+        name: str | None = None,
+    ) -> Value:
+        """Add an op with one output; it stands for the node's first output unless named."""
+        out = Value(name or node.name, ())
+        made = self.graph.add(op, inputs, [out], with_defaults(op, attrs or {}))
+        try:
+            out.shape = infer_shapes(made)[0]
+        except GraphError as error:
+            raise UnsupportedError(f"{node}: {error}") from error
+        if name is None:
+            self.values[node.outputs[0]] = out
+        return out
+
+    def alias(self, node: OnnxNode, value: Value) -> None:
+        """Let the node's output be an existing value."""
+        self.values[node.outputs[0]] = value

@@ -1,0 +1,194 @@
+"""ONNX file to raw Graph[top].
+
+Steps: read and check the file, fix shapes, fold constants and shape arithmetic, convert node by node.
+The result is what TPU-MLIR's importer writes before its canonicalization.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tpuc.errors import ConfigError, ModelError, UnsupportedError
+from tpuc.frontend import converters
+from tpuc.frontend.fold import fold_constants, static_shapes
+from tpuc.frontend.onnx_context import Context, OnnxNode
+from tpuc.frontend.registry import CONVERTERS
+from tpuc.ir import Graph, Value, verify, with_defaults
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["read_onnx"]
+
+assert converters  # importing it registers every converter
+
+Shapes = Mapping[str, Sequence[int]] | Sequence[Sequence[int]]
+
+
+def read_onnx(
+    path: Path,
+    input_shapes: Shapes | None = None,
+    output_names: Sequence[str] | None = None,
+    name: str | None = None,
+) -> Graph:
+    """Import an ONNX model.
+
+    Parameters
+    ----------
+    input_shapes : mapping of input name to shape, or shapes in input order, optional
+        Needed where the file leaves a dimension open; overrides those in the file.
+    output_names : sequence of str, optional
+        Tensors to end the graph at, instead of the file's own outputs.
+    name : str, optional
+        Name of the graph; the file's stem by default.
+
+    Raises
+    ------
+    ModelError : not an ONNX file, truncated, external data missing, or an operator is unsupported
+        (all unsupported ones are listed at once)
+    ConfigError : shapes or output names do not fit the model
+    """
+    model = _load(path)
+    _choose_outputs(model, output_names, path)
+    inputs = _fix_inputs(model, input_shapes, path)
+    nodes, constants = fold_constants(static_shapes(model, path), path)
+    _check_support(nodes, model, path)
+    graph = Graph(name or path.stem, "top", {"platform": "ONNX"})
+    context = Context(graph, _opset(model), constants)
+    for input_name, shape in inputs.items():
+        out = Value(input_name, shape)
+        graph.add("Input", [], [out], with_defaults("Input", {}))
+        context.values[input_name] = out
+    for node in nodes:
+        CONVERTERS[node.op_type](context, node)
+    graph.outputs = [_output(context, o.name, path) for o in model.graph.output]
+    graph.remove_dead()
+    return verify(graph, "top")
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    import onnx
+
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; expected an ONNX model. Hint: model.path")
+    try:
+        model = onnx.load(str(path))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: its external data file is missing: {error.filename}") from error
+    except Exception as error:  # protobuf raises a type of its own for each backend
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path}: not an ONNX model, or damaged ({reason})") from error
+    if not model.graph.node and not model.graph.output:
+        raise ModelError(f"{path}: not an ONNX model, or damaged (it has no graph)")
+    for tensor in model.graph.initializer:
+        try:
+            array = onnx.numpy_helper.to_array(tensor)
+        except Exception as error:
+            raise ModelError(f"{path}: initializer '{tensor.name}' is damaged ({error})") from error
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ModelError(f"{path}: initializer '{tensor.name}' has NaN or infinite values")
+    return model
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+
+
+def _nearest(word: str, choices: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, choices, 1, 0.0)
+    return f"; the nearest name is '{close[0]}'" if close else ""
+
+
+def _choose_outputs(model: onnx.ModelProto, names: Sequence[str] | None, path: Path) -> None:
+    import onnx
+
+    if not names:
+        return
+    made = [o for n in model.graph.node for o in n.output]
+    for wanted in names:
+        if wanted not in made:
+            hint = _nearest(wanted, made)
+            raise ConfigError(f"model.output_names: {path} has no tensor '{wanted}'{hint}")
+    del model.graph.output[:]
+    for wanted in names:
+        model.graph.output.append(
+            onnx.helper.make_tensor_value_info(wanted, onnx.TensorProto.FLOAT, None)
+        )
+
+
+def _fix_inputs(
+    model: onnx.ModelProto, shapes: Shapes | None, path: Path
+) -> dict[str, tuple[int, ...]]:
+    weights = {t.name for t in model.graph.initializer}
+    inputs = [i for i in model.graph.input if i.name not in weights]
+    given = _by_name(shapes, [i.name for i in inputs])
+    fixed: dict[str, tuple[int, ...]] = {}
+    for info in inputs:
+        dims = info.type.tensor_type.shape.dim
+        shape = given.get(info.name)
+        if shape is None:
+            shape = tuple(d.dim_value for d in dims)
+            for i, size in enumerate(shape):
+                if size < 1:
+                    label = dims[i].dim_param or "?"
+                    raise ConfigError(
+                        f"{path}: input '{info.name}' leaves dimension {i} ('{label}') open. "
+                        f"Hint: model.input_shapes={[[d.dim_value or 1 for d in dims]]}"
+                    )
+        elif info.type.tensor_type.HasField("shape") and len(shape) != len(dims):
+            raise ConfigError(
+                f"model.input_shapes: {list(shape)} has {len(shape)} dimensions; "
+                f"input '{info.name}' of {path} has {len(dims)}"
+            )
+        _clear_shape(info, shape)
+        fixed[info.name] = shape
+    del model.graph.value_info[:]  # may contradict the shapes now fixed
+    return fixed
+
+
+def _clear_shape(info: Any, shape: tuple[int, ...]) -> None:
+    tensor = info.type.tensor_type
+    tensor.ClearField("shape")
+    for size in shape:
+        tensor.shape.dim.add().dim_value = size
+
+
+def _by_name(shapes: Shapes | None, names: list[str]) -> dict[str, tuple[int, ...]]:
+    if not shapes:
+        return {}
+    if not isinstance(shapes, Mapping):
+        if len(shapes) != len(names):
+            raise ConfigError(
+                f"model.input_shapes: {len(shapes)} shapes for {len(names)} inputs ({names})"
+            )
+        shapes = dict(zip(names, shapes))
+    for name, shape in shapes.items():
+        if name not in names:
+            hint = _nearest(name, names)
+            raise ConfigError(f"model.input_shapes: the model has no input '{name}'{hint}")
+        if any(int(d) < 1 for d in shape):
+            raise ConfigError(f"model.input_shapes: {list(shape)} has a size below 1")
+    return {n: tuple(int(d) for d in s) for n, s in shapes.items()}
+
+
+def _check_support(nodes: Sequence[OnnxNode], model: onnx.ModelProto, path: Path) -> None:
+    missing = Counter(n.op_type for n in nodes if n.op_type not in CONVERTERS)
+    if missing:
+        listed = ", ".join(f"{op} (x{count})" for op, count in sorted(missing.items()))
+        first = next(n for n in nodes if n.op_type in missing)
+        raise UnsupportedError(
+            f"{path} (opset {_opset(model)}): unsupported operators: {listed}; "
+            f"the first is {first}. Hint: end the model before them with model.output_names"
+        )
+
+
+def _output(context: Context, name: str, path: Path) -> Value:
+    if name not in context.values:
+        raise ModelError(f"{path}: output '{name}' does not depend on any input")
+    return context.values[name]
