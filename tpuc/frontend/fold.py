@@ -84,9 +84,8 @@ def _shape_of(proto: Any, shape: tuple[int, ...]) -> np.ndarray:
 def _evaluate(
     proto: Any, model: onnx.ModelProto, constants: dict[str, np.ndarray], path: Path
 ) -> list[np.ndarray]:
-    from onnx.reference import ReferenceEvaluator
-
     import onnx
+    from onnx.reference import ReferenceEvaluator
 
     feeds = {i: constants[i] for i in proto.input if i}
     infos = [
@@ -113,5 +112,7 @@ def _plain(proto: Any) -> OnnxNode:
 
     attrs = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
     text = {k: v.decode() if isinstance(v, bytes) else v for k, v in attrs.items()}
-    op_type = proto.op_type if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
+    op_type = (
+        proto.op_type if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
+    )
     return OnnxNode(op_type, tuple(proto.input), tuple(proto.output), text)

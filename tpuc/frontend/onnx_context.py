@@ -65,9 +65,7 @@ class Context:
             )
         return self.constants[node.inputs[index]]
 
-    def ints(
-        self, node: OnnxNode, attr: str, index: int | None = None
-    ) -> tuple[int, ...] | None:
+    def ints(self, node: OnnxNode, attr: str, index: int | None = None) -> tuple[int, ...] | None:
         """Integers that older opsets give as an attribute and newer ones as an input."""
         if attr in node.attrs:
             return tuple(int(v) for v in node.attrs[attr])

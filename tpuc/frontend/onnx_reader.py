@@ -17,6 +17,7 @@ import numpy as np
 from tpuc.errors import ConfigError, ModelError, UnsupportedError
 from tpuc.frontend import converters
 from tpuc.frontend.fold import fold_constants, static_shapes
+from tpuc.frontend.fold_batch_norm import fold_batch_norm
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import CONVERTERS
 from tpuc.ir import Graph, Value, verify, with_defaults
@@ -69,6 +70,7 @@ def read_onnx(
         CONVERTERS[node.op_type](context, node)
     graph.outputs = [_output(context, o.name, path) for o in model.graph.output]
     graph.remove_dead()
+    fold_batch_norm(graph)
     return verify(graph, "top")
 
 

@@ -59,10 +59,10 @@ def _broadcast(node: Node, shapes: list[Shape]) -> Shape:
 
 
 @_rule(
-    *"Relu Clip LeakyRelu PRelu Sigmoid HardSigmoid Tanh Elu GELU HardSwish SiLU Softplus Mish".split(),
-    *"Erf Abs Exp Sqrt Log Softsign Ceil Round Sin Cos Floor Softmax Pow Scale BatchNorm".split(),
-    *"AddConst SubConst MulConst MaxConst MinConst Reciprocal".split(),
-    *"Cast Lut Active MulShift RequantInt RequantIntAxis".split(),
+    *["Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "Tanh", "Elu", "GELU", "HardSwish", "SiLU", "Softplus", "Mish"],
+    *["Erf", "Abs", "Exp", "Sqrt", "Log", "Softsign", "Ceil", "Round", "Sin", "Cos", "Floor", "Softmax", "Pow", "Scale", "BatchNorm"],
+    *["AddConst", "SubConst", "MulConst", "MaxConst", "MinConst", "Reciprocal"],
+    *["Cast", "Lut", "Active", "MulShift", "RequantInt", "RequantIntAxis"],
 )
 def _same(node: Node) -> tuple[Shape, ...]:
     return (_in(node),)

@@ -1,0 +1,57 @@
+"""Float-to-float rewrites: raw Graph[top] to TPU-MLIR's canonical form.
+
+Each file is one rewrite, `run(graph) -> PassResult`. `CANONICAL_PASSES` is the whole story, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tpuc.errors import GraphError
+from tpuc.ir import Graph, verify
+from tpuc.passes import (
+    expand_composites,
+    fold_bias,
+    fold_pad,
+    fold_scale,
+    fuse_activation,
+    fuse_relu,
+    merge_convs,
+    remove_identity,
+    simplify_constants,
+)
+from tpuc.passes.result import PassResult
+
+__all__ = ["CANONICAL_PASSES", "PassResult", "canonicalize"]
+
+CANONICAL_PASSES: list[tuple[str, Callable[[Graph], PassResult]]] = [
+    ("expand_composites", expand_composites.run),
+    ("remove_identity", remove_identity.run),
+    ("fuse_activation", fuse_activation.run),
+    ("fold_bias", fold_bias.run),
+    ("simplify_constants", simplify_constants.run),
+    ("fold_scale", fold_scale.run),
+    ("fold_pad", fold_pad.run),
+    ("fuse_relu", fuse_relu.run),
+    ("merge_convs", merge_convs.run),
+]
+
+
+def canonicalize(graph: Graph) -> list[PassResult]:
+    """Run every pass in place and say what each did.
+
+    Raises
+    ------
+    GraphError : a pass left an illegal graph; the message names it and those before it
+    """
+    verify(graph, "top")
+    results: list[PassResult] = []
+    for name, run in CANONICAL_PASSES:
+        results.append(replace(run(graph), name=name))
+        try:
+            verify(graph, "top")
+        except GraphError as error:
+            before = ", ".join(r.name for r in results[:-1]) or "nothing"
+            raise GraphError(f"pass {name} (after {before}): {error}") from error
+    return results

@@ -18,7 +18,7 @@ _PLAIN = {
     "Swish": ("SiLU", {}),
     **{
         op: (op, {})
-        for op in "Softplus Mish Erf Abs Exp Sqrt Log Softsign Ceil Floor Round Sin Cos".split()
+        for op in ["Softplus", "Mish", "Erf", "Abs", "Exp", "Sqrt", "Log", "Softsign", "Ceil", "Floor", "Round", "Sin", "Cos"]
     },
 }
 
@@ -38,7 +38,9 @@ def parametric(context: Context, node: OnnxNode) -> None:
     x = context.value(node)
     number = {k: float(np.float32(v)) for k, v in node.attrs.items() if k in ("alpha", "beta")}
     if node.op_type == "LeakyRelu":
-        context.emit(node, "LeakyRelu", [x], {"alpha": number.get("alpha", float(np.float32(0.01)))})
+        context.emit(
+            node, "LeakyRelu", [x], {"alpha": number.get("alpha", float(np.float32(0.01)))}
+        )
     elif node.op_type == "Elu":
         context.emit(node, "Elu", [x], {"alpha": number.get("alpha", 1.0)})
     elif node.op_type == "Gelu":

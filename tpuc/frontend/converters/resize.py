@@ -51,9 +51,7 @@ def _check(context: Context, node: OnnxNode, mode: str, coord: str) -> None:
         raise UnsupportedError(f"{node}: antialias and axes are not supported")
 
 
-def _size(
-    context: Context, node: OnnxNode, shape: tuple[int, ...]
-) -> tuple[int, int] | np.ndarray:
+def _size(context: Context, node: OnnxNode, shape: tuple[int, ...]) -> tuple[int, int] | np.ndarray:
     """Output size (h, w) if the model gives sizes, else an array of two factors."""
     if node.op_type == "Resize" and context.opset >= 11 and node.has(3):
         sizes = context.constant(node, 3).reshape(-1)
