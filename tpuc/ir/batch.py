@@ -1,0 +1,94 @@
+"""Changes the batch of a graph.
+
+Networks are compiled for one batch, usually 1; calibration and simulation are faster on many samples.
+"""
+
+from __future__ import annotations
+
+from tpuc.errors import GraphError, Skip
+from tpuc.ir.graph import Graph, Node
+from tpuc.ir.shapes import infer_shapes
+
+__all__ = ["with_batch"]
+
+_AXIS_OPS = ("Concat", "Split", "Softmax", "Gather", "Arg")
+
+
+def with_batch(graph: Graph, factor: int) -> Graph | Skip:
+    """A clone whose activations have a `factor` times larger first dimension.
+
+    Returns
+    -------
+    Graph or Skip
+        Skip names the first op that mixes samples or hides the batch, with the reason.
+    """
+    if factor == 1:
+        return graph
+    wide = graph.clone()
+    for node in wide.nodes:
+        old = [v.shape for v in node.outputs]
+        if node.op == "Input":
+            node.output.shape = (old[0][0] * factor, *old[0][1:])
+            continue
+        reason = _mixes(node)
+        if reason is None:
+            _rewrite(node, old[0], factor)
+            try:
+                new = infer_shapes(node)
+            except GraphError as error:
+                return Skip(f"{node}: {error}", (node.name,))
+            wanted = [(s[0] * factor, *s[1:]) if s else s for s in old]
+            if list(new) != wanted:
+                reason = f"its output would be {new[0]} instead of {wanted[0]}"
+        if reason is not None:
+            return Skip(f"{node}: {reason}, samples are run one by one", (node.name,))
+        for out, shape in zip(node.outputs, new):
+            out.shape = shape
+    return wide
+
+
+def _mixes(node: Node) -> str | None:
+    if any(not v.shape for v in node.activations):
+        return "it reads a scalar"
+    if node.op in _AXIS_OPS and int(node.attrs.get("axis", 1)) == 0:  # type: ignore[arg-type]
+        return "it works along the batch"
+    if node.op == "Reduce":
+        rank = len(node.activations[0].shape)
+        if any(int(a) % rank == 0 for a in node.attrs["axes"]):  # type: ignore[union-attr,arg-type]
+            return "it reduces the batch"
+    if node.op == "Permute" and tuple(node.attrs["order"])[0] != 0:  # type: ignore[arg-type]
+        return "it moves the batch"
+    if node.op in ("Squeeze", "Unsqueeze") and 0 in tuple(node.attrs["axes"]):  # type: ignore[arg-type]
+        return "it changes the first axis"
+    if node.op == "MatMul" and (node.attrs.get("left_transpose") or len(node.activations) > 1):
+        rank = min(len(v.shape) for v in node.inputs[:2] if v is not None)
+        if rank < 3:
+            return "it multiplies two activations without a batch axis"
+    if node.op == "Tile" and tuple(node.attrs["tile"])[0] != 1:  # type: ignore[arg-type]
+        return "it repeats the batch"
+    for value in node.inputs[:2]:
+        if value is not None and value.is_weight and node.op in ("Add", "Sub", "Mul", "Div"):
+            rank = len(node.output.shape)
+            if len(value.shape) == rank and value.shape[0] != 1:
+                return "it has a constant for each sample"
+    return None
+
+
+def _rewrite(node: Node, old: tuple[int, ...], factor: int) -> None:
+    if node.op == "Reshape" and "shape" in node.attrs:
+        shape = tuple(int(d) for d in node.attrs["shape"])  # type: ignore[union-attr]
+        if shape and shape[0] == old[0]:
+            node.attrs["shape"] = (old[0] * factor, *shape[1:])
+        elif shape and shape[0] == -1:
+            node.attrs["shape"] = (-1, *old[1:])
+    elif node.op == "Slice":
+        ends = tuple(int(d) for d in node.attrs["ends"])  # type: ignore[union-attr]
+        axes = tuple(node.attrs["axes"]) or tuple(range(len(ends)))  # type: ignore[arg-type]
+        steps = tuple(node.attrs["steps"])  # type: ignore[arg-type]
+        whole = axes[0] == 0 and tuple(node.attrs["offset"])[0] == 0 and steps[0] == 1  # type: ignore[arg-type]
+        if whole and ends[0] == old[0]:
+            node.attrs["ends"] = (old[0] * factor, *ends[1:])
+    elif node.op == "Expand":
+        shape = tuple(int(d) for d in node.attrs["shape"])  # type: ignore[union-attr]
+        if len(shape) == len(old) and shape[0] == old[0]:
+            node.attrs["shape"] = (old[0] * factor, *shape[1:])
