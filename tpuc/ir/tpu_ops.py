@@ -1,11 +1,30 @@
-"""Rows of Graph[tpu]: lowered ops. Integer arithmetic is described in `lowering/` and `kernels/`."""
+"""Rows of Graph[tpu]: lowered ops, under the names of TPU-MLIR's Tpu dialect.
+
+An op is integer when its output is; multipliers and shifts are absent in float ops. The arithmetic is
+defined by `kernels/reference.py`.
+"""
 
 from __future__ import annotations
 
-from tpuc.ir.spec import WINDOW, A, OpSpec, row, table
+from tpuc.ir.spec import RELU, WINDOW, A, OpSpec, row, table
 from tpuc.ir.top_ops import TOP_OPS
 
 __all__ = ["TPU_OPS"]
+
+_REQUANT = {
+    "multiplier": A("i64[]", None),  # one per output channel
+    "rshift": A("i64[]", None),
+    "quant_mode": A("str", "MultiplierShift"),
+    "round_mode": A("str", "HalfUp"),
+}
+_ONE = {"multiplier": A("si32", None), "rshift": A("si32", None)}
+_EACH = {"multipliers": A("i64[]", None), "rshifts": A("i64[]", None)}  # one per operand
+
+
+def _as_top(name: str, **extra: A) -> OpSpec:
+    top = TOP_OPS[name]
+    return row(name, " ".join(top.operands), {**top.attrs, **extra}, False, top.results)
+
 
 _ROWS: list[OpSpec] = [
     TOP_OPS["Input"],
@@ -13,17 +32,85 @@ _ROWS: list[OpSpec] = [
     row(
         "Conv2D",
         "input filter bias?",
+        {**WINDOW, **_REQUANT, "dilations": A("i64[]", None), "group": A("i64", 1)},
+        fuses_relu=True,
+    ),
+    row(
+        "Deconv",
+        "input filter bias?",
         {
             **WINDOW,
             "dilations": A("i64[]", None),
             "group": A("i64", 1),
-            "multiplier": A("i64[]", None),  # one per output channel; absent when float
-            "rshift": A("i64[]", None),
-            "quant_mode": A("str", "MultiplierShift"),
-            "round_mode": A("str", "HalfUp"),
+            "output_padding": A("i64[]", None),
         },
         fuses_relu=True,
     ),
+    row("RequantIntAxis", "input quant", {**RELU, "round_mode": A("str", "HalfAwayFromZero")}),
+    row(
+        "MatMul",
+        "input right bias?",
+        {
+            **_EACH,
+            "left_transpose": A("bool", False),
+            "right_transpose": A("bool", False),
+            "quant_mode": A("str", "MultiplierShift"),
+            "round_mode": A("str", "HalfAwayFromZero"),
+        },
+        fuses_relu=True,
+    ),
+    row("Add", "inputs*", _EACH, fuses_relu=True),
+    row("Sub", "inputs*", {**_EACH, "is_reverse": A("bool", False)}, fuses_relu=True),
+    row("Mul", "inputs*", _ONE, fuses_relu=True),
+    row("MulShift", "input", _ONE, fuses_relu=True),
+    row("AddConst", "input", {**_ONE, "const_val": A("f64")}, fuses_relu=True),
+    row(
+        "SubConst",
+        "input",
+        {**_ONE, "const_val": A("f64"), "is_reverse": A("bool", False)},
+        fuses_relu=True,
+    ),
+    row("MulConst", "input", {"const_val": A("f64")}, fuses_relu=True),
+    row("MaxConst", "input", {"const_val": A("f64")}),
+    row("MinConst", "input", {"const_val": A("f64")}),
+    row("Reciprocal", "input", {"const_val": A("f64", 1.0)}, fuses_relu=True),
+    row("Div", "inputs*", {"is_reverse": A("bool", False)}, fuses_relu=True),
+    row("Max", "inputs*"),
+    row("Min", "inputs*"),
+    row("Scale", "input scale bias", fuses_relu=True),
+    row(
+        "Pool2D",
+        "input",
+        {
+            **WINDOW,
+            **_ONE,
+            "pool_mode": A("str"),
+            "count_include_pad": A("bool", False),
+            "keepdims": A("bool", True),
+        },
+        fuses_relu=True,
+    ),
+    row("Lut", "input table"),
+    row("Active", "input", {"mode": A("str"), "coeffs": A("f64[]", ())}),
+    row("Relu", "input", {"relu_limit": A("f64", -1.0)}),
+    row("LeakyRelu", "input", {**_ONE, "alpha": A("f64", None)}),
+    row("PRelu", "input slope", {"rshift": A("si32", None)}),
+    row("Clip", "input", {"min": A("f64"), "max": A("f64")}),
+    row("Pow", "input", {"exponent": A("f64")}),
+    row(
+        "Softmax",
+        "input table?",
+        {"axis": A("si32"), "beta": A("f64", 1.0), "log": A("bool", False)},
+    ),
+    row("Concat", "inputs*", {**_EACH, "axis": A("si32", 1)}, fuses_relu=True),
+    row("Pad", "input", {"mode": A("str"), "paddings": A("i64[]"), "val": A("f64", 0.0)}),
+    *[
+        _as_top(name)
+        for name in (
+            "Reshape Permute Squeeze Unsqueeze Slice Tile Gather Upsample Interp Depth2Space "
+            "Reduce Arg"
+        ).split()
+    ],
 ]
 
 TPU_OPS = table(_ROWS)

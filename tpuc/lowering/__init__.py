@@ -1,0 +1,121 @@
+"""Lowering: Graph[top] and tables to Graph[tpu].
+
+    import ranges -> propagate them -> one rule per op -> casts where types meet
+
+`lower` is the whole room.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tpuc.artifacts import CalibrationTable, QuantizeTable
+from tpuc.errors import ConfigError, TableError
+from tpuc.ir import DType, Graph, Node, Value, verify, with_defaults
+from tpuc.lowering.context import Lowering
+from tpuc.lowering.propagate import propagate
+from tpuc.lowering.ranges import import_ranges
+from tpuc.lowering.rules import INT8_RULES, lower_float
+from tpuc.processors import Processor
+
+__all__ = ["Lowered", "lower"]
+
+_FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
+_ALWAYS_F32 = {"Div", "Arg"}
+"""Ops that are F32 in an INT8 build, not the processor's float type."""
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """Result of lowering.
+
+    Parameters
+    ----------
+    graph : Graph
+        Dialect `tpu`.
+    reasons : dict of str to str
+        Ops that are not in the build's own mode, and why.
+    """
+
+    graph: Graph
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def lower(
+    graph: Graph,
+    table: CalibrationTable | None,
+    processor: Processor,
+    mode: str = "INT8",
+    qtable: QuantizeTable | None = None,
+) -> Lowered:
+    """Lower a canonical graph.
+
+    Parameters
+    ----------
+    table : CalibrationTable, optional
+        Needed for INT8. Ops that it does not name stay F32.
+    mode : {'INT8', 'F32', 'F16', 'BF16'}
+        Type of every op that `qtable` does not name.
+
+    Raises
+    ------
+    ConfigError : the processor lacks the mode, or INT8 without a table
+    TableError : the qtable names an op that the graph does not have
+    """
+    verify(graph, "top")
+    processor.require(mode)
+    if mode == "INT8" and table is None:
+        raise ConfigError("quantize.mode=INT8 needs a calibration table")
+    choices = qtable.choices if qtable else {}
+    for choice in choices.values():
+        processor.require(choice.mode)
+    _check_names(graph, choices.keys())
+    out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
+    ranges = propagate(graph, import_ranges(graph, table)) if table else {}
+    ctx = Lowering(out, ranges)
+    for node in graph.nodes:
+        chosen = choices[node.name].mode if node.name in choices else mode
+        if node.name in choices and chosen != mode:
+            ctx.reasons[node.name] = choices[node.name].reason or "set by the quantize table"
+        _lower_node(ctx, node, chosen, processor)
+    for value in graph.outputs:
+        final = ctx.as_float(value, DType.F32, "")
+        out.outputs.append(final)
+    out.sort()
+    return Lowered(verify(out, "tpu"), ctx.reasons)
+
+
+def _check_names(graph: Graph, names: object) -> None:
+    known = {n.name for n in graph.nodes}
+    for name in names:  # type: ignore[attr-defined]
+        if name not in known:
+            raise TableError(f"quantize table: the model has no op '{name}'")
+
+
+def _lower_node(ctx: Lowering, node: Node, mode: str, processor: Processor) -> None:
+    if node.op == "Input":
+        out = Value(node.name, node.output.shape)
+        ctx.graph.add("Input", [], [out], with_defaults("Input", node.attrs, "tpu"))
+        ctx.lowered[id(node.output)] = out
+        return
+    if mode != "INT8":
+        lower_float(ctx, node, _FLOAT[mode])
+        return
+    reason = _no_int8(ctx, node)
+    if reason is None:
+        reason = INT8_RULES[node.op](ctx, node)
+    if reason is not None:
+        uncalibrated = "no calibration entry" in reason
+        f32 = uncalibrated or node.op in _ALWAYS_F32
+        kind = DType.F32 if f32 else _FLOAT[processor.float_type]
+        ctx.reasons[node.name] = reason
+        lower_float(ctx, node, kind)
+
+
+def _no_int8(ctx: Lowering, node: Node) -> str | None:
+    if node.op not in INT8_RULES:
+        return f"{node.op} has no INT8 form on this processor"
+    for value in (*node.activations, *node.outputs):
+        if not ctx.has_range(value):
+            return f"'{value.name}' has no calibration entry"
+    return None

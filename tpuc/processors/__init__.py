@@ -1,0 +1,86 @@
+"""Processors: facts as data. The only place that knows what a chip can do is its YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tpuc.errors import ConfigError
+
+__all__ = ["Processor", "load_processor"]
+
+
+@dataclass(frozen=True)
+class Processor:
+    """Facts of one processor.
+
+    Parameters
+    ----------
+    name : str
+        As the manual spells it: bm1684x.
+    chip : str
+        Name in a bmodel: BM1684X.
+    modes : tuple of str
+        Types that the hardware computes in.
+    built : tuple of str
+        Those of `modes` that tpuc generates in this version.
+    requant : str
+        Form of INT8 requantization: multiplier_shift, shift_only, qdm.
+    float_type : str
+        What `auto` means for float ops in an INT8 build.
+    lanes, lane_bytes, eu_bytes : int
+        Local memory: lanes, bytes per lane, bytes a lane processes at once.
+    int8_tops : float
+        Peak of int8 multiply-adds, in 10**12 operations per second.
+    """
+
+    name: str
+    chip: str
+    modes: tuple[str, ...]
+    built: tuple[str, ...]
+    requant: str
+    float_type: str
+    lanes: int = 0
+    lane_bytes: int = 0
+    eu_bytes: int = 0
+    clock_mhz: int = 0
+    int8_tops: float = 0.0
+    cores: int = 1
+    sources: tuple[str, ...] = field(default_factory=tuple)
+
+    def require(self, mode: str) -> None:
+        """Check that a build in `mode` is possible.
+
+        Raises
+        ------
+        ConfigError : the hardware lacks the type, or this version does not generate it yet
+        """
+        if mode not in self.modes:
+            raise ConfigError(
+                f"quantize.mode: {self.name} has no {mode}; it has {', '.join(self.modes)}"
+            )
+        if mode not in self.built:
+            can = ", ".join(self.built) or "nothing yet"
+            raise ConfigError(
+                f"quantize.mode: {mode} for {self.name} is not available in this version; "
+                f"available: {can}. Hint: processor=bm1684x"
+            )
+
+
+def load_processor(facts: Mapping[str, Any]) -> Processor:
+    """Make a Processor from the mapping in its YAML file.
+
+    Raises
+    ------
+    ConfigError : a fact is missing or unknown
+    """
+    known = set(Processor.__dataclass_fields__)
+    unknown = sorted(set(facts) - known)
+    if unknown:
+        raise ConfigError(f"processor: unknown fact '{unknown[0]}'; expected {sorted(known)}")
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
+    try:
+        return Processor(**values)
+    except TypeError as error:
+        raise ConfigError(f"processor '{facts.get('name', '?')}': {error}") from error

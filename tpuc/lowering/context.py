@@ -1,0 +1,156 @@
+"""What a lowering rule works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tpuc.errors import UnsupportedError
+from tpuc.ir import Attr, DType, Graph, Node, QuantType, Value, with_defaults
+from tpuc.lowering.ranges import Ranges
+from tpuc.numerics.qparams import choose_qparams
+from tpuc.numerics.rounding import round_bf16, round_f16
+
+__all__ = ["Lowering"]
+
+_ROUND = {DType.F16: round_f16, DType.BF16: round_bf16}
+
+
+@dataclass
+class Lowering:
+    """State of one lowering: the graph being built and what became of each Top value.
+
+    Parameters
+    ----------
+    ranges : Ranges
+        After propagation.
+    reasons : dict of str to str
+        Why an op is not in the build's own mode.
+    """
+
+    graph: Graph
+    ranges: Ranges
+    reasons: dict[str, str] = field(default_factory=dict)
+    lowered: dict[int, Value] = field(default_factory=dict)
+    casts: dict[tuple[int, DType], Value] = field(default_factory=dict)
+
+    # ---- types -------------------------------------------------------------------------------
+
+    def has_range(self, value: Value) -> bool:
+        """True if the tensor is calibrated."""
+        return value.name in self.ranges
+
+    def qtype(self, value: Value) -> tuple[DType, QuantType]:
+        """Integer type of a calibrated Top tensor."""
+        return choose_qparams(*self.ranges[value.name])
+
+    def scale(self, value: Value) -> float:
+        """Scale of a calibrated Top tensor."""
+        return self.qtype(value)[1].scale
+
+    # ---- operands ----------------------------------------------------------------------------
+
+    def current(self, value: Value) -> Value:
+        """What a Top tensor became."""
+        return self.lowered[id(value)]
+
+    def as_int(self, value: Value, user: str) -> Value:
+        """The tensor in its integer type, cast if it is float now.
+
+        Raises
+        ------
+        UnsupportedError : it has no calibrated range
+        """
+        now = self.current(value)
+        if not now.dtype.is_float:
+            return now
+        if not self.has_range(value):
+            raise UnsupportedError(
+                f"'{user}': operand '{value.name}' has no calibration entry. "
+                f"Hint: recalibrate, or give '{user}' a float type in quantize.table"
+            )
+        dtype, quant = self.qtype(value)
+        return self._cast(now, dtype, quant, user)
+
+    def as_float(self, value: Value, dtype: DType, user: str) -> Value:
+        """The tensor in a float type."""
+        if value.is_weight:
+            return self.float_weight(value, dtype)
+        now = self.current(value)
+        return now if now.dtype == dtype else self._cast(now, dtype, None, user)
+
+    def _cast(self, value: Value, dtype: DType, quant: QuantType | None, user: str) -> Value:
+        key = (id(value), dtype)
+        if key not in self.casts:
+            suffix = f"{user}_{dtype}" if user else f"_{dtype}"
+            out = Value(f"{value.name}{suffix}", value.shape, dtype, quant)
+            self.graph.add("Cast", [value], [out], with_defaults("Cast", {}, "tpu"))
+            self.casts[key] = out
+        return self.casts[key]
+
+    def float_weight(self, value: Value, dtype: DType) -> Value:
+        """A weight rounded to a float type."""
+        assert value.data is not None
+        if dtype == DType.F32:
+            return Value(value.name, value.shape, dtype, data=value.data)
+        data = _ROUND[dtype](value.data)
+        return Value(f"{value.name}_{dtype}", value.shape, dtype, data=data)
+
+    def weight(
+        self, name: str, data: np.ndarray, dtype: DType, quant: QuantType | None = None
+    ) -> Value:
+        """An integer (or table) weight."""
+        array = np.ascontiguousarray(data, dtype.numpy)
+        return Value(name, array.shape, dtype, quant, array)
+
+    # ---- results -----------------------------------------------------------------------------
+
+    def emit_int(
+        self,
+        node: Node,
+        op: str,
+        inputs: Sequence[Value | None],
+        attrs: Mapping[str, Attr] | None = None,
+        like: Value | None = None,
+    ) -> Value:
+        """Add an integer op that stands for a Top node; its type is the range's, or `like`'s."""
+        if like is not None:
+            dtype, quant = like.dtype, like.quant
+        else:
+            dtype, quant = self.qtype(node.output)
+        return self._emit(node, op, inputs, attrs, dtype, quant)
+
+    def emit_float(
+        self,
+        node: Node,
+        op: str,
+        inputs: Sequence[Value | None],
+        dtype: DType,
+        attrs: Mapping[str, Attr] | None = None,
+    ) -> Value:
+        """Add a float op that stands for a Top node."""
+        return self._emit(node, op, inputs, attrs, dtype, None)
+
+    def _emit(
+        self,
+        node: Node,
+        op: str,
+        inputs: Sequence[Value | None],
+        attrs: Mapping[str, Attr] | None,
+        dtype: DType,
+        quant: QuantType | None,
+    ) -> Value:
+        outs = [Value(v.name, v.shape, dtype, quant) for v in node.outputs]
+        self.graph.add(op, inputs, outs, with_defaults(op, attrs or {}, "tpu"))
+        for top, out in zip(node.outputs, outs):
+            self.lowered[id(top)] = out
+        return outs[0]
+
+    def helper(self, name: str, op: str, inputs: Sequence[Value | None], out: Value,
+               attrs: Mapping[str, Attr] | None = None) -> Value:  # fmt: skip
+        """Add an op that stands for no Top node."""
+        out.name = name
+        self.graph.add(op, inputs, [out], with_defaults(op, attrs or {}, "tpu"))
+        return out

@@ -1,0 +1,126 @@
+"""Activations in INT8.
+
+    table:     y = T[x as uint8], T[i] = saturate(round(f((i - zp) * s_in) / s_out)), in double
+    Relu:      y = max(x, 0), saturated to the output's type
+    LeakyRelu: x >= 0: x; else x * m >> r (half up), m, r of alpha in 8 bit
+    PRelu:     x >= 0: x; else x * slope[c] >> r, slope = trunc(w * 2**r), r the first with
+               max|w| * 2**(r + 1) >= 127; input and output scale must agree (they are propagated)
+    Abs:       |x|
+    Softmax over channels: y = round(e[max - x] / (sum * s_out)), e[d] = exp(-d * s_in * beta), float32
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tpuc.ir import DType, Node, Value
+from tpuc.lowering.context import Lowering
+from tpuc.lowering.functions import activation_function
+from tpuc.numerics.requant import multiplier_shift
+from tpuc.numerics.rounding import round_away
+
+__all__ = ["ACTIVATION_INT8"]
+
+
+def _source(ctx: Lowering, node: Node) -> Value:
+    value = node.inputs[0]
+    assert value is not None
+    return ctx.as_int(value, node.name)
+
+
+def build_table(node: Node, dtype: DType, s_in: float, out: DType, s_out: float) -> np.ndarray:
+    """256 entries, indexed by the byte of the input."""
+    q = np.arange(256)
+    if dtype == DType.SI8:
+        q = np.where(q > 127, q - 256, q)
+    with np.errstate(all="ignore"):
+        y = activation_function(node)(q * s_in) / s_out
+    low, high = out.qrange
+    y = np.nan_to_num(y, nan=0.0, posinf=float(high), neginf=float(low))
+    return np.clip(round_away(y), low, high)
+
+
+def lower_lut(ctx: Lowering, node: Node) -> str | None:
+    """Any function of one element as a table."""
+    x = _source(ctx, node)
+    assert x.quant is not None
+    out, quant = ctx.qtype(node.output)
+    entries = build_table(node, x.dtype, x.quant.scale, out, quant.scale)
+    table = ctx.weight(f"{node.name}_table", entries, out)
+    ctx.emit_int(node, "Lut", [x, table])
+    return None
+
+
+def lower_relu(ctx: Lowering, node: Node) -> str | None:
+    """A Relu that no op could absorb."""
+    ctx.emit_int(node, "Relu", [_source(ctx, node)])
+    return None
+
+
+def lower_leaky(ctx: Lowering, node: Node) -> str | None:
+    """LeakyRelu."""
+    m, r = multiplier_shift(float(node.attrs["alpha"]), 8)  # type: ignore[arg-type]
+    ctx.emit_int(node, "LeakyRelu", [_source(ctx, node)], {"multiplier": m, "rshift": r})
+    return None
+
+
+def lower_prelu(ctx: Lowering, node: Node) -> str | None:
+    """PRelu."""
+    slope = node.weight(1)
+    largest = float(np.abs(slope).max())
+    r = 0
+    while largest * 2.0 ** (r + 1) < 127 and r < 31:
+        r += 1
+    q = np.trunc(slope.astype(np.float64) * 2.0**r)
+    weight = ctx.weight(f"{node.name}_slope_i8", np.clip(q, -128, 127), DType.SI8)
+    ctx.emit_int(node, "PRelu", [_source(ctx, node), weight], {"rshift": r})
+    return None
+
+
+def lower_abs(ctx: Lowering, node: Node) -> str | None:
+    """Abs."""
+    ctx.emit_int(node, "Active", [_source(ctx, node)], {"mode": "ABSVAL"})
+    return None
+
+
+def lower_softmax(ctx: Lowering, node: Node) -> str | None:
+    """Softmax over channels; over any other axis it is float."""
+    value = node.inputs[0]
+    assert value is not None
+    axis, rank = int(node.attrs["axis"]), len(value.shape)  # type: ignore[arg-type]
+    if axis != 1 or rank > 4 or node.attrs["log"]:
+        return f"axis {axis} of {rank}, log={node.attrs['log']}; INT8 needs axis 1 and no log"
+    x = _source(ctx, node)
+    assert x.quant is not None
+    beta = float(node.attrs["beta"])  # type: ignore[arg-type]
+    steps = np.exp(-np.arange(256) * x.quant.scale * beta).astype(np.float32)
+    table = ctx.weight(f"{node.name}_table", steps, DType.F32)
+    attrs = {"axis": axis, "beta": beta}
+    if rank == 4:
+        ctx.emit_int(node, "Softmax", [x, table], attrs)
+        return None
+    shape = (*value.shape, *([1] * (4 - rank)))
+    wide = Value("", shape, x.dtype, x.quant)
+    wide = ctx.helper(f"{node.name}_4d", "Reshape", [x], wide, {"shape": shape})
+    dtype, quant = ctx.qtype(node.output)
+    soft = ctx.helper(
+        f"{node.name}_softmax", "Softmax", [wide, table], Value("", shape, dtype, quant), attrs
+    )
+    ctx.emit_int(node, "Reshape", [soft], {"shape": value.shape}, like=soft)
+    return None
+
+
+_TABLE_OPS = (
+    "SiLU GELU HardSwish HardSigmoid Sigmoid Tanh Elu Exp Sqrt Erf Mish Softplus Log Softsign Ceil "
+    "Floor Round Sin Cos Pow Reciprocal"
+).split()
+
+ACTIVATION_INT8 = {
+    **dict.fromkeys(_TABLE_OPS, lower_lut),
+    "Relu": lower_relu,
+    "LeakyRelu": lower_leaky,
+    "PRelu": lower_prelu,
+    "Abs": lower_abs,
+    "Softmax": lower_softmax,
+}
+

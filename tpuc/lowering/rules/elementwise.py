@@ -1,0 +1,139 @@
+"""Element-wise arithmetic in INT8; `>>` rounds half up everywhere.
+
+    Add:      y = saturate((a * m0 >> r0) + (b * m1 >> r1)), m, r of coeff * s_i / s_o in 8 bit
+    Mul:      y = saturate(a * b * m >> r), m, r of s_a * s_b / s_o
+    MulConst: y = saturate(x * m >> r), m, r of s_i * c / s_o
+    AddConst: y = saturate((x * m + K) >> r), K = round(c / s_o) << r
+    Max, Min: of the raw integers (TPU-MLIR ignores scales here unless the ranges were unified)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tpuc.ir import Attr, DType, Node, QuantType, Value
+from tpuc.lowering.context import Lowering
+from tpuc.numerics.requant import multiplier_shift
+from tpuc.numerics.rounding import round_away
+
+__all__ = ["ELEMENTWISE_INT8"]
+
+
+def _scale(value: Value) -> float:
+    assert value.quant is not None
+    return value.quant.scale
+
+
+def _relu(node: Node) -> dict[str, Attr]:
+    return {"do_relu": bool(node.attrs.get("do_relu", False))}
+
+
+def _const(node: Node) -> float:
+    return float(node.attrs["const_val"])  # type: ignore[arg-type]
+
+
+def _constant_operand(ctx: Lowering, node: Node, value: Value, scale: float | None) -> Value:
+    """A weight operand in 8 bit: its own scale max / 127 (or 255 if no value is negative)."""
+    assert value.data is not None
+    data = value.data.astype(np.float64)
+    unsigned = data.min() >= 0
+    largest = float(np.abs(value.data).max())
+    own = scale if scale is not None else max(largest / (255.0 if unsigned else 127.0), 1e-10)
+    low, high = (0, 255) if unsigned else (-128, 127)
+    q = np.clip(round_away(data / own), low, high)
+    dtype = DType.UI8 if unsigned else DType.SI8
+    return ctx.weight(f"{value.name}_{dtype}", q, dtype, QuantType(own))
+
+
+def lower_add(ctx: Lowering, node: Node) -> str | None:
+    """Add of activations and constants."""
+    coeff = node.attrs.get("coeff") or (1.0,) * len(node.inputs)
+    s_out = ctx.scale(node.output)
+    operands, ms, rs = [], [], []
+    for value, c in zip(node.inputs, coeff):  # type: ignore[arg-type]
+        assert value is not None
+        if value.is_weight:
+            x = _constant_operand(ctx, node, value, None)
+        else:
+            x = ctx.as_int(value, node.name)
+        m, r = multiplier_shift(float(c) * _scale(x) / s_out, 8, True)
+        operands.append(x)
+        ms.append(m)
+        rs.append(r)
+    attrs = {"multipliers": tuple(ms), "rshifts": tuple(rs), **_relu(node)}
+    ctx.emit_int(node, "Add", operands, attrs)
+    return None
+
+
+def lower_mul(ctx: Lowering, node: Node) -> str | None:
+    """Mul of two operands."""
+    if len(node.inputs) != 2:
+        return f"it has {len(node.inputs)} operands"
+    operands = []
+    for value in node.inputs:
+        assert value is not None
+        if value.is_weight:
+            operands.append(_constant_operand(ctx, node, value, None))
+        else:
+            operands.append(ctx.as_int(value, node.name))
+    factor = _scale(operands[0]) * _scale(operands[1]) / ctx.scale(node.output)
+    m, r = multiplier_shift(factor, 8)
+    ctx.emit_int(node, "Mul", operands, {"multiplier": m, "rshift": r, **_relu(node)})
+    return None
+
+
+def _source(ctx: Lowering, node: Node) -> Value:
+    value = node.inputs[0]
+    assert value is not None
+    return ctx.as_int(value, node.name)
+
+
+def lower_mul_const(ctx: Lowering, node: Node) -> str | None:
+    """MulConst to MulShift."""
+    x = _source(ctx, node)
+    m, r = multiplier_shift(_scale(x) / ctx.scale(node.output) * _const(node), 8)
+    ctx.emit_int(node, "MulShift", [x], {"multiplier": m, "rshift": r, **_relu(node)})
+    return None
+
+
+def lower_add_const(ctx: Lowering, node: Node) -> str | None:
+    """AddConst, and SubConst in both directions."""
+    x = _source(ctx, node)
+    s_out = ctx.scale(node.output)
+    m, r = multiplier_shift(_scale(x) / s_out, 8, True)
+    k = float(round_away(_const(node) / s_out)) * 2.0**r
+    attrs: dict[str, Attr] = {"multiplier": m, "rshift": r, "const_val": k, **_relu(node)}
+    if node.op == "SubConst":
+        attrs["is_reverse"] = bool(node.attrs["is_reverse"])
+    ctx.emit_int(node, node.op, [x], attrs)
+    return None
+
+
+def lower_extremum(ctx: Lowering, node: Node) -> str | None:
+    """Max and Min of activations."""
+    if any(v is None or v.is_weight for v in node.inputs):
+        return "one operand is a constant tensor"
+    operands = [ctx.as_int(v, node.name) for v in node.inputs if v is not None]
+    ctx.emit_int(node, node.op, operands)
+    return None
+
+
+def lower_extremum_const(ctx: Lowering, node: Node) -> str | None:
+    """MaxConst and MinConst: the constant in the output's scale."""
+    x = _source(ctx, node)
+    k = float(round_away(_const(node) / ctx.scale(node.output)))
+    ctx.emit_int(node, node.op, [x], {"const_val": k})
+    return None
+
+
+ELEMENTWISE_INT8 = {
+    "Add": lower_add,
+    "Mul": lower_mul,
+    "MulConst": lower_mul_const,
+    "AddConst": lower_add_const,
+    "SubConst": lower_add_const,
+    "Max": lower_extremum,
+    "Min": lower_extremum,
+    "MaxConst": lower_extremum_const,
+    "MinConst": lower_extremum_const,
+}

@@ -1,0 +1,95 @@
+"""Float forms: F32, F16 and BF16.
+
+Operands are rounded to the type, the op computes in float32 and its output is rounded once. A few ops
+stay F32 in F16 and BF16 builds; ops that only move data keep whatever float type arrives.
+"""
+
+from __future__ import annotations
+
+from tpuc.ir import Attr, DType, Node, Value
+from tpuc.lowering.context import Lowering
+
+__all__ = ["lower_float"]
+
+_MOVES = set("Reshape Permute Slice Squeeze Unsqueeze Tile Pad Upsample Depth2Space".split())
+_ACTIVE = {
+    "Sigmoid": "SIGMOID",
+    "HardSigmoid": "HSIGMOID",
+    "HardSwish": "HSWISH",
+    "Tanh": "TANH",
+    "Elu": "ELU",
+    "GELU": "GELU",
+    "SiLU": "SILU",
+    "Softplus": "SOFT_PLUS",
+    "Mish": "MISH",
+    "Erf": "ERF",
+    "Abs": "ABSVAL",
+    "Exp": "EXP",
+    "Sqrt": "SQRT",
+    "Log": "LN",
+    "Softsign": "SOFT_SIGN",
+    "Ceil": "CEIL",
+    "Floor": "FLOOR",
+    "Round": "ROUND",
+    "Sin": "SIN",
+    "Cos": "COS",
+}
+_COEFFS = {
+    "Elu": ("alpha",),
+    "HardSigmoid": ("beta", "alpha"),
+    "Sigmoid": ("scale", "bias"),
+}
+_F32_ONLY = set("Div Reciprocal Arg Tanh Elu Softplus Erf Sqrt Softsign Sin Cos Sigmoid Pow".split())
+_F32_IN_F16 = {"AvgPool", "HardSigmoid"}
+
+
+def float_type(node: Node, dtype: DType) -> DType:
+    """The type an op really computes in when `dtype` is asked for."""
+    if node.op in _F32_ONLY or (dtype == DType.F16 and node.op in _F32_IN_F16):
+        return DType.F32
+    return dtype
+
+
+def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
+    """Give a node its float form."""
+    first = node.inputs[0]
+    assert first is not None
+    if node.op in _MOVES and not first.is_weight and ctx.current(first).dtype.is_float:
+        kind = ctx.current(first).dtype
+    else:
+        kind = float_type(node, dtype)
+    op, attrs = _form(node)
+    operands: list[Value | None] = []
+    for index, value in enumerate(node.inputs):
+        if value is None:
+            operands.append(None)
+        elif value.is_weight and _plain_weight(node, index):
+            operands.append(ctx.float_weight(value, DType.F32))
+        else:
+            operands.append(ctx.as_float(value, kind, node.name))
+    ctx.emit_float(node, op, operands, kind, attrs)
+
+
+def _plain_weight(node: Node, index: int) -> bool:
+    """Biases of convolutions and index tensors are never rounded."""
+    return (node.op in ("Conv", "Deconv") and index == 2) or node.op in ("Gather", "Interp")
+
+
+def _form(node: Node) -> tuple[str, dict[str, Attr]]:
+    attrs = dict(node.attrs)
+    if node.op in ("AvgPool", "MaxPool"):
+        keys = ("kernel_shape", "strides", "pads", "count_include_pad", "keepdims", "do_relu")
+        kept = {k: attrs[k] for k in (*keys, "relu_limit")}
+        return "Pool2D", {**kept, "pool_mode": "Avg" if node.op == "AvgPool" else "Max"}
+    if node.op in _ACTIVE:
+        mode = _ACTIVE[node.op]
+        if node.op == "GELU" and attrs["approx_mode"] != "normal":
+            mode = "TGELU" if attrs["approx_mode"] == "tanh" else "QGELU"
+        if node.op == "Sigmoid" and attrs["log"]:
+            mode = "LOG_SIGMOID"
+        coeffs = tuple(float(attrs[k]) for k in _COEFFS.get(node.op, ()))  # type: ignore[arg-type]
+        return "Active", {"mode": mode, "coeffs": coeffs}
+    from tpuc.ir import TPU_OPS
+
+    op = {"Conv": "Conv2D"}.get(node.op, node.op)
+    return op, {k: v for k, v in attrs.items() if k in TPU_OPS[op].attrs}

@@ -1,0 +1,58 @@
+"""MatMul in INT8.
+
+    s_w  = max|w| / 127 over the whole weight;  wq = saturate(round(w / s_w))
+    bias = round(b / (s_w * s_in)), int32
+    y    = saturate((x @ wq + bias) * m >> r), rounding half away from zero
+Two activations multiply with their own scales; m, r from float32(s_in * s_right / s_out).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tpuc.ir import Attr, DType, Node
+from tpuc.lowering.context import Lowering
+from tpuc.numerics.requant import multiplier_shift
+from tpuc.numerics.rounding import round_away
+
+__all__ = ["MATMUL_INT8"]
+
+
+def lower_matmul(ctx: Lowering, node: Node) -> str | None:
+    """MatMul with a constant or computed right operand."""
+    left, right = node.inputs[:2]
+    assert left is not None and right is not None
+    if left.is_weight:
+        return "its left operand is constant"
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    x = ctx.as_int(left, node.name)
+    assert x.quant is not None
+    s_in, s_out = x.quant.scale, ctx.scale(node.output)
+    bias_q = None
+    if right.data is not None:
+        s_right = float(np.abs(right.data).max()) / 127.0
+        s_right = s_right if s_right > 0 else 1.0
+        q = np.clip(round_away(right.data.astype(np.float64) / s_right), -128, 127)
+        r = ctx.weight(f"{node.name}_filter_int8", q, DType.SI8)
+        if bias is not None and bias.data is not None and np.any(bias.data != 0):
+            rounded = round_away(bias.data.astype(np.float64) / (s_right * s_in))
+            bias_q = ctx.weight(f"{node.name}_bias_int32", rounded, DType.SI32)
+    else:
+        if bias is not None:
+            return "it has a bias and two computed operands"
+        r = ctx.as_int(right, node.name)
+        assert r.quant is not None
+        s_right = r.quant.scale
+    m, shift = multiplier_shift(float(np.float32(s_in * s_right / s_out)), 32)
+    attrs: dict[str, Attr] = {
+        "multipliers": (m,),
+        "rshifts": (shift,),
+        "do_relu": bool(node.attrs["do_relu"]),
+        "left_transpose": node.attrs["left_transpose"],
+        "right_transpose": node.attrs["right_transpose"],
+    }
+    ctx.emit_int(node, "MatMul", [x, r, bias_q], attrs)
+    return None
+
+
+MATMUL_INT8 = {"MatMul": lower_matmul}

@@ -1,0 +1,47 @@
+"""Real factors as integer multiplier and right shift: factor ~ multiplier / 2**shift."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tpuc.numerics.rounding import round_away
+
+__all__ = ["multiplier_shift", "multipliers_shifts"]
+
+_LIMIT = {32: 2**31 - 1, 8: 127}
+
+
+def multipliers_shifts(
+    factors: np.ndarray, bits: int = 32, positive: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best multiplier of `bits` bits for each factor.
+
+    For n from -32 (0 if `positive`) to 30: m = round(factor * 2**n), error = |m / 2**n - factor| in
+    float32; a strictly smaller error with |m| below the limit (2**31 - 1, or 127) wins. The factor
+    itself is rounded to float32 first, so a 32-bit multiplier is the exact 24-bit mantissa where the
+    shift allows.
+
+    Parameters
+    ----------
+    factors : float array of shape (C,)
+
+    Returns
+    -------
+    multipliers, shifts : int64 arrays of shape (C,)
+    """
+    scale = np.asarray(factors, np.float32).astype(np.float64).reshape(-1)
+    best = np.full(scale.shape, np.inf, np.float32)
+    shift = np.zeros(scale.shape, np.int64)
+    for n in range(0 if positive else -32, 31):
+        m = round_away(scale * 2.0**n)
+        error = np.abs(m / 2.0**n - scale).astype(np.float32)
+        better = (error < best) & (np.abs(m) < _LIMIT[bits])
+        best = np.where(better, error, best)
+        shift = np.where(better, n, shift)
+    return round_away(scale * np.exp2(shift.astype(np.float64))).astype(np.int64), shift
+
+
+def multiplier_shift(factor: float, bits: int = 32, positive: bool = False) -> tuple[int, int]:
+    """`multipliers_shifts` of one factor."""
+    m, s = multipliers_shifts(np.array([factor]), bits, positive)
+    return int(m[0]), int(s[0])
