@@ -44,7 +44,9 @@ class FloatRunner:
         self._by_name = {v.name: self._weights[id(v)] for v in graph.weights()}
         self._wide: dict[int, Graph | Skip] = {1: graph}
 
-    def run(self, feeds: Mapping[str, np.ndarray], observe: Observe = None) -> dict[str, np.ndarray]:
+    def run(
+        self, feeds: Mapping[str, np.ndarray], observe: Observe = None
+    ) -> dict[str, np.ndarray]:
         """Run one batch.
 
         Parameters
@@ -149,6 +151,8 @@ class FloatRunner:
                 live.pop(id(value), None)
 
 
-def run(graph: Graph, feeds: Mapping[str, np.ndarray], observe: Observe = None) -> dict[str, np.ndarray]:
+def run(
+    graph: Graph, feeds: Mapping[str, np.ndarray], observe: Observe = None
+) -> dict[str, np.ndarray]:
     """Run a graph once."""
     return FloatRunner(graph).run(feeds, observe)

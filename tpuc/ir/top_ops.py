@@ -127,7 +127,22 @@ _ACTIVATIONS = [
     *[
         row(name, "input")
         for name in (
-            ["HardSwish", "SiLU", "Softplus", "Mish", "Erf", "Abs", "Exp", "Sqrt", "Log", "Softsign", "Ceil", "Round", "Sin", "Cos"]
+            [
+                "HardSwish",
+                "SiLU",
+                "Softplus",
+                "Mish",
+                "Erf",
+                "Abs",
+                "Exp",
+                "Sqrt",
+                "Log",
+                "Softsign",
+                "Ceil",
+                "Round",
+                "Sin",
+                "Cos",
+            ]
         )
     ],
     row("Floor", "input", _SCALAR),

@@ -1,7 +1,7 @@
 """Rounding to integers and to short floats.
 
-    half away from zero:  sign(x) * floor(|x| + 0.5)
-    half up:              floor(x + 0.5)
+half away from zero:  sign(x) * floor(|x| + 0.5)
+half up:              floor(x + 0.5)
 """
 
 from __future__ import annotations

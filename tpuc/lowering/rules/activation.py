@@ -1,12 +1,12 @@
 """Activations in INT8.
 
-    table:     y = T[x as uint8], T[i] = saturate(round(f((i - zp) * s_in) / s_out)), in double
-    Relu:      y = max(x, 0), saturated to the output's type
-    LeakyRelu: x >= 0: x; else x * m >> r (half up), m, r of alpha in 8 bit
-    PRelu:     x >= 0: x; else x * slope[c] >> r, slope = trunc(w * 2**r), r the first with
-               max|w| * 2**(r + 1) >= 127; input and output scale must agree (they are propagated)
-    Abs:       |x|
-    Softmax over channels: y = round(e[max - x] / (sum * s_out)), e[d] = exp(-d * s_in * beta), float32
+table:     y = T[x as uint8], T[i] = saturate(round(f((i - zp) * s_in) / s_out)), in double
+Relu:      y = max(x, 0), saturated to the output's type
+LeakyRelu: x >= 0: x; else x * m >> r (half up), m, r of alpha in 8 bit
+PRelu:     x >= 0: x; else x * slope[c] >> r, slope = trunc(w * 2**r), r the first with
+           max|w| * 2**(r + 1) >= 127; input and output scale must agree (they are propagated)
+Abs:       |x|
+Softmax over channels: y = round(e[max - x] / (sum * s_out)), e[d] = exp(-d * s_in * beta), float32
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def build_table(node: Node, dtype: DType, s_in: float, out: DType, s_out: float)
     with np.errstate(all="ignore"):
         y = activation_function(node)(q * s_in) / s_out
     low, high = out.qrange
-    y = np.nan_to_num(y, nan=0.0, posinf=float(high), neginf=float(low))
+    # TPU-MLIR converts through a 32-bit integer, which turns what is not finite into its minimum
+    y = np.where(np.isfinite(y), y, float(low))
     return np.clip(round_away(y), low, high)
 
 
@@ -101,12 +102,14 @@ def lower_softmax(ctx: Lowering, node: Node) -> str | None:
         return None
     shape = (*value.shape, *([1] * (4 - rank)))
     wide = Value("", shape, x.dtype, x.quant)
-    wide = ctx.helper(f"{node.name}_4d", "Reshape", [x], wide, {"shape": shape})
+    wide = ctx.helper(f"{x.name}_reshape", "Reshape", [x], wide, {"shape": shape})
     dtype, quant = ctx.qtype(node.output)
-    soft = ctx.helper(
-        f"{node.name}_softmax", "Softmax", [wide, table], Value("", shape, dtype, quant), attrs
-    )
-    ctx.emit_int(node, "Reshape", [soft], {"shape": value.shape}, like=soft)
+    soft = Value("", shape, dtype, quant)
+    soft = ctx.helper(f"{node.name}__softmax", "Softmax", [wide, table], soft, attrs)
+    flat = Value("", value.shape, dtype, quant)
+    name = f"{node.name}__softmax_reshape"  # TPU-MLIR renames the result
+    flat = ctx.helper(name, "Reshape", [soft], flat, {"shape": value.shape})
+    ctx.lowered[id(node.output)] = flat
     return None
 
 
@@ -123,4 +126,3 @@ ACTIVATION_INT8 = {
     "Abs": lower_abs,
     "Softmax": lower_softmax,
 }
-

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tpuc.ir import DType, Node, Value
+from tpuc.ir import DType, Node, QuantType, Value
 from tpuc.lowering.context import Lowering
 from tpuc.numerics.requant import multipliers_shifts
 from tpuc.numerics.rounding import round_away
@@ -50,7 +50,7 @@ def quantize_filter(w: np.ndarray, unsigned: bool) -> tuple[np.ndarray, np.ndarr
 
 
 def _prepare(
-    ctx: Lowering, node: Node, w: np.ndarray, b: np.ndarray | None
+    ctx: Lowering, node: Node, w: np.ndarray, b: np.ndarray | None, signed: bool = False
 ) -> tuple[Value, Value, Value | None, np.ndarray]:
     """Input, filter, bias and per-channel rescale factor."""
     source = node.inputs[0]
@@ -59,7 +59,7 @@ def _prepare(
     assert x.quant is not None
     s_in, s_out = x.quant.scale, ctx.scale(node.output)
     has_bias = b is not None and np.any(b != 0)
-    unsigned = not has_bias and float(w.min()) >= 0
+    unsigned = not has_bias and not signed and float(w.min()) >= 0
     q, scales = quantize_filter(w, unsigned)
     kind = DType.UI8 if unsigned else DType.SI8
     suffix = "u8" if unsigned else "i8"
@@ -103,7 +103,7 @@ def lower_scale(ctx: Lowering, node: Node) -> str | None:
         return f"its input has shape {source.shape}; expected N C H W"
     channels = source.shape[1]
     w = node.weight(1).reshape(channels, 1, 1, 1)
-    x, filters, bias, factor = _prepare(ctx, node, w, node.weight(2).reshape(-1))
+    x, filters, bias, factor = _prepare(ctx, node, w, node.weight(2).reshape(-1), signed=True)
     m, r = multipliers_shifts(factor, 32)
     attrs = {
         "kernel_shape": (1, 1),
@@ -126,8 +126,6 @@ def lower_deconv(ctx: Lowering, node: Node) -> str | None:
     m, r = multipliers_shifts(factor, 32)
     keys = ("kernel_shape", "strides", "pads", "dilations", "group", "output_padding")
     attrs = {k: node.attrs[k] for k in keys if k in node.attrs}
-    from tpuc.ir import QuantType
-
     assert x.quant is not None
     raw = Value("", node.output.shape, DType.SI32, QuantType(1.0))
     acc = ctx.helper(f"{node.name}_i32", "Deconv", [x, filters, bias], raw, attrs)

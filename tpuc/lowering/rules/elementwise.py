@@ -1,10 +1,10 @@
 """Element-wise arithmetic in INT8; `>>` rounds half up everywhere.
 
-    Add:      y = saturate((a * m0 >> r0) + (b * m1 >> r1)), m, r of coeff * s_i / s_o in 8 bit
-    Mul:      y = saturate(a * b * m >> r), m, r of s_a * s_b / s_o
-    MulConst: y = saturate(x * m >> r), m, r of s_i * c / s_o
-    AddConst: y = saturate((x * m + K) >> r), K = round(c / s_o) << r
-    Max, Min: of the raw integers (TPU-MLIR ignores scales here unless the ranges were unified)
+Add:      y = saturate((a * m0 >> r0) + (b * m1 >> r1)), m, r of coeff * s_i / s_o in 8 bit
+Mul:      y = saturate(a * b * m >> r), m, r of s_a * s_b / s_o
+MulConst: y = saturate(x * m >> r), m, r of s_i * c / s_o
+AddConst: y = saturate((x * m + K) >> r), K = round(c / s_o) << r
+Max, Min: of the raw integers (TPU-MLIR ignores scales here unless the ranges were unified)
 """
 
 from __future__ import annotations

@@ -39,7 +39,9 @@ _COEFFS = {
     "HardSigmoid": ("beta", "alpha"),
     "Sigmoid": ("scale", "bias"),
 }
-_F32_ONLY = set("Div Reciprocal Arg Tanh Elu Softplus Erf Sqrt Softsign Sin Cos Sigmoid Pow".split())
+_F32_ONLY = set(
+    "Div Reciprocal Arg Tanh Elu Softplus Erf Sqrt Softsign Sin Cos Sigmoid Pow".split()
+)
 _F32_IN_F16 = {"AvgPool", "HardSigmoid"}
 
 

@@ -1,8 +1,8 @@
 """Pooling in INT8.
 
-    max: the largest integer of the window; the scale passes through
-    avg: y = saturate(v * m >> r), v = round(window sum), m, r of s_in / (s_out * kh * kw) in 8 bit;
-         without count_include_pad v = round(sum * kh * kw / valid count)
+max: the largest integer of the window; the scale passes through
+avg: y = saturate(v * m >> r), v = round(window sum), m, r of s_in / (s_out * kh * kw) in 8 bit;
+     without count_include_pad v = round(sum * kh * kw / valid count)
 """
 
 from __future__ import annotations

@@ -1,0 +1,62 @@
+"""Casts between stored types.
+
+F32 -> int:  saturate(round(x * float32(1 / scale))), halves away from zero
+F16 -> int:  the same with the factor and the product rounded to half (BF16 likewise)
+int -> F32:  float32(scale) * q
+int -> F16:  half(half(scale) * half(q)) (BF16 likewise)
+float -> shorter float: nearest even
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tpuc.ir import DType, Value
+from tpuc.numerics.qparams import dequantize
+from tpuc.numerics.rounding import round_away, round_bf16, round_f16
+
+__all__ = ["cast", "round_to", "to_float32"]
+
+
+def round_to(x: np.ndarray, dtype: DType) -> np.ndarray:
+    """Round float32 to a float type."""
+    if dtype == DType.F16:
+        return round_f16(x)
+    return round_bf16(x) if dtype == DType.BF16 else np.asarray(x, np.float32)
+
+
+def cast(x: np.ndarray, source: Value, target: Value) -> np.ndarray:
+    """Convert a stored array of `source`'s type to `target`'s."""
+    if source.dtype.is_float and target.dtype.is_float:
+        return round_to(x, target.dtype)
+    if source.dtype.is_float:
+        return _quantize(x, source.dtype, target)
+    if target.dtype.is_float:
+        assert source.quant is not None
+        if target.dtype == DType.F32:
+            return dequantize(x, source.quant)
+        scale = round_to(np.array(source.quant.scale, np.float32), target.dtype)
+        shifted = round_to((x.astype(np.int64) - source.quant.zero_point), target.dtype)
+        return round_to(scale * shifted, target.dtype)
+    raise NotImplementedError(f"cast '{target.name}': {source.dtype} to {target.dtype}")
+
+
+def _quantize(x: np.ndarray, kind: DType, target: Value) -> np.ndarray:
+    assert target.quant is not None
+    low, high = target.dtype.qrange
+    inverse = round_to(np.array(1.0 / target.quant.scale, np.float32), kind)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = round_to(np.asarray(x, np.float32) * inverse, kind)
+        q = round_away(scaled) + target.quant.zero_point
+    q = np.where(np.isnan(q), 0.0, q)
+    return np.clip(q, low, high).astype(target.dtype.numpy)
+
+
+def to_float32(x: np.ndarray, value: Value) -> np.ndarray:
+    """A stored array as real numbers, float32."""
+    if value.dtype.is_float:
+        return np.asarray(x, np.float32)
+    if value.dtype == DType.SI32:
+        return x.astype(np.float32)
+    assert value.quant is not None
+    return dequantize(x, value.quant)
