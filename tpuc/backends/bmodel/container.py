@@ -11,8 +11,8 @@
 | 56 | 8 B | zero |
 
 A blob's place is relative to the binary segment and a multiple of 4096. In files of ours every byte
-is covered: header and flatbuffer by the digest above, the coefficients by `CoeffMem.check_code`, the
-program by the digest at its own start, and bytes between blobs must be zero.
+is covered: header and flatbuffer by the digest above, the coefficients by `CoeffMem.check_code`,
+the program by the digest at its own start, and bytes between blobs must be zero.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Flatbuffers to and from plain dicts, by the rows of `schema.py`.
 
-Building uses the flatbuffers library. Reading is done here, because the library's Python half has no
-verifier: every offset is checked against the buffer before it is followed, and the number of
+Building uses the flatbuffers library. Reading is done here, because the library's Python half has
+no verifier: every offset is checked against the buffer before it is followed, and the number of
 elements visited is bounded by the buffer's size, so that a damaged buffer can neither be read out
 of bounds nor make the reader run or allocate without limit.
 """

@@ -1,0 +1,114 @@
+"""Writes a bmodel: the public container around the weights and tpuc's own program.
+
+What makes the file safe to meet TPU-MLIR's tools: the net has neither `sub_net` nor `cmd_group`, so
+their runtime refuses to load it instead of running what is no chip code, while `model_tool` prints
+it. The program is the blob `NetParameter.net_stat` ("info for simulate, optional" in the public
+schema), and `Model.version` names tpuc. The time is fixed, so that equal builds are equal bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tpuc.backends.bmodel.container import aligned, pack_container
+from tpuc.backends.bmodel.program import Fact, Placed, encode_program
+from tpuc.backends.bmodel.schema import DATA_TYPES
+from tpuc.backends.bmodel.weights import stored_size
+from tpuc.files import write_whole
+from tpuc.ir import Graph, Value
+
+__all__ = ["FORMAT_VERSION", "write_bmodel"]
+
+FORMAT_VERSION = "2.2"
+_TIME = "Thu Jan  1 00:00:00 1970"
+_GLOBAL_MEMORY = 0x1_0000_0000  # where BM168x chips see their DDR
+_IN, _OUT = 1, 2  # Tensor.hidden
+_USED_BY_CPU = 1  # Tensor.mem_type
+
+
+def write_bmodel(
+    path: str | Path,
+    graph: Graph,
+    *,
+    processor: str,
+    facts: Mapping[str, Fact] | None = None,
+) -> None:
+    """Write a lowered graph; whole or not at all, the same bytes for the same graph.
+
+    Parameters
+    ----------
+    path : path
+    graph : Graph
+        Dialect `tpu`. The attributes of its Input nodes (preprocessing) are kept.
+    processor : str
+        For example `bm1684x`; stands in the file in upper case.
+    facts : mapping, optional
+        Anything to keep with the program: recipe, mode, digests of the sources.
+
+    Raises
+    ------
+    GraphError : the graph is not legal
+    ArtifactError : the file can not be written
+    """
+    program, coefficients, places = encode_program(graph, facts or {})
+    coefficients += bytes(aligned(len(coefficients)) - len(coefficients))
+    segment = coefficients + program
+    segment += bytes(aligned(len(segment)) - len(segment))
+    parameter = _parameter(graph, coefficients, places)
+    parameter["net_stat"] = (len(coefficients), len(program))
+    model = {
+        "type": "B",
+        "version": f"{FORMAT_VERSION}+tpuc{version('tpuc')}",
+        "time": _TIME,
+        "chip": processor.upper(),
+        "net": [{"name": graph.name, "parameter": [parameter], "addr_mode": 0}],
+        "neuron_size": parameter["ctx_size"],
+        "device_num": 1,
+    }
+    write_whole(path, pack_container(model, segment))
+
+
+def _parameter(graph: Graph, coefficients: bytes, places: Sequence[Placed]) -> dict[str, Any]:
+    """Table NetParameter: in global memory weights, then inputs and outputs, each on a page."""
+    start = address = _GLOBAL_MEMORY + len(coefficients)
+    tensors: dict[int, list[dict[str, Any]]] = {_IN: [], _OUT: []}
+    for hidden, values in ((_IN, graph.inputs), (_OUT, graph.outputs)):
+        for index, value in enumerate(values):
+            tensors[hidden].append(_tensor(value, address, hidden, index))
+            address += aligned(tensors[hidden][-1]["size"])
+    size = address - start
+    parameter: dict[str, Any] = {
+        "input_tensor": tensors[_IN],
+        "output_tensor": tensors[_OUT],
+        "ctx_addr": start,
+        "ctx_size": size,
+        "ctx_sizes": [size],
+        "core_num": 1,
+    }
+    if places:
+        parameter["coeff_mem"] = {
+            "address": _GLOBAL_MEMORY,
+            "check_code": hashlib.sha256(coefficients).digest(),
+            "binary_coeff": (0, len(coefficients)),
+            "location": [{"name": p.name, "offset": p.offset, "size": p.size} for p in places],
+        }
+    return parameter
+
+
+def _tensor(value: Value, address: int, hidden: int, index: int) -> dict[str, Any]:
+    return {
+        "name": value.name,
+        "data_type": DATA_TYPES[value.dtype],
+        "device_addr": address,
+        "size": stored_size(value.shape, value.dtype),
+        "shape": [{"dim": [int(d) for d in value.shape]}],
+        "mem_type": _USED_BY_CPU,
+        "scale": 1.0 if value.quant is None else value.quant.scale,
+        "zero_point": 0 if value.quant is None else value.quant.zero_point,
+        "hidden": hidden,
+        "index": index,
+    }
