@@ -93,6 +93,8 @@ def _stored(value: Value, array: np.ndarray | None) -> np.ndarray:
         return np.ascontiguousarray(array, np.float32)
     if np.issubdtype(array.dtype, np.integer):
         raise DataError(f"input '{value.name}': type is {array.dtype}; expected {want} or float32")
+    if not np.isfinite(array).all():
+        raise DataError(f"input '{value.name}': is not finite; expected numbers to quantize")
     real = np.asarray(array, np.float64) / value.quant.scale
     whole = np.copysign(np.floor(np.abs(real) + 0.5), real) + value.quant.zero_point
     return np.clip(whole, *value.dtype.qrange).astype(want)

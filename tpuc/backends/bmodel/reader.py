@@ -142,8 +142,8 @@ def _net(name: str, parameter: Mapping[str, Any], container: Container) -> NetIn
     places = [g.get(k, (0, 0)) for g in commands for k in ("binary_bdc", "binary_gdma")]
     return NetInfo(
         name,
-        _tensors(parameter["input_tensor"]),
-        _tensors(parameter["output_tensor"]),
+        tuple(_tensor(t, is_input=True) for t in parameter["input_tensor"]),
+        tuple(_tensor(t, is_input=False) for t in parameter["output_tensor"]),
         len(coefficients),
         digest.hex(),
         tuple((p["name"], p["offset"], p["size"]) for p in memory.get("location", ())),
@@ -153,16 +153,14 @@ def _net(name: str, parameter: Mapping[str, Any], container: Container) -> NetIn
     )
 
 
-def _tensors(tables: Iterable[Mapping[str, Any]]) -> tuple[TensorInfo, ...]:
-    return tuple(
-        TensorInfo(
-            table["name"],
-            _TYPE_NAMES.get(table["data_type"], f"code {table['data_type']}"),
-            tuple(table["shape"][0].get("dim", ())) if table.get("shape") else (),
-            table["scale"],
-            table["zero_point"],
-        )
-        for table in tables
+def _tensor(table: Mapping[str, Any], is_input: bool) -> TensorInfo:
+    code, factor = table["data_type"], table["scale"]
+    return TensorInfo(
+        table["name"],
+        _TYPE_NAMES.get(code, f"code {code}"),
+        tuple(table["shape"][0].get("dim", ())) if table.get("shape") else (),
+        1.0 / factor if is_input and factor else factor,  # the container has 1 / scale there
+        table["zero_point"],
     )
 
 

@@ -100,6 +100,8 @@ def _parameter(graph: Graph, coefficients: bytes, places: Sequence[Placed]) -> d
 
 
 def _tensor(value: Value, address: int, hidden: int, index: int) -> dict[str, Any]:
+    """Table Tensor; its scale is what to multiply with: 1 / scale for an integer input."""
+    scale = 1.0 if value.quant is None else value.quant.scale
     return {
         "name": value.name,
         "data_type": DATA_TYPES[value.dtype],
@@ -107,7 +109,7 @@ def _tensor(value: Value, address: int, hidden: int, index: int) -> dict[str, An
         "size": stored_size(value.shape, value.dtype),
         "shape": [{"dim": [int(d) for d in value.shape]}],
         "mem_type": _USED_BY_CPU,
-        "scale": 1.0 if value.quant is None else value.quant.scale,
+        "scale": 1.0 / scale if hidden == _IN else scale,
         "zero_point": 0 if value.quant is None else value.quant.zero_point,
         "hidden": hidden,
         "index": index,
