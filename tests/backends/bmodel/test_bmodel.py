@@ -271,7 +271,7 @@ def test_program_of_another_version(path):
 
 
 def test_flips_in_an_unsigned_container_never_crash(path, tmp_path):
-    """As TPU-MLIR writes it: no digest over header and flatbuffer, so the parser itself must hold."""
+    """As TPU-MLIR writes it: no digest over the flatbuffer, so the parser itself must hold."""
     raw = bytearray(path.read_bytes())
     raw[20:56] = bytes(36)
     where = raw.index(b"+tpuc")
