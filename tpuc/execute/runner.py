@@ -13,7 +13,7 @@ from tpuc.execute.kernels import KERNELS
 from tpuc.ir import Graph, Node, verify
 from tpuc.ir.batch import with_batch
 
-__all__ = ["FloatRunner", "run"]
+__all__ = ["FloatRunner", "run", "run_node"]
 
 Observe = Callable[[str, np.ndarray], None] | Collection[str] | None
 
@@ -44,6 +44,22 @@ class FloatRunner:
         self._by_name = {v.name: self._weights[id(v)] for v in graph.weights()}
         self._wide: dict[int, Graph | Skip] = {1: graph}
 
+    def walk(
+        self,
+        feeds: Mapping[str, np.ndarray],
+        visit: Callable[[Node, Mapping[str, np.ndarray]], None],
+    ) -> None:
+        """Run one batch and call `visit` after each op with the arrays alive then, by name."""
+        graph = self._graph(self._factor(feeds))
+        if isinstance(graph, Skip):
+            raise DataError(f"{graph.reason}; give one sample at a time")
+        self._run(graph, feeds, None, visit)
+
+    def _graph(self, factor: int) -> Graph | Skip:
+        if factor not in self._wide:
+            self._wide[factor] = with_batch(self.graph, factor)
+        return self._wide[factor]
+
     def run(
         self, feeds: Mapping[str, np.ndarray], observe: Observe = None
     ) -> dict[str, np.ndarray]:
@@ -62,9 +78,7 @@ class FloatRunner:
         DataError : an input is missing, unknown, or has another shape
         """
         factor = self._factor(feeds)
-        if factor not in self._wide:
-            self._wide[factor] = with_batch(self.graph, factor)
-        graph = self._wide[factor]
+        graph = self._graph(factor)
         if isinstance(graph, Skip):
             parts = [self._slice(feeds, i, factor) for i in range(factor)]
             results = [self._run(self.graph, p, observe) for p in parts]
@@ -96,7 +110,11 @@ class FloatRunner:
         return factors.pop()
 
     def _run(
-        self, graph: Graph, feeds: Mapping[str, np.ndarray], observe: Observe
+        self,
+        graph: Graph,
+        feeds: Mapping[str, np.ndarray],
+        observe: Observe,
+        visit: Callable[[Node, Mapping[str, np.ndarray]], None] | None = None,
     ) -> dict[str, np.ndarray]:
         if self.threads is not None and torch.get_num_threads() != self.threads:
             torch.set_num_threads(self.threads)
@@ -114,6 +132,9 @@ class FloatRunner:
                         observe(value.name, tensor.numpy())
                     if value.name in wanted:
                         results[value.name] = tensor.numpy()
+                if visit is not None:
+                    used = (*node.activations, *node.outputs)
+                    visit(node, {v.name: live[id(v)].numpy() for v in used})
                 self._release(node, left, live)
         return results
 
@@ -134,9 +155,7 @@ class FloatRunner:
                 operands.append(self._by_name[value.name] if known is None else known)
         made = KERNELS[node.op](node, *operands)
         outs = made if isinstance(made, list) else [made]
-        if node.attrs.get("do_relu"):
-            limit = float(node.attrs["relu_limit"])  # type: ignore[arg-type]
-            outs = [o.clamp_(0.0, limit) if limit > 0 else o.relu_() for o in outs]
+        outs = _relu(node, outs)
         return [o.contiguous() for o in outs[: len(node.outputs)]]
 
     @staticmethod
@@ -149,6 +168,27 @@ class FloatRunner:
         for value in node.outputs:
             if left[id(value)] == 0:
                 live.pop(id(value), None)
+
+
+def run_node(node: Node, operands: Mapping[int, np.ndarray]) -> np.ndarray:
+    """First output of one op, with the weights it carries and the given activations (by value id)."""
+    tensors: list[Any] = []
+    for value in node.inputs:
+        if value is None:
+            tensors.append(None)
+        else:
+            array = operands[id(value)] if value.data is None else value.data
+            tensors.append(torch.from_numpy(np.ascontiguousarray(array, np.float32)))
+    with torch.inference_mode():
+        made = KERNELS[node.op](node, *tensors)
+        return _relu(node, made if isinstance(made, list) else [made])[0].contiguous().numpy()
+
+
+def _relu(node: Node, outs: list[torch.Tensor]) -> list[torch.Tensor]:
+    if not node.attrs.get("do_relu"):
+        return outs
+    limit = float(node.attrs["relu_limit"])  # type: ignore[arg-type]
+    return [o.clamp(0.0, limit) if limit > 0 else o.relu() for o in outs]
 
 
 def run(

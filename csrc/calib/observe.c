@@ -1,0 +1,145 @@
+#include "calib/observe.h"
+
+#include <math.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__)
+/* The loader picks the widest version that the machine can run. */
+#define TPUC_CLONES __attribute__((target_clones("default", "avx2", "arch=skylake-avx512")))
+#else
+#define TPUC_CLONES
+#endif
+
+enum { CHUNK = 1024 };
+
+TPUC_CLONES void tpuc_observe(const float *x, int64_t n, double *out) {
+    float low = INFINITY, high = -INFINITY;
+    double sum = 0.0, absolute = 0.0;
+    int64_t nonzero = 0, finite = 1;
+    for (int64_t start = 0; start < n; start += CHUNK) {
+        int64_t end = start + CHUNK < n ? start + CHUNK : n;
+        float lo = INFINITY, hi = -INFINITY, s = 0.0f, a = 0.0f;
+        int32_t nz = 0, bad = 0;
+#pragma omp simd reduction(min : lo) reduction(max : hi) reduction(+ : s, a, nz, bad)
+        for (int64_t i = start; i < end; i++) {
+            float v = x[i];
+            lo = v < lo ? v : lo;
+            hi = v > hi ? v : hi;
+            s += v;
+            a += fabsf(v);
+            nz += v != 0.0f;
+            bad += !(fabsf(v) <= 3.402823466e38f);
+        }
+        low = lo < low ? lo : low;
+        high = hi > high ? hi : high;
+        sum += s;
+        absolute += a;
+        nonzero += nz;
+        finite &= bad == 0;
+    }
+    out[0] = n ? low : 0.0;
+    out[1] = n ? high : 0.0;
+    out[2] = sum;
+    out[3] = absolute;
+    out[4] = (double)nonzero;
+    out[5] = (double)finite;
+}
+
+TPUC_CLONES void tpuc_abs_histogram(const float *x, int64_t n, float width, int64_t *counts, int64_t bins) {
+    int32_t index[CHUNK];
+    int64_t zeros = 0;
+    float limit = (float)bins;
+    for (int64_t start = 0; start < n; start += CHUNK) {
+        int32_t size = (int32_t)(start + CHUNK < n ? CHUNK : n - start);
+        const float *part = x + start;
+        int32_t nought = 0;
+#pragma omp simd reduction(+ : nought)
+        for (int32_t i = 0; i < size; i++) {
+            float v = fabsf(part[i]) / width + 0.5f;
+            nought += part[i] == 0.0f;
+            index[i] = v < limit ? (int32_t)v : -1; /* truncation is floor: v is positive */
+        }
+        zeros += nought;
+        for (int32_t i = 0; i < size; i++)
+            if (index[i] >= 0) counts[index[i]]++;
+    }
+    counts[0] -= zeros; /* every exact zero went to bin 0 */
+}
+
+TPUC_CLONES double tpuc_octav(const float *x, int64_t n, double s, double quarter) {
+    for (int step = 0; step < 20; step++) {
+        double above = 0.0;
+        int64_t many = 0;
+        float bound = (float)s;
+        for (int64_t start = 0; start < n; start += CHUNK) {
+            int64_t end = start + CHUNK < n ? start + CHUNK : n;
+            float a = 0.0f;
+            int32_t m = 0;
+#pragma omp simd reduction(+ : a, m)
+            for (int64_t i = start; i < end; i++) {
+                float v = fabsf(x[i]);
+                int32_t over = v > bound;
+                a += over ? v : 0.0f;
+                m += over;
+            }
+            above += a;
+            many += m;
+        }
+        double next = above / ((double)(n - many) * quarter + (double)many);
+        if (fabs(next - s) < 1e-6) break;
+        s = next;
+    }
+    return s;
+}
+
+TPUC_CLONES double tpuc_absolute_deviation(const float *x, int64_t n, float mean) {
+    double total = 0.0;
+    for (int64_t start = 0; start < n; start += CHUNK) {
+        int64_t end = start + CHUNK < n ? start + CHUNK : n;
+        float a = 0.0f;
+#pragma omp simd reduction(+ : a)
+        for (int64_t i = start; i < end; i++) a += fabsf(x[i] - mean);
+        total += a;
+    }
+    return total;
+}
+
+/* The order and the float32 roundings below are TPU-MLIR's: near-ties depend on them. */
+int64_t tpuc_kl_search(const int64_t *counts, int64_t n, int64_t group, float *p, float *q) {
+    double total = 0.0;
+    for (int64_t i = 0; i < n; i++) total += (double)counts[i];
+    float all = (float)total;
+    int64_t best = 0;
+    float least = INFINITY;
+    for (int64_t i = group; i <= n; i += group) {
+        int64_t width = i / group;
+        float sum = 0.0f, tail = 0.0f;
+        for (int64_t j = 0; j < i; j++) sum += (float)counts[j];
+        for (int64_t j = i - 1; j < n; j++) tail += (float)counts[j];
+        for (int64_t j = 0; j < i - 1; j++) p[j] = (float)counts[j] / all;
+        p[i - 1] = tail / all;
+        memset(q, 0, (size_t)i * sizeof *q);
+        for (int64_t g = 0; g < group; g++) {
+            float mass = 0.0f;
+            int64_t filled = 0;
+            for (int64_t j = g * width; j < (g + 1) * width; j++) {
+                mass += (float)counts[j];
+                filled += counts[j] != 0;
+            }
+            float share = mass / (float)(filled ? filled : 1) / sum;
+            for (int64_t j = g * width; j < (g + 1) * width; j++)
+                if (counts[j]) q[j] = share;
+        }
+        float divergence = 0.0f;
+        for (int64_t j = 0; j < i; j++)
+            if (p[j] != 0.0f)
+                divergence = (float)((double)divergence +
+                                     (double)p[j] * (log10((double)p[j] + 1e-30) -
+                                                     log10((double)q[j] + 1e-30)));
+        if (divergence < least) {
+            least = divergence;
+            best = width - 1;
+        }
+    }
+    return best;
+}

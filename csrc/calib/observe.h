@@ -1,0 +1,24 @@
+/* Loops over activations for calibration. All are pure functions of their arguments. */
+#ifndef TPUC_CALIB_OBSERVE_H
+#define TPUC_CALIB_OBSERVE_H
+
+#include <stdint.h>
+
+/* out[0..5] = min, max, sum, sum of |x|, number of non-zeros, 1 if every value is finite else 0.
+ * With no finite value min = max = 0. */
+void tpuc_observe(const float *x, int64_t n, double *out);
+
+/* counts[floor(|x| / width + 0.5)] += 1 for x != 0, in float32; indices at and above `bins` are dropped. */
+void tpuc_abs_histogram(const float *x, int64_t n, float width, int64_t *counts, int64_t bins);
+
+/* Octav's clipping scale: up to 20 Newton steps from s; `quarter` is 1 / (4^bits * 3 * u). */
+double tpuc_octav(const float *x, int64_t n, double s, double quarter);
+
+/* sum |x - mean| */
+double tpuc_absolute_deviation(const float *x, int64_t n, float mean);
+
+/* Number of bins, in steps of `group`, that minimizes the KL divergence, divided by `group`, minus 1.
+ * p and q are scratch of n floats each. */
+int64_t tpuc_kl_search(const int64_t *counts, int64_t n, int64_t group, float *p, float *q);
+
+#endif

@@ -1,0 +1,63 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Calibration loops, parallel over samples; same results for any number of threads."""
+
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t
+import numpy as np
+
+cdef extern from "calib/observe.h" nogil:
+    void tpuc_observe(const float *x, int64_t n, double *out)
+    void tpuc_abs_histogram(const float *x, int64_t n, float width, int64_t *counts, int64_t bins)
+    double tpuc_octav(const float *x, int64_t n, double s, double quarter)
+    double tpuc_absolute_deviation(const float *x, int64_t n, float mean)
+    int64_t tpuc_kl_search(const int64_t *counts, int64_t n, int64_t group, float *p, float *q)
+
+
+def observe(const float[:, ::1] x, int threads):
+    """min, max, sum, sum |x|, non-zeros and finiteness of each row: float64 (rows, 6)."""
+    cdef Py_ssize_t i, rows = x.shape[0], n = x.shape[1]
+    cdef double[:, ::1] out = np.empty((rows, 6), np.float64)
+    if n == 0:
+        return np.asarray(out) * 0
+    for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
+        tpuc_observe(&x[i, 0], n, &out[i, 0])
+    return np.asarray(out)
+
+
+def histograms(const float[:, ::1] x, const float[::1] widths, const int64_t[::1] bins, int threads):
+    """Histogram of |x| of each row: int64 (rows, max(bins)); a width <= 0 leaves its row empty."""
+    cdef Py_ssize_t i, rows = x.shape[0], n = x.shape[1]
+    cdef int64_t[:, ::1] out = np.zeros((rows, int(np.max(bins))), np.int64)
+    for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
+        if widths[i] > 0:
+            tpuc_abs_histogram(&x[i, 0], n, widths[i], &out[i, 0], bins[i])
+    return np.asarray(out)
+
+
+def octav(const float[:, ::1] x, const double[::1] starts, const double[::1] quarters, int threads):
+    """Clipping scale of each row: float64 (rows,)."""
+    cdef Py_ssize_t i, rows = x.shape[0], n = x.shape[1]
+    cdef double[::1] out = np.empty(rows, np.float64)
+    for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
+        out[i] = tpuc_octav(&x[i, 0], n, starts[i], quarters[i])
+    return np.asarray(out)
+
+
+def absolute_deviation(const float[:, ::1] x, const float[::1] means, int threads):
+    """sum |x - mean| of each row: float64 (rows,)."""
+    cdef Py_ssize_t i, rows = x.shape[0], n = x.shape[1]
+    cdef double[::1] out = np.empty(rows, np.float64)
+    for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
+        out[i] = tpuc_absolute_deviation(&x[i, 0], n, means[i])
+    return np.asarray(out)
+
+
+def kl_search(const int64_t[::1] counts, int group):
+    """Best number of groups minus 1 for counts whose length is a multiple of `group`."""
+    cdef Py_ssize_t n = counts.shape[0]
+    cdef float[::1] p = np.empty(n, np.float32)
+    cdef float[::1] q = np.empty(n, np.float32)
+    cdef int64_t best
+    with nogil:
+        best = tpuc_kl_search(&counts[0], n, group, &p[0], &q[0])
+    return best
