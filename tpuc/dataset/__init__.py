@@ -1,6 +1,16 @@
 """Datasets: pictures, npy and npz files as batches of float32 arrays."""
 
-from tpuc.dataset.samples import Batch, Samples, load_sample, open_samples
+from tpuc.dataset.picture import preprocess_picture, read_picture
+from tpuc.dataset.samples import Batch, Sample, Samples, load_sample, open_samples
 from tpuc.dataset.selection import select_files
 
-__all__ = ["Batch", "Samples", "load_sample", "open_samples", "select_files"]
+__all__ = [
+    "Batch",
+    "Sample",
+    "Samples",
+    "load_sample",
+    "open_samples",
+    "preprocess_picture",
+    "read_picture",
+    "select_files",
+]

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tpuc.errors import ConfigError
 from tpuc.ir import Graph, Node
 
 __all__ = ["Preprocess", "attach_preprocess"]
 
-_CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1, "rgba": 4}
+_CHANNELS = {"bgr": 3, "rgb": 3, "gray": 1, "rgba": 4}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "pixel_format": tuple(_CHANNELS),
+    "channel_format": ("nchw", "nhwc"),
+    "keep_ratio_mode": ("letterbox", "short_side_scale"),
+    "pad_type": ("center", "normal"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Preprocess:
     pad_type : {'center', 'normal'}
         Where the picture sits in the letterbox: centre, or top left.
     mean, scale : tuple of float
-        One number for each channel, in the order of `pixel_format`.
+        One number for each channel, in the order of `pixel_format`; used in float32.
     pixel_format : {'bgr', 'rgb', 'gray', 'rgba'}
     channel_format : {'nchw', 'nhwc'}
     """
@@ -55,7 +63,8 @@ def attach_preprocess(graph: Graph, preprocess: Preprocess) -> list[str]:
 
     Raises
     ------
-    ConfigError : numbers of mean or scale do not fit the channels, or sizes do not fit
+    ConfigError : a word is unknown, numbers of mean or scale do not fit the channels, or sizes do
+        not fit
     """
     _check(preprocess)
     pictures = []
@@ -67,16 +76,29 @@ def attach_preprocess(graph: Graph, preprocess: Preprocess) -> list[str]:
 
 
 def _check(p: Preprocess) -> None:
+    for key, allowed in _CHOICES.items():
+        if getattr(p, key) not in allowed:
+            raise ConfigError(
+                f"model.preprocess.{key}: '{getattr(p, key)}'; expected one of {', '.join(allowed)}"
+            )
     channels = _CHANNELS[p.pixel_format]
     for key in ("mean", "scale"):
-        count = len(getattr(p, key))
-        if count < channels:
+        numbers = getattr(p, key)
+        if len(numbers) != channels and (channels > 1 or not numbers):
             raise ConfigError(
-                f"model.preprocess.{key}: has {count} numbers; "
+                f"model.preprocess.{key}: has {len(numbers)} numbers; "
                 f"expected {channels} for pixel_format={p.pixel_format}"
             )
+        if not np.isfinite(numbers).all():
+            raise ConfigError(f"model.preprocess.{key}: {list(numbers)}; expected finite numbers")
     if 0.0 in p.scale[:channels]:
         raise ConfigError("model.preprocess.scale: 0 would erase the picture; expected non-zero")
+    if not 0 <= p.pad_value <= 255:
+        raise ConfigError(f"model.preprocess.pad_value: {p.pad_value}; expected 0 to 255")
+    if p.resize_dims is not None and (len(p.resize_dims) != 2 or min(p.resize_dims) < 1):
+        raise ConfigError(
+            f"model.preprocess.resize_dims: {list(p.resize_dims)}; expected height and width"
+        )
 
 
 def _is_picture(node: Node, p: Preprocess) -> bool:
@@ -101,11 +123,15 @@ def _attach(node: Node, p: Preprocess) -> None:
         do_preprocess=True,
         keep_aspect_ratio=p.keep_aspect_ratio,
         keep_ratio_mode=p.keep_ratio_mode,
-        mean=p.mean,
+        mean=_single(p.mean),
         pad_type=p.pad_type,
         pad_value=p.pad_value,
         pixel_format=p.pixel_format,
         resize_dims=tuple(resize),
-        scale=p.scale,
+        scale=_single(p.scale),
         yuv_type="",
     )
+
+
+def _single(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(np.asarray(numbers, np.float32).tolist())
