@@ -1,0 +1,106 @@
+"""The stage cache: results of stages, addressed by the content that they depend on.
+
+    <folder>/<stage>/<sha256 of everything the stage read>/...files
+
+An entry appears whole (a rename) or not at all, so a killed run and runs side by side are safe: the
+worst that happens is that two runs compute the same entry and one of them wins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tpuc.errors import ArtifactError
+
+__all__ = ["StageCache", "digest_file", "source_digest"]
+
+_MARK = "complete.json"
+
+
+def digest_file(path: Path) -> str:
+    """sha256 of a file."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            total.update(chunk)
+    return total.hexdigest()
+
+
+def source_digest() -> str:
+    """sha256 of tpuc's own program files: a changed tpuc never meets an old entry."""
+    root = Path(__file__).resolve().parent
+    total = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        total.update(path.relative_to(root).as_posix().encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+class StageCache:
+    """A folder of finished stages.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        None turns the cache off: every stage computes into a folder of its own.
+    scratch : Path
+        Where results go when the cache is off.
+    """
+
+    def __init__(self, folder: Path | None, scratch: Path) -> None:
+        self.folder = folder
+        self.scratch = scratch
+        self._source = source_digest() if folder else ""
+
+    def key(self, stage: str, facts: Mapping[str, Any]) -> str:
+        """Address of a stage's result."""
+        text = json.dumps({"stage": stage, "source": self._source, **facts}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def get(
+        self, stage: str, facts: Mapping[str, Any], compute: Callable[[Path], None]
+    ) -> tuple[Path, bool]:
+        """Folder with a stage's files, and whether they were there already.
+
+        Parameters
+        ----------
+        compute : callable
+            Fills an empty folder with the stage's files.
+
+        Raises
+        ------
+        ArtifactError : the cache folder can not be written
+        """
+        if self.folder is None:
+            place = self.scratch / stage
+            place.mkdir(parents=True, exist_ok=True)
+            compute(place)
+            return place, False
+        entry = self.folder / stage / self.key(stage, facts)
+        if (entry / _MARK).is_file():
+            return entry, True
+        part = entry.with_name(f".{entry.name}.{os.getpid()}.{os.urandom(4).hex()}")
+        try:
+            part.mkdir(parents=True)
+            compute(part)
+            (part / _MARK).write_text(json.dumps({k: str(v)[:200] for k, v in facts.items()}))
+            try:
+                part.rename(entry)
+            except OSError:  # another run was first; its entry has the same content
+                if not (entry / _MARK).is_file():
+                    raise
+        except OSError as error:
+            raise ArtifactError(
+                f"cache: {self.folder} can not be written ({error.strerror or error}). "
+                "Hint: cache=FOLDER, or cache=null"
+            ) from error
+        finally:
+            if part.exists():
+                shutil.rmtree(part, ignore_errors=True)
+        return entry, False

