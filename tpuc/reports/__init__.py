@@ -1,0 +1,45 @@
+"""Reports: what was built, and is it any good.
+
+ReportData      data.py       all that a report says, handed in by the pipeline
+judge           verdict.py    accurate enough? where is accuracy lost? what to try next?
+build_report    structure.py  report.json and layers.csv
+report_html     page.py       the page; view.py computes it, charts.py draws, templates/ hold it
+write_report    write.py      all three files
+write_sweep     sweep.py      sweep.json and sweep.html
+
+A report knows no graph and no arrays: only plain values reach it.
+"""
+
+from tpuc.reports.data import (
+    Accuracy,
+    Artifact,
+    Cost,
+    Histogram,
+    LayerRow,
+    Note,
+    ReportData,
+    SweepRow,
+    Timing,
+    WeightRange,
+)
+from tpuc.reports.page import report_html
+from tpuc.reports.structure import build_report
+from tpuc.reports.verdict import judge
+from tpuc.reports.write import write_report
+
+__all__ = [
+    "Accuracy",
+    "Artifact",
+    "Cost",
+    "Histogram",
+    "LayerRow",
+    "Note",
+    "ReportData",
+    "SweepRow",
+    "Timing",
+    "WeightRange",
+    "build_report",
+    "judge",
+    "report_html",
+    "write_report",
+]

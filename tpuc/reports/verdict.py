@@ -1,0 +1,177 @@
+"""Is it accurate enough, where is accuracy lost, and which keys to try next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tpuc.reports.data import Accuracy, LayerRow, ReportData
+
+__all__ = ["Hint", "Loss", "Verdict", "judge", "losses"]
+
+GOOD_COS, FAIR_COS = 0.99, 0.97
+GOOD_DROP, FAIR_DROP = 0.01, 0.03  # of top-1, top-5 and mAP, shares
+_FEW_SAMPLES = 50
+_WIDE_CHANNELS = 30.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Similarity that one op loses: cosine of its worst input less its own."""
+
+    layer: LayerRow
+    before: float
+    drop: float
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Something to try: keys for the command line, and why."""
+
+    keys: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The first thing a reader sees.
+
+    Parameters
+    ----------
+    level : {'good', 'fair', 'poor', 'unknown'}
+    title, text : str
+    hints : tuple of Hint
+    """
+
+    level: str
+    title: str
+    text: str
+    hints: tuple[Hint, ...]
+
+
+_TITLES = {
+    "good": "Accurate enough",
+    "fair": "Usable, look closer",
+    "poor": "Not accurate enough",
+    "unknown": "Accuracy was not measured",
+}
+
+
+def losses(layers: tuple[LayerRow, ...]) -> list[Loss]:
+    """Ops that lose similarity, worst first; inputs without a figure count as exact."""
+    cos = {row.name: row.cos for row in layers if row.cos is not None}
+    found = []
+    for row in layers:
+        if row.cos is None:
+            continue
+        before = min((cos.get(name, 1.0) for name in row.inputs), default=1.0)
+        found.append(Loss(row, before, before - row.cos))
+    found.sort(key=lambda loss: -loss.drop)
+    return [loss for loss in found if loss.drop > 0]
+
+
+def judge(data: ReportData) -> Verdict:
+    """Verdict and hints.
+
+    good: output cosine (mean over samples) >= 0.99 and no top-1, top-5 or mAP lost beyond 1 point;
+    fair: 0.97 and 3 points; a missed goal is poor.
+    """
+    level, text = _level(data.accuracy)
+    return Verdict(level, _TITLES[level], text, tuple(_hints(data, level)))
+
+
+def _level(accuracy: Accuracy) -> tuple[str, str]:
+    levels, facts = [], []
+    if accuracy.output_cos_mean is not None:
+        cos = accuracy.output_cos_mean
+        levels.append("good" if cos >= GOOD_COS else "fair" if cos >= FAIR_COS else "poor")
+        facts.append(f"the output's cosine to float is {cos:.4f}")
+    for name, before, after in (
+        ("top-1", accuracy.float_top1, accuracy.top1),
+        ("top-5", accuracy.float_top5, accuracy.top5),
+        ("mAP", accuracy.float_map, accuracy.map),
+    ):
+        if before is None or after is None:
+            continue
+        drop = before - after
+        levels.append("good" if drop <= GOOD_DROP else "fair" if drop <= FAIR_DROP else "poor")
+        change = "keeps" if drop == 0 else "loses" if drop > 0 else "gains"
+        points = "" if drop == 0 else f" {abs(drop) * 100:.1f} points"
+        facts.append(f"{name} {change}{points or f' its {after * 100:.1f} %'}")
+    if accuracy.goals_missed:
+        return "poor", " ".join(accuracy.goals_missed)
+    if not levels:
+        return "unknown", "Give dataset.path to compare with the float network."
+    text = "; ".join(facts)
+    count = f" over {accuracy.samples} samples" if accuracy.samples else ""
+    worst = max(levels, key=["good", "fair", "poor"].index)
+    return worst, f"{text[0].upper()}{text[1:]}{count}."
+
+
+def _hints(data: ReportData, level: str) -> list[Hint]:
+    """Concrete keys, most promising first; none where nothing is wrong."""
+    hints: list[Hint] = []
+    if level == "unknown":
+        hints.append(Hint("dataset.path=FOLDER", "pictures to calibrate on and to compare with"))
+    samples = data.calibration_facts.get("samples")
+    if level in ("fair", "poor"):
+        if isinstance(samples, int) and 0 < samples < _FEW_SAMPLES:
+            hints.append(
+                Hint("calibration.input_num=100", f"only {samples} samples were calibrated")
+            )
+        hints += _layer_hints(data)
+        if data.mode.startswith("INT"):
+            hints.append(
+                Hint(
+                    "search=qtable",
+                    "keeps the few most sensitive layers in a float type until the output reaches "
+                    "search.expected_cos",
+                )
+            )
+            hints.append(Hint("quantize=F16", "shows whether quantization is the cause at all"))
+    if data.accuracy.overlap:
+        hints.append(Hint("evaluation.path=FOLDER", "other samples than those calibrated on"))
+    return hints
+
+
+def _layer_hints(data: ReportData) -> list[Hint]:
+    worst = [loss.layer for loss in losses(data.layers)[:5]]
+    hints = []
+    clipped = [row for row in worst if _clip_share(row) > 0.5]
+    if clipped:
+        row = clipped[0]
+        hints.append(
+            Hint(
+                "calibration=max,percentile9999,mse -m",
+                f"'{row.name}' is cut at {row.threshold:.4g} although it reaches "
+                f"{_reach(row):.4g}; a wider threshold may serve it better",
+            )
+        )
+    wide = [row for row in worst if _channel_ratio(row) > _WIDE_CHANNELS]
+    if wide:
+        hints.append(
+            Hint(
+                "correction.weight_equalization=true",
+                f"the channels of '{wide[0].name}' differ {_channel_ratio(wide[0]):.0f} times "
+                "in range",
+            )
+        )
+    if data.mode.startswith("INT") and worst:
+        hints.append(
+            Hint("correction.bias_correction=true", "takes out the mean error of each channel")
+        )
+    return hints
+
+
+def _reach(row: LayerRow) -> float:
+    return max(abs(row.min or 0.0), abs(row.max or 0.0))
+
+
+def _clip_share(row: LayerRow) -> float:
+    """Share of the range that lies beyond the threshold."""
+    reach = _reach(row)
+    return 0.0 if not reach or row.threshold is None else 1.0 - row.threshold / reach
+
+
+def _channel_ratio(row: LayerRow) -> float:
+    used = [m for m in (row.weights.channel_max if row.weights else ()) if m > 0]
+    return max(used) / min(used) if used else 1.0
