@@ -70,7 +70,7 @@ def read_labels(file: Path) -> np.ndarray | None:
     if file.suffix.lower() != ".npz":
         return None
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             if LABELS not in archive.files:
                 return None
             labels = archive[LABELS].reshape(-1)
@@ -106,11 +106,11 @@ def _load(file: Path) -> Mapping[str, np.ndarray]:
 def _read(file: Path, _mtime: int, _size: int) -> Mapping[str, np.ndarray]:
     kind = file.suffix.lower()[1:]
     try:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"": loaded}
-        with loaded:
-            return {key: loaded[key] for key in loaded.files}
+        with file.open("rb") as stream:
+            if kind == "npy":
+                return {"": np.lib.format.read_array(stream, allow_pickle=False)}
+            with np.load(stream, allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
     except Exception as error:  # zipfile and numpy raise many types for damaged files
         raise DataError(f"{file}: not an {kind} file, or damaged ({error})") from error
 
@@ -123,7 +123,8 @@ def _checked(array: np.ndarray, node: Node, where: str) -> np.ndarray:
         array = array[None]
     if array.shape not in (shape, (1, *shape[1:])):
         raise DataError(f"{where}: shape {array.shape}; expected {shape}")
-    x = np.ascontiguousarray(array, np.float32)
+    with np.errstate(over="ignore"):
+        x = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(x).all():
         raise DataError(f"{where}: has NaN or infinite values")
     return x
