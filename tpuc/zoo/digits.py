@@ -17,6 +17,7 @@ TEST_SHARE = 5
 """Every fifth picture is for testing."""
 
 _CALIBRATION = 100
+_SET = "samples.npz"
 
 
 def make_model(folder: Path) -> Path:
@@ -35,16 +36,15 @@ def split() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray
 
 
 def make_calibration(folder: Path) -> Path:
-    """Folder of npz samples from the training part."""
-    return made_once(folder / "digits_calibration", lambda place: _write(place, 0, _CALIBRATION))
+    """Set of samples from the training part."""
+    return made_once(folder / "digits_calibration", lambda f: _write(f, 0, _CALIBRATION)) / _SET
 
 
 def make_test(folder: Path) -> Path:
-    """Folder of labelled npz samples from the test part."""
-    return made_once(folder / "digits_test", lambda place: _write(place, 1, None))
+    """Set of labelled samples from the test part."""
+    return made_once(folder / "digits_test", lambda f: _write(f, 1, None)) / _SET
 
 
 def _write(folder: Path, part: int, count: int | None) -> None:
     pictures, labels = split()[part]
-    for index, (picture, label) in enumerate(zip(pictures[:count], labels[:count])):
-        np.savez(folder / f"{index:04d}.npz", input=picture[None], label=np.int64(label))
+    np.savez(folder / _SET, input=pictures[:count], labels=labels[:count].astype(np.int64))

@@ -1,0 +1,134 @@
+"""The `tpuc` command: composes a configuration with Hydra and runs the pipeline.
+
+Exit status: 0 done; 2 wrong configuration or input; 3 done, but a stated goal was missed; 1 anything
+else; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from tpuc.errors import InputError, TpucError
+
+__all__ = ["main"]
+
+HELP = """\
+tpuc: from a trained network to quantized code for Sophgo TPUs.
+
+  tpuc                                             build the default recipe (EfficientNet-Lite0)
+  tpuc recipe=digits                               another shipped recipe
+  tpuc recipe=custom model.path=net.onnx dataset.path=pictures/
+  tpuc recipe=digits calibration=mse               another threshold method
+  tpuc recipe=digits quantize=f16                  another type: int8, f16, bf16, f32
+  tpuc recipe=digits stop_after=check              check everything, build nothing
+  tpuc -m recipe=digits calibration=kl,mse,max     a sweep: one build for each value
+  tpuc --config-dir my/ recipe=mine                your own my/recipes/mine.yaml
+  tpuc recipe=digits --cfg job                     show the composed configuration
+
+Recipes: {recipes}.
+Groups: model, dataset, calibration, processor, quantize, backend, evaluation, report.
+Keys are overridden as group.key=value; hydra.run.dir=FOLDER chooses the run folder.
+Tab completion: eval "$(tpuc --shell-completion install=bash)"
+Look into results with tpuc-tool (tpuc-tool --help).
+"""
+
+_outcome: list[int] = []
+
+
+def main() -> None:
+    """Entry point."""
+    args = sys.argv[1:]
+    if args in (["--help"], ["-h"]):
+        from tpuc.config.folders import recipes_parent
+
+        names = sorted(p.stem for p in (recipes_parent() / "recipes").glob("*.yaml"))
+        print(HELP.format(recipes=", ".join(names)), end="")
+        return
+    try:
+        status = _run(args)
+    except KeyboardInterrupt:
+        print("tpuc: interrupted; finished stages are kept in the cache", file=sys.stderr)
+        status = 130
+    except InputError as error:
+        print(f"tpuc: {error}", file=sys.stderr)
+        status = 2
+    except TpucError as error:
+        print(f"tpuc: internal error: {error}", file=sys.stderr)
+        status = 1
+    sys.exit(status)
+
+
+def _run(args: list[str]) -> int:
+    from tpuc.config.composing import hydra_args, preflight
+
+    preflight(args)
+    sys.argv = [sys.argv[0], *hydra_args(args)]
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    import hydra
+
+    from tpuc.config.folders import config_folder
+
+    hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_app)()
+    return max(_outcome, default=0)
+
+
+def _app(config: Any) -> None:
+    """One build (hydra calls it once, or for each run of a sweep)."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from tpuc.config.composing import to_job
+    from tpuc.pipeline import run
+
+    settings = HydraConfig.get()
+    sweep = settings.mode == RunMode.MULTIRUN
+    folder = Path(settings.runtime.output_dir)
+    overrides = [_readable(o) for o in settings.overrides.task]
+    command = " ".join(["tpuc", *overrides])
+    try:
+        job, plain = to_job(config)
+        result = run(job, folder, plain, command)
+    except InputError as error:
+        if not sweep:
+            raise
+        logging.getLogger("tpuc").error("%s", error)
+        _record(folder, overrides, command, str(error))
+        _outcome.append(2)
+        return
+    for missed in result.goals_missed:
+        logging.getLogger("tpuc").warning("goal missed: %s", missed)
+    _outcome.append(3 if result.goals_missed else 0)
+    _say(result.folder, result.report)
+    if sweep:
+        _record(folder, overrides, command, "")
+
+
+def _readable(override: str) -> str:
+    return re.sub(r"^recipes=", "recipe=", override)
+
+
+def _record(folder: Path, overrides: list[str], command: str, error: str) -> None:
+    import json
+
+    from tpuc.files import write_whole
+
+    row = {"overrides": overrides, "command": command, "error": error}
+    write_whole(folder / "sweep_row.json", json.dumps(row))
+
+
+def _say(folder: Path, report: dict[str, Any]) -> None:
+    log = logging.getLogger("tpuc")
+    accuracy = report.get("accuracy", {})
+    cos = accuracy.get("output_cos", {})
+    if isinstance(cos, dict) and cos.get("mean") is not None:
+        log.info("output cosine against float: mean %.5f, min %.5f", cos["mean"], cos["min"])
+    if accuracy.get("top1") is not None:
+        log.info("top-1: float %.4f, lowered %.4f", accuracy.get("float_top1"), accuracy["top1"])
+    log.info("results in %s", os.path.relpath(folder))
+    if report:
+        log.info("open %s", os.path.relpath(folder / "report.html"))

@@ -1,0 +1,153 @@
+"""Hydra's part: composes the groups, explains what is wrong in one line, and makes a typed Job."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from tpuc.config.folders import config_folder, recipes_parent
+from tpuc.config.schema import Job
+from tpuc.errors import ConfigError
+
+__all__ = ["hydra_args", "preflight", "register_schema", "to_job"]
+
+_VALUE_FLAGS = ("--config-dir", "-cd", "--package", "-p", "--cfg", "-c", "--info", "-i",
+                "--config-path", "-cp", "--config-name", "-cn", "--experimental-rerun")  # fmt: skip
+_GROUPS = ("model", "dataset", "calibration", "processor", "quantize", "backend", "evaluation",
+           "report", "recipes")  # fmt: skip
+
+
+def register_schema() -> None:
+    """Tell Hydra the types."""
+    ConfigStore.instance().store(name="schema", node=Job)
+
+
+def hydra_args(args: list[str]) -> list[str]:
+    """Arguments as Hydra wants them: our recipes on its search path, `recipe=` as a group."""
+    register_schema()
+    return [*(_as_group(a) for a in args), f"hydra.searchpath=[file://{recipes_parent()}]"]
+
+
+def _as_group(arg: str) -> str:
+    return re.sub(r"^(\+{0,2})recipe=", r"\1recipes=", arg)
+
+
+def _split(args: list[str]) -> tuple[list[str], Path | None, bool]:
+    """(overrides, --config-dir, is it a sweep) of a command line."""
+    overrides: list[str] = []
+    folder: Path | None = None
+    sweep = False
+    waiting = iter(args)
+    for arg in waiting:
+        name, _, value = arg.partition("=") if arg.startswith("-") else ("", "", "")
+        if arg in _VALUE_FLAGS or name in _VALUE_FLAGS:
+            value = value or next(waiting, "")
+            if (name or arg) in ("--config-dir", "-cd"):
+                folder = Path(value)
+        elif arg in ("-m", "--multirun"):
+            sweep = True
+        elif not arg.startswith("-"):
+            overrides.append(arg)
+    return overrides, folder, sweep
+
+
+def preflight(args: list[str]) -> None:
+    """Compose once, to say in one line what is wrong before Hydra starts.
+
+    Raises
+    ------
+    ConfigError : an unknown group, option, key or value, or a folder that does not exist
+    """
+    if any(a.startswith(("--shell-completion", "-sc", "--hydra-help", "--version")) for a in args):
+        return
+    overrides, folder, sweep = _split(args)
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"--config-dir: no such folder: {folder}")
+    for override in overrides:
+        if "=" not in override and not override.startswith("~"):
+            raise ConfigError(f"'{override}': expected key=value, for example recipe=digits")
+    chosen = [_first(o) for o in overrides] if sweep else overrides
+    chosen = [o for o in map(_as_group, chosen) if not o.startswith("hydra")]
+    paths = [recipes_parent(), *([folder.resolve()] if folder else [])]
+    search = ",".join(f"file://{p}" for p in paths)
+    register_schema()
+    try:
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
+            config = compose("config", [*chosen, f"hydra.searchpath=[{search}]"])
+            config.recipe = "check"
+            to_job(config)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_explain(error, overrides, paths)) from error
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _first(override: str) -> str:
+    """The first value of a sweep `key=a,b,c`."""
+    key, _, value = override.partition("=")
+    if value.startswith(("[", "{", "(", "'", '"')) or "(" in value:
+        return override if not re.match(r"(choice|range|interval)\(", value) else f"~{key}"
+    return f"{key}={value.split(',')[0]}"
+
+
+def _explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
+    text = str(error)
+    missing = re.search(r"(?:Could not find|In '[^']*': Could not find) '([^']+)'", text)
+    if missing:
+        group, _, option = missing[1].rpartition("/")
+        shown = "recipe" if group == "recipes" else group
+        return f"{shown}={option}: no such option{_near(option, _options(group, paths))}"
+    key = re.search(r"Key '([^']+)' is not in struct|Key '([^']+)' not in '", text)
+    full = re.search(r"full_key: (\S+)", text)
+    struct = re.search(r"Could not override '([^']+)'", text)
+    if key or struct:
+        name = struct[1] if struct else (full[1] if full else key[1] or key[2])  # type: ignore[index]
+        return f"{name}: no such key{_near(name, _keys())}"
+    value = text.splitlines()[0]
+    place = f"{full[1]}: " if full else ""
+    return f"{place}{value}"
+
+
+def _near(word: str, choices: list[str]) -> str:
+    close = difflib.get_close_matches(word, choices, 1, 0.4)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; expected one of {', '.join(sorted(choices))}" if len(choices) < 20 else ""
+
+
+def _options(group: str, paths: list[Path]) -> list[str]:
+    folders = [config_folder() / group, *(p / group for p in paths)]
+    return [f.stem for folder in folders for f in folder.glob("*.yaml")]
+
+
+def _keys() -> list[str]:
+    found: list[str] = list(_GROUPS[:-1]) + ["recipe"]
+
+    def walk(node: Any, prefix: str) -> None:
+        for key, value in node.items():
+            name = f"{prefix}{key}"
+            found.append(name)
+            if isinstance(value, DictConfig):
+                walk(value, f"{name}.")
+
+    walk(OmegaConf.structured(Job), "")
+    return found
+
+
+def to_job(config: DictConfig) -> tuple[Job, dict[str, Any]]:
+    """The typed Job, and the same as plain values for the manifest."""
+    plain = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
+    assert isinstance(plain, dict)
+    plain.pop("recipes", None)
+    job = OmegaConf.to_object(config)
+    assert isinstance(job, Job)
+    return job, {str(k): v for k, v in plain.items()}

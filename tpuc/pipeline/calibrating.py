@@ -1,0 +1,147 @@
+"""Stage calibrate: samples through the float graph to a calibration table."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tpuc.artifacts import CalibrationTable
+from tpuc.cache import StageCache
+from tpuc.calibration import table as table_text
+from tpuc.config import Job
+from tpuc.dataset import Samples, open_samples, select_files
+from tpuc.files import write_whole
+from tpuc.ir import Graph
+from tpuc.progress import progress
+
+__all__ = ["Calibrated", "calibrate_job", "open_dataset"]
+
+_BATCH = 4
+"""Samples in flight: enough to keep the cores busy, little enough for the caches."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Result of the stage.
+
+    Parameters
+    ----------
+    table : CalibrationTable
+    histograms : dict of tensor name to (counts, largest |x|)
+    kurtosis : dict of tensor name to float
+    zeros : tuple of str
+    cached : bool
+    """
+
+    table: CalibrationTable
+    histograms: dict[str, tuple[tuple[float, ...], float]]
+    kurtosis: dict[str, float]
+    zeros: tuple[str, ...]
+    cached: bool
+
+
+def open_dataset(job: Job, graph: Graph, zoo: Path) -> Samples | None:
+    """All samples of the dataset in their fixed order; None if the job names none."""
+    from tpuc.zoo import resolve
+
+    if job.dataset.path is None and job.dataset.list is None:
+        return None
+    path = resolve(job.dataset.path, zoo) if job.dataset.path else None
+    listing = Path(job.dataset.list) if job.dataset.list else None
+    return open_samples(select_files(path, listing), graph)
+
+
+def calibrate_job(
+    job: Job, graph: Graph, graph_key: str, samples: Samples | None, threads: int, cache: StageCache
+) -> Calibrated:
+    """The table: read from a file, or measured.
+
+    Parameters
+    ----------
+    graph_key : str
+        Identity of the graph: what the cache knows it by.
+
+    Raises
+    ------
+    TableError : the table in the file does not belong to this network
+    DataError : a sample can not be used
+    """
+    names = [v.name for v in graph.values()]
+    if job.calibration.method.name == "from_file":
+        assert job.calibration.table is not None
+        table = table_text.read(Path(job.calibration.table))
+        table_text.check_table(table, names)
+        return Calibrated(table, {}, {}, (), False)
+    assert samples is not None
+    chosen = samples[: job.calibration.input_num]
+    tuning = _tuning_samples(job, graph, chosen)
+    facts = {
+        "graph": graph_key,
+        "samples": list(chosen.digests),
+        "tuning": list(tuning.digests) if tuning else [],
+        "method": job.calibration.method.name,
+        "bins": job.calibration.histogram_bins,
+        "kurtosis": job.calibration.kurtosis,
+    }
+
+    def compute(folder: Path) -> None:
+        _measure(job, graph, chosen, tuning, threads, folder)
+
+    place, cached = cache.get("calibrate", facts, compute)
+    table = table_text.read(place / "cali_table")
+    notes: dict[str, Any] = json.loads((place / "notes.json").read_text())
+    histograms = {n: (tuple(c), float(h)) for n, (c, h) in notes["histograms"].items()}
+    return Calibrated(
+        table, histograms, notes["kurtosis"], tuple(notes["zeros"]), cached
+    )
+
+
+def _tuning_samples(job: Job, graph: Graph, chosen: Samples) -> Samples | None:
+    if job.calibration.tune_list is not None:
+        files = select_files(None, Path(job.calibration.tune_list))
+        return open_samples(files, graph)
+    return chosen[: job.calibration.tune_num] if job.calibration.tune_num else None
+
+
+def _measure(
+    job: Job, graph: Graph, chosen: Samples, tuning: Samples | None, threads: int, folder: Path
+) -> None:
+    from tpuc.calibration import FloatEngine, calibrate
+    from tpuc.execute import FloatRunner, run_node
+
+    runner = FloatRunner(graph, threads)
+    engine = FloatEngine(runner.run, runner.walk, run_node)
+    batches = progress(chosen.batches(_BATCH), math.ceil(len(chosen) / _BATCH), "calibrating")
+    method = job.calibration.method.name
+    result = calibrate(
+        graph,
+        engine,
+        batches,
+        [method],
+        len(chosen),
+        job.calibration.histogram_bins,
+        next(tuning.batches(len(tuning))) if tuning else None,
+        threads,
+        job.calibration.kurtosis,
+    )
+    write_whole(folder / "cali_table", table_text.to_text(result.tables[method]))
+    notes = {
+        "histograms": {n: _coarse(*h) for n, h in result.histograms.items() if len(h[0])},
+        "kurtosis": result.kurtosis,
+        "zeros": list(result.zeros),
+    }
+    write_whole(folder / "notes.json", json.dumps(notes))
+
+
+def _coarse(counts: np.ndarray, width: float, bars: int = 64) -> tuple[list[float], float]:
+    """A histogram with few bars, and the largest |x| that it reaches."""
+    step = -(-len(counts) // bars)
+    padded = np.pad(counts, (0, -len(counts) % step)).reshape(-1, step).sum(axis=1)
+    return [float(c) for c in padded], float(width) * step * len(padded)
+
+

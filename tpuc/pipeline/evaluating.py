@@ -1,0 +1,148 @@
+"""Stage evaluate: the lowered network against the float one, every layer, on the same samples."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tpuc.cache import StageCache
+from tpuc.config import Job
+from tpuc.dataset import Samples, open_samples, select_files
+from tpuc.evaluation.metrics import Similarity
+from tpuc.files import write_whole
+from tpuc.ir import Graph
+from tpuc.progress import progress
+
+__all__ = ["Evaluated", "choose_samples", "evaluate"]
+
+_BATCH = 4
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Result of the stage; figures are means over samples.
+
+    Parameters
+    ----------
+    layers : dict of op name to (cosine, SQNR in dB or None)
+    outputs : list of (mean cosine, least cosine, SQNR in dB or None), one for each output
+    agreement : float, optional
+        Share of samples where both choose the same class; None if the output is no class vector.
+    correct : dict, optional
+        `float1`, `float5`, `lowered1`, `lowered5`: share right, where labels are known.
+    """
+
+    samples: int
+    layers: dict[str, tuple[float, float | None]]
+    outputs: list[tuple[float, float, float | None]]
+    agreement: float | None
+    correct: dict[str, float] | None
+    cached: bool
+
+
+def choose_samples(job: Job, graph: Graph, dataset: Samples | None, zoo: Path) -> Samples | None:
+    """Samples to judge on: evaluation.path, else those after the calibration samples, else those."""
+    from tpuc.zoo import resolve
+
+    count = job.evaluation.input_num
+    if count == 0:
+        return None
+    if job.evaluation.path is not None:
+        files = select_files(resolve(job.evaluation.path, zoo), None)
+        return open_samples(files, graph)[:count]
+    if dataset is None:
+        return None
+    fresh = dataset[job.calibration.input_num :]
+    return fresh[:count] if len(fresh) else dataset[:count]
+
+
+def evaluate(
+    top: Graph, lowered: Graph, samples: Samples, key: dict[str, Any], threads: int,
+    cache: StageCache,
+) -> Evaluated:  # fmt: skip
+    """Run both networks and compare; from the cache where possible.
+
+    Parameters
+    ----------
+    key : dict
+        What identifies both graphs.
+    """
+    facts = {**key, "samples": list(samples.digests)}
+
+    def compute(folder: Path) -> None:
+        found = _compare(top, lowered, samples, threads)
+        write_whole(folder / "evaluation.json", json.dumps(found))
+
+    place, cached = cache.get("evaluate", facts, compute)
+    found = json.loads((place / "evaluation.json").read_text())
+    layers = {n: (float(c), s) for n, (c, s) in found["layers"].items()}
+    outputs = [(float(a), float(b), s) for a, b, s in found["outputs"]]
+    return Evaluated(
+        len(samples), layers, outputs, found["agreement"], found["correct"], cached
+    )
+
+
+def _compare(top: Graph, lowered: Graph, samples: Samples, threads: int) -> dict[str, Any]:
+    from tpuc.execute import FloatRunner
+    from tpuc.simulator import Program
+
+    runner, program = FloatRunner(top, threads), Program(lowered, threads)
+    shared = _shared(top, lowered)
+    layers = {name: Similarity() for name in shared}
+    outputs = [Similarity() for _ in top.outputs]
+    classes: list[tuple[np.ndarray, np.ndarray]] = []
+    total = math.ceil(len(samples) / _BATCH)
+    for batch in progress(samples.batches(_BATCH), total, "comparing"):
+        real = runner.run(batch, list(shared))
+        ours = program.run(batch, observe=list(shared.values()))
+        for name, twin in shared.items():
+            layers[name].add(_rows(real[name], batch, top), _rows(ours[twin], batch, top))
+        pairs = list(zip(top.outputs, lowered.outputs))
+        for similarity, (a, b) in zip(outputs, pairs):
+            similarity.add(_rows(real[a.name], batch, top), _rows(ours[b.name], batch, top))
+        first = pairs[0]
+        classes.append((real[first[0].name], ours[first[1].name]))
+    return {
+        "layers": {n: (float(np.mean(s.cos)), s.mean_sqnr()) for n, s in layers.items()},
+        "outputs": [(float(np.mean(s.cos)), float(min(s.cos)), s.mean_sqnr()) for s in outputs],
+        **_classes(classes, samples),
+    }
+
+
+def _shared(top: Graph, lowered: Graph) -> dict[str, str]:
+    """Float tensor to the lowered tensor that stands for it."""
+    known = {v.name for v in lowered.values()}
+    found = {v.name: v.name for v in top.values() if v.name in known and v.shape}
+    return found
+
+
+def _rows(array: np.ndarray, batch: dict[str, np.ndarray], graph: Graph) -> np.ndarray:
+    count = next(iter(batch.values())).shape[0] // graph.inputs[0].shape[0]
+    return array.reshape(count, -1)
+
+
+def _classes(
+    pairs: list[tuple[np.ndarray, np.ndarray]], samples: Samples
+) -> dict[str, Any]:
+    real = np.concatenate([a for a, _ in pairs])
+    ours = np.concatenate([b for _, b in pairs])
+    flat = real.reshape(len(real), -1)
+    if flat.shape[1] < 2 or len(real) != len(samples) or max(real.shape[1:]) != flat.shape[1]:
+        return {"agreement": None, "correct": None}
+    mine = ours.reshape(len(ours), -1)
+    agreement = float(np.mean(flat.argmax(1) == mine.argmax(1)))
+    labels = samples.labels
+    if labels is None:
+        return {"agreement": agreement, "correct": None}
+    correct = {}
+    for name, scores in (("float", flat), ("lowered", mine)):
+        order = np.argsort(-scores, axis=1, kind="stable")
+        hits = order == labels[: len(order), None]
+        correct[f"{name}1"] = float(hits[:, :1].any(1).mean())
+        correct[f"{name}5"] = float(hits[:, :5].any(1).mean())
+    return {"agreement": agreement, "correct": correct}

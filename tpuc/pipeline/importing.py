@@ -1,0 +1,106 @@
+"""Stage import: a model file to a canonical Graph[top] with its preprocessing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tpuc.cache import StageCache, digest_file
+from tpuc.config import Job
+from tpuc.errors import ModelError
+from tpuc.files import write_whole
+from tpuc.frontend import Preprocess, attach_preprocess
+from tpuc.ir import Graph
+from tpuc.ir.text import print_mlir, save_weights
+from tpuc.ir.text_parse import load_mlir
+from tpuc.passes import canonicalize
+
+__all__ = ["import_model", "model_name", "model_path"]
+
+
+def model_path(job: Job, zoo: Path) -> Path:
+    """The model file; a network of the zoo is made if need be."""
+    from tpuc.zoo import resolve
+
+    assert job.model.path is not None
+    return resolve(job.model.path, zoo)
+
+
+def model_name(job: Job, path: Path) -> str:
+    """Name of the network in files and reports: letters, digits and underscores."""
+    name = job.model.name or path.stem
+    return "".join(c if c.isalnum() or c == "_" else "_" for c in name)
+
+
+def _facts(job: Job, path: Path) -> dict[str, Any]:
+    preprocess = {
+        k: getattr(v, "name", v) for k, v in vars(job.model.preprocess).items()
+    }
+    external = path.with_suffix(path.suffix + ".data")
+    return {
+        "model": digest_file(path),
+        "external": digest_file(external) if external.is_file() else "",
+        "name": model_name(job, path),
+        "format": job.model.format.name,
+        "input_shapes": job.model.input_shapes,
+        "output_names": job.model.output_names,
+        "preprocess": preprocess,
+    }
+
+
+def import_model(job: Job, path: Path, cache: StageCache) -> tuple[Graph, bool]:
+    """Import, canonicalize and attach preprocessing; from the cache where possible.
+
+    Raises
+    ------
+    ModelError, ConfigError : as `tpuc.frontend`
+    """
+    name = model_name(job, path)
+
+    def compute(folder: Path) -> None:
+        graph = _read(job, path, name)
+        canonicalize(graph)
+        _preprocess(job, graph)
+        weights = f"{name}_top_weights.npz"
+        save_weights(graph, folder / weights)
+        write_whole(folder / f"{name}.mlir", print_mlir(graph, weights))
+
+    place, cached = cache.get("import", _facts(job, path), compute)
+    return load_mlir(place / f"{name}.mlir"), cached
+
+
+def _read(job: Job, path: Path, name: str) -> Graph:
+    kind = job.model.format.name
+    if kind == "auto":
+        kind = "torchscript" if path.suffix in (".pt", ".pth", ".ts") else "onnx"
+    shapes, outputs = job.model.input_shapes, job.model.output_names
+    if kind == "onnx":
+        from tpuc.frontend.onnx_reader import read_onnx
+
+        return read_onnx(path, shapes, outputs, name)
+    try:
+        from tpuc.frontend.torchscript_reader import read_torchscript
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"{path}: TorchScript is not available in this version. Hint: export to ONNX"
+        ) from error
+    return read_torchscript(path, shapes, outputs, name)
+
+
+def _preprocess(job: Job, graph: Graph) -> None:
+    p = job.model.preprocess
+    dims = tuple(p.resize_dims) if p.resize_dims else None
+    attach_preprocess(
+        graph,
+        Preprocess(
+            dims,  # type: ignore[arg-type]
+            p.keep_aspect_ratio,
+            p.keep_ratio_mode.name,
+            p.pad_value,
+            p.pad_type.name,
+            tuple(p.mean),
+            tuple(p.scale),
+            p.pixel_format.name,
+            p.channel_format.name,
+        ),
+    )

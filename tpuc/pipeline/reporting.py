@@ -1,0 +1,210 @@
+"""Stage report: gathers what the report says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tpuc.cache import digest_file
+from tpuc.config import Job
+from tpuc.dataset import Samples
+from tpuc.ir import DType, Graph, Node
+from tpuc.pipeline.calibrating import Calibrated
+from tpuc.pipeline.evaluating import Evaluated
+from tpuc.processors import Processor
+from tpuc.reports import (
+    Accuracy,
+    Artifact,
+    Cost,
+    Histogram,
+    LayerRow,
+    Note,
+    ReportData,
+    Timing,
+    WeightRange,
+)
+
+__all__ = ["Gathered", "artifacts_of", "macs_of", "report_data"]
+
+_BITS = {DType.SI8: 8, DType.UI8: 8, DType.SI32: 32, DType.F32: 32, DType.F16: 16, DType.BF16: 16}
+
+
+@dataclass
+class Gathered:
+    """What the stages left for the report."""
+
+    job: Job
+    processor: Processor
+    name: str
+    model: Path
+    top: Graph
+    lowered: Graph
+    reasons: Mapping[str, str]
+    calibrated: Calibrated | None = None
+    evaluated: Evaluated | None = None
+    calibration_samples: Samples | None = None
+    evaluation_samples: Samples | None = None
+    timings: list[Timing] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    command: str = "tpuc"
+
+
+def macs_of(node: Node) -> int:
+    """Multiply-accumulates of one op of Graph[top]."""
+    if node.op in ("Conv", "Deconv"):
+        filters = node.inputs[1]
+        assert filters is not None and node.inputs[0] is not None
+        per = math.prod(filters.shape[1:])
+        pixels = node.output if node.op == "Conv" else node.inputs[0]
+        space = math.prod(pixels.shape[2:]) * pixels.shape[0]
+        return per * filters.shape[0] * space
+    if node.op == "MatMul":
+        left = node.inputs[0]
+        assert left is not None
+        inner = left.shape[-2] if node.attrs["left_transpose"] else left.shape[-1]
+        return node.output.size * inner
+    return 0
+
+
+def _weight_bytes(node: Node) -> int:
+    values = [v for v in node.inputs if v is not None and v.is_weight]
+    return sum(v.size * _BITS.get(v.dtype, 32) // 8 for v in values)
+
+
+def _weights(node: Node) -> WeightRange | None:
+    if node.op not in ("Conv", "Deconv", "MatMul", "Scale") or len(node.inputs) < 2:
+        return None
+    value = node.inputs[1]
+    if value is None or value.data is None:
+        return None
+    data = value.data
+    rows = data.reshape(data.shape[0], -1) if node.op != "MatMul" else data.reshape(-1, data.shape[-1]).T
+    channels = tuple(float(v) for v in np.abs(rows).max(axis=1))
+    return WeightRange(float(data.min()), float(data.max()), channels)
+
+
+def _layer(g: Gathered, node: Node, twins: Mapping[str, Node]) -> LayerRow:
+    twin = twins.get(node.name)
+    entry = g.calibrated.table.ranges.get(node.name) if g.calibrated else None
+    known = g.evaluated.layers.get(node.name) if g.evaluated else None
+    histogram = None
+    if g.calibrated and g.job.report.histograms and node.name in g.calibrated.histograms:
+        counts, high = g.calibrated.histograms[node.name]
+        histogram = Histogram(counts, high)
+    return LayerRow(
+        node.name,
+        node.op,
+        (twin.output.dtype if twin else node.output.dtype).value,
+        entry.threshold if entry else None,
+        entry.min if entry else None,
+        entry.max if entry else None,
+        known[0] if known else None,
+        known[1] if known else None,
+        g.reasons.get(node.name, ""),
+        tuple(v.name for v in node.activations),
+        node.output.shape,
+        macs_of(node),
+        _weight_bytes(twin) if twin else 0,
+        histogram,
+        _weights(node),
+    )
+
+
+def _accuracy(g: Gathered) -> Accuracy:
+    e = g.evaluated
+    if e is None:
+        return Accuracy()
+    goal = g.job.evaluation.expected_cos
+    mean = float(np.mean([o[0] for o in e.outputs]))
+    missed = ()
+    if goal is not None and mean < goal:
+        missed = (f"output cosine {mean:.4f} is below evaluation.expected_cos={goal}",)
+    finite = [o[2] for o in e.outputs if o[2] is not None]
+    correct = e.correct or {}
+    return Accuracy(
+        e.samples,
+        mean,
+        min(o[1] for o in e.outputs),
+        float(np.mean(finite)) if finite else None,
+        correct.get("float1"),
+        correct.get("lowered1"),
+        correct.get("float5"),
+        correct.get("lowered5"),
+        e.agreement,
+        overlap=_overlap(g.calibration_samples, g.evaluation_samples),
+        goals_missed=missed,
+    )
+
+
+def _overlap(calibration: Samples | None, evaluation: Samples | None) -> str:
+    if calibration is None or evaluation is None:
+        return ""
+    both = len(set(calibration.digests) & set(evaluation.digests))
+    if not both:
+        return ""
+    return (
+        f"{both} of the {len(evaluation)} samples compared here were also used to calibrate; "
+        "set evaluation.path to judge on others."
+    )
+
+
+def artifacts_of(folder: Path, what: Mapping[str, str]) -> tuple[Artifact, ...]:
+    """Files of the run folder with size and digest."""
+    return tuple(
+        Artifact(name, (folder / name).stat().st_size, digest_file(folder / name), text)
+        for name, text in what.items()
+        if (folder / name).is_file()
+    )
+
+
+def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
+    """Everything the report says."""
+    twins = {n.name: n for n in g.lowered.nodes}
+    layers = tuple(_layer(g, n, twins) for n in g.top.nodes)
+    weights = [v for n in g.lowered.nodes for v in n.inputs if v is not None and v.is_weight]
+    float_bytes = sum(v.size * 4 for v in g.top.weights())
+    cost = Cost(
+        sum(row.macs for row in layers),
+        sum(v.size * _BITS.get(v.dtype, 32) // 8 for v in dict.fromkeys(weights)),
+        float_bytes,
+    )
+    calibration = {}
+    if g.calibrated:
+        table = g.calibrated.table
+        calibration = {
+            "method": table.method,
+            "samples": table.sample_num,
+            "histogram_bins": table.histogram_bins,
+            "tune_num": table.tune_num,
+        }
+    notes = list(g.notes)
+    if g.calibrated and g.calibrated.zeros:
+        notes.append(Note("all-zero tensors", "zero in every sample", g.calibrated.zeros))
+    return ReportData(
+        g.job.recipe,
+        g.name,
+        g.processor.name,
+        g.job.quantize.mode.name,
+        layers,
+        _accuracy(g),
+        cost,
+        tuple(g.timings),
+        tuple(artifacts),
+        tuple(notes),
+        g.command,
+        {
+            "file": g.model.name,
+            "inputs": tuple(f"{v.name} {list(v.shape)}" for v in g.top.inputs),
+            "outputs": tuple(f"{v.name} {list(v.shape)}" for v in g.top.outputs),
+            "ops": len(g.top.nodes),
+        },
+        {"mode": g.job.quantize.mode.name, "table": g.job.quantize.table or "none"},
+        calibration,
+        {"method": "none"},
+        g.versions,
+    )

@@ -1,0 +1,231 @@
+"""One build, from a checked job to a filled run folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tpuc.cache import StageCache, digest_file
+from tpuc.calibration import table as table_text
+from tpuc.config import STAGES, Job, check_job
+from tpuc.errors import ArtifactError
+from tpuc.files import write_whole
+from tpuc.ir import Graph
+from tpuc.ir.text import print_mlir, save_weights
+from tpuc.lowering import Lowered, lower
+from tpuc.pipeline.calibrating import calibrate_job, open_dataset
+from tpuc.pipeline.evaluating import choose_samples, evaluate
+from tpuc.pipeline.importing import import_model, model_name, model_path
+from tpuc.pipeline.reporting import Gathered, artifacts_of, report_data
+from tpuc.reports import Timing, write_report
+from tpuc.search import qtable as qtable_text
+
+__all__ = ["RunResult", "run"]
+
+log = logging.getLogger("tpuc")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What became of a run.
+
+    Parameters
+    ----------
+    folder : Path
+    report : dict
+        Content of report.json; empty if the run stopped earlier.
+    goals_missed : tuple of str
+    """
+
+    folder: Path
+    report: dict[str, Any]
+    goals_missed: tuple[str, ...] = ()
+
+
+class _Clock:
+    """Times stages and says what they did."""
+
+    def __init__(self) -> None:
+        self.timings: list[Timing] = []
+
+    def stage(self, name: str, work: Callable[[], T], cached: Callable[[T], bool] | None = None) -> T:
+        start = time.perf_counter()
+        result = work()
+        known = bool(cached and cached(result))
+        seconds = round(time.perf_counter() - start, 3)
+        self.timings.append(Timing(name, seconds, known))
+        log.info("%-10s %6.2f s%s", name, seconds, "  (cached)" if known else "")
+        return result
+
+
+def run(job: Job, folder: Path, config: dict[str, Any] | None = None, command: str = "tpuc") -> RunResult:
+    """Build everything that the job asks for into `folder`.
+
+    Raises
+    ------
+    InputError : what the user gave is wrong (before any slow work where possible)
+    """
+    clock = _Clock()
+    processor = clock.stage("check", lambda: check_job(job))
+    threads = job.threads or os.cpu_count() or 1
+    cache_root = Path(job.cache).expanduser() if job.cache else None
+    zoo = (cache_root or folder / "stages") / "zoo"
+    cache = StageCache(cache_root, folder / "stages")
+    path = model_path(job, zoo)
+    name = model_name(job, path)
+    graph, _ = clock.stage("import", lambda: import_model(job, path, cache), lambda r: r[1])
+    dataset = open_dataset(job, graph, zoo)
+    _make_folder(folder)
+    if _stops(job, "import"):
+        if not _stops(job, "check"):
+            _write_top(folder, name, graph)
+        return RunResult(folder, {})
+    g = Gathered(job, processor, name, path, graph, graph, {}, command=command)
+    g.timings = clock.timings
+    g.versions = _versions()
+    graph_key = _graph_key(folder, name, graph)
+    if job.quantize.mode.name == "INT8":
+        g.calibrated = clock.stage(
+            "calibrate",
+            lambda: calibrate_job(job, graph, graph_key, dataset, threads, cache),
+            lambda r: r.cached,
+        )
+        if dataset is not None and job.calibration.method.name != "from_file":
+            g.calibration_samples = dataset[: job.calibration.input_num]
+        text = table_text.to_text(g.calibrated.table)
+        write_whole(folder / f"{name}_cali_table", text)
+    if _stops(job, "calibrate"):
+        return RunResult(folder, {})
+    lowered = clock.stage("lower", lambda: _lower(job, g, processor))
+    g.lowered, g.reasons = lowered.graph, lowered.reasons
+    if _stops(job, "lower"):
+        return RunResult(folder, {})
+    g.evaluation_samples = choose_samples(job, graph, dataset, zoo)
+    if g.evaluation_samples is not None:
+        key = _lowered_key(job, g, graph_key)
+        judged = g.evaluation_samples
+        g.evaluated = clock.stage(
+            "evaluate",
+            lambda: evaluate(graph, lowered.graph, judged, key, threads, cache),
+            lambda r: r.cached,
+        )
+    if _stops(job, "evaluate"):
+        return RunResult(folder, {})
+    bmodel = f"{name}_{processor.name}_{job.quantize.mode.name.lower()}.bmodel"
+    if job.backend.name.name == "bmodel":
+        clock.stage("emit", lambda: _emit(folder / bmodel, lowered.graph, processor.name))
+    if _stops(job, "emit"):
+        return RunResult(folder, {})
+    return _report(g, folder, bmodel, config or {})
+
+
+def _stops(job: Job, stage: str) -> bool:
+    return job.stop_after is not None and STAGES.index(job.stop_after) <= STAGES.index(stage)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtifactError(
+            f"'{folder}': can not be made ({error.strerror}). Hint: hydra.run.dir=FOLDER"
+        ) from error
+
+
+def _write_top(folder: Path, name: str, graph: Graph) -> None:
+    weights = f"{name}_top_weights.npz"
+    try:
+        save_weights(graph, folder / weights)
+    except OSError as error:
+        raise ArtifactError(f"'{folder / weights}': can not be written ({error.strerror})") from error
+    write_whole(folder / f"{name}.mlir", print_mlir(graph, weights))
+
+
+def _graph_key(folder: Path, name: str, graph: Graph) -> str:
+    _write_top(folder, name, graph)
+    return digest_file(folder / f"{name}.mlir") + digest_file(folder / f"{name}_top_weights.npz")
+
+
+def _lower(job: Job, g: Gathered, processor: Any) -> Lowered:
+    choices = qtable_text.read(Path(job.quantize.table)) if job.quantize.table else None
+    table = g.calibrated.table if g.calibrated else None
+    return lower(g.top, table, processor, job.quantize.mode.name, choices)
+
+
+def _lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:
+    table = table_text.to_text(g.calibrated.table) if g.calibrated else ""
+    choices = Path(job.quantize.table).read_text() if job.quantize.table else ""
+    facts = {k: str(v) for k, v in vars(g.processor).items()}
+    return {
+        "graph": graph_key,
+        "table": table,
+        "mode": job.quantize.mode.name,
+        "qtable": choices,
+        "processor": facts,
+    }
+
+
+def _emit(path: Path, graph: Graph, processor: str) -> None:
+    from tpuc.backends.bmodel import write_bmodel
+
+    write_bmodel(path, graph, processor=processor)
+
+
+def _report(g: Gathered, folder: Path, bmodel: str, config: dict[str, Any]) -> RunResult:
+    what = {
+        f"{g.name}.mlir": "Top MLIR, canonical; TPU-MLIR reads it",
+        f"{g.name}_top_weights.npz": "float weights",
+        f"{g.name}_cali_table": "calibration table; TPU-MLIR reads it",
+        bmodel: "bmodel with a program for tpuc's simulator (no chip instructions)",
+    }
+    artifacts = artifacts_of(folder, what)
+    data = report_data(g, artifacts)
+    report = write_report(folder, data)
+    _manifest(g, folder, [a.name for a in artifacts], config)
+    shutil.rmtree(folder / "stages", ignore_errors=True)
+    return RunResult(folder, report, data.accuracy.goals_missed)
+
+
+def _manifest(g: Gathered, folder: Path, names: list[str], config: dict[str, Any]) -> None:
+    inputs = {"model": {"path": str(g.model), "sha256": digest_file(g.model)}}
+    for key in ("calibration_samples", "evaluation_samples"):
+        samples = getattr(g, key)
+        if samples is not None:
+            inputs[key] = {str(s): d for s, d in zip(samples, samples.digests)}
+    for key, value in (
+        ("calibration.table", g.job.calibration.table),
+        ("quantize.table", g.job.quantize.table),
+    ):
+        if value:
+            inputs[key] = {"path": value, "sha256": digest_file(Path(value))}
+    content = {
+        "schema_version": 1,
+        "command": g.command,
+        "working_folder": str(Path.cwd()),
+        "config": config,
+        "seed": g.job.seed,
+        "versions": g.versions,
+        "inputs": inputs,
+        "outputs": {n: digest_file(folder / n) for n in sorted(names)},
+    }
+    write_whole(folder / "manifest.json", json.dumps(content, indent=1) + "\n")
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("tpuc", "numpy", "torch", "onnx", "opencv-python-headless", "hydra-core"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
