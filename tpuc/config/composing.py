@@ -100,7 +100,7 @@ def _first(override: str) -> str:
 
 
 def _explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
-    text = str(error)
+    text = str(error) or str(error.__cause__ or type(error).__name__)
     missing = re.search(r"(?:Could not find|In '[^']*': Could not find) '([^']+)'", text)
     if missing:
         group, _, option = missing[1].rpartition("/")
@@ -112,7 +112,8 @@ def _explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
     if key or struct:
         name = struct[1] if struct else (full[1] if full else key[1] or key[2])  # type: ignore[index]
         return f"{name}: no such key{_near(name, _keys())}"
-    value = text.splitlines()[0]
+    cause = str(error.__cause__) if error.__cause__ is not None else ""
+    value = (cause or text).splitlines()[0]
     place = f"{full[1]}: " if full else ""
     return f"{place}{value}"
 
