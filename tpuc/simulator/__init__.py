@@ -1,10 +1,10 @@
-"""The simulator: runs Graph[tpu], bit-exactly for integers.
+"""Simulator: Graph[tpu] and feeds to every tensor, bit-exact.
 
-    program.py      a graph compiled for batches: the door
-    interpreter.py  op by op on the reference kernels
-    floating.py     float ops, rounded to their type
+Program       program.py      compiled: C kernels, planned buffers, any batch
+interpret     interpreter.py  op by op on the numpy reference
 """
 
-from tpuc.simulator.program import Program
+from tpuc.simulator.interpreter import interpret, run_node
+from tpuc.simulator.program import Observe, Program
 
-__all__ = ["Program"]
+__all__ = ["Observe", "Program", "interpret", "run_node"]

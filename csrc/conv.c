@@ -1,0 +1,88 @@
+#include "conv.h"
+
+#include "cpu.h"
+
+int tpuc_tile_rows(int width) {
+    static const int rows[] = {0, 14, 12, 8, 6};
+    return rows[width];
+}
+
+void tpuc_tile_portable(const tpuc_tile *t) {
+    for (int r = 0; r < t->rows; r++) {
+        for (int n = 0; n < t->width; n++) {
+            int32_t sum[TPUC_BLOCK] = {0};
+            for (int tap = 0; tap < t->taps; tap++) {
+                const uint8_t *x = t->in[r] + t->tap[tap];
+                for (int k = 0; k < t->k4; k++) {
+                    const int8_t *w = t->weights + (((ptrdiff_t)tap * t->k4 + k) * t->width + n) * 64;
+                    for (int o = 0; o < TPUC_BLOCK; o++)
+                        for (int j = 0; j < 4; j++) sum[o] += (int32_t)x[4 * k + j] * w[4 * o + j];
+                }
+            }
+            const int lanes = n == t->width - 1 ? t->lanes : TPUC_BLOCK;
+            for (int o = 0; o < lanes; o++)
+                t->out[r][n * TPUC_BLOCK + o] =
+                    tpuc_requantize(t->requant + n, o, sum[o], t->low, t->away);
+        }
+    }
+}
+
+static tpuc_tile_function choose(void) {
+#if defined(__x86_64__)
+    if (tpuc_cpu_isa() == TPUC_ISA_VNNI) return tpuc_tile_vnni;
+    if (tpuc_cpu_isa() == TPUC_ISA_AVX2) return tpuc_tile_avx2;
+#endif
+    return tpuc_tile_portable;
+}
+
+/* The pixels [from, to) of one strip. */
+static void run_strip(const tpuc_conv *v, const tpuc_image *in, const tpuc_image *out, int group,
+                      const tpuc_strip *strip, const ptrdiff_t *tap, int64_t from, int64_t to,
+                      tpuc_tile_function function) {
+    const int blocks = (v->out_per_group + TPUC_BLOCK - 1) / TPUC_BLOCK;
+    const int last = strip->first + strip->width == blocks;
+    tpuc_tile tile = {.tap = tap, .taps = v->taps, .k4 = v->k4, .width = strip->width};
+    tile.lanes = last ? v->out_per_group - (blocks - 1) * TPUC_BLOCK : TPUC_BLOCK;
+    tile.low = v->low, tile.away = v->away;
+    tile.weights = v->weights + group * v->group_weights + strip->offset;
+    tile.requant = v->requant + (ptrdiff_t)group * blocks + strip->first;
+    const uint8_t *source = in->data - v->top * in->row - v->left * in->pixel + group * v->in_per_group;
+    uint8_t *target = out->data + group * v->out_per_group + strip->first * TPUC_BLOCK;
+    const int64_t plane = (int64_t)out->h * out->w;
+    int n = (int)(from / plane), y = (int)(from % plane / out->w), x = (int)(from % out->w);
+    const int most = tpuc_tile_rows(strip->width);
+    for (int64_t p = from, left; (left = to - p) > 0; p += tile.rows) {
+        const int64_t tiles = (left + most - 1) / most;
+        tile.rows = (int)((left + tiles - 1) / tiles);
+        for (int r = 0; r < tile.rows; r++) {
+            tile.in[r] = source + n * in->image + (ptrdiff_t)y * v->stride_h * in->row +
+                         (ptrdiff_t)x * v->stride_w * in->pixel;
+            tile.out[r] = target + n * out->image + y * out->row + x * out->pixel;
+            if (++x == out->w) {
+                x = 0;
+                if (++y == out->h) y = 0, n++;
+            }
+        }
+        function(&tile);
+    }
+}
+
+void tpuc_conv_run(const tpuc_conv *v, const tpuc_image *in, const tpuc_image *out, int threads) {
+    ptrdiff_t tap[TPUC_MAX_TAPS];
+    for (int t = 0; t < v->taps; t++) tap[t] = v->tap_dy[t] * in->row + v->tap_dx[t] * in->pixel;
+    const tpuc_tile_function function = choose();
+    const int64_t pixels = (int64_t)out->n * out->h * out->w;
+    /* Pixels per piece of work: their input fits the first cache, and every thread has some. */
+    const int64_t bytes = (int64_t)v->k4 * 4 * v->taps;
+    int64_t piece = 24 * (1 + 16384 / (24 * bytes));
+    if (piece > pixels) piece = pixels;
+    const int64_t pieces = (pixels + piece - 1) / piece;
+    const int64_t items = pieces * v->groups * v->strips;
+#pragma omp parallel for num_threads(threads) schedule(static) if (items > 1)
+    for (int64_t i = 0; i < items; i++) {
+        const int64_t from = i / (v->groups * v->strips) * piece;
+        const int rest = (int)(i % (v->groups * v->strips));
+        const int64_t to = from + piece < pixels ? from + piece : pixels;
+        run_strip(v, in, out, rest / v->strips, v->strip + rest % v->strips, tap, from, to, function);
+    }
+}

@@ -1,0 +1,54 @@
+/* The loops of eltwise.h in plain C, compiled once per instruction set under the name PAIR. */
+#include "eltwise.h"
+
+static inline uint8_t clamped(int32_t y, int32_t low) {
+    return (uint8_t)(y < low ? low : y > 255 ? 255 : y);
+}
+
+static inline int32_t half_of(int32_t shift) { return shift > 0 ? (int32_t)1 << (shift - 1) : 0; }
+
+/* One run of bytes; b either moves along or is the same run again. */
+static void add_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a, const uint8_t *b,
+                    uint8_t *out, ptrdiff_t count) {
+    const int32_t m0 = op->m0, m1 = op->m1, s0 = op->s0, s1 = op->s1, sign = op->sign;
+    const int32_t h0 = half_of(s0) - t->a_zero * m0, h1 = half_of(s1) - t->b_zero * m1;
+    const int32_t zero = t->zero, low = op->low;
+    for (ptrdiff_t i = 0; i < count; i++)
+        out[i] = clamped(((a[i] * m0 + h0) >> s0) + sign * ((b[i] * m1 + h1) >> s1) + zero, low);
+}
+
+static void mul_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a, const uint8_t *b,
+                    uint8_t *out, ptrdiff_t count) {
+    const int32_t m0 = op->m0, s0 = op->s0, h0 = half_of(s0), za = t->a_zero, zb = t->b_zero;
+    const int32_t zero = t->zero, low = op->low;
+    for (ptrdiff_t i = 0; i < count; i++)
+        out[i] = clamped((((a[i] - za) * (b[i] - zb) * m0 + h0) >> s0) + zero, low);
+}
+
+static void extreme_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a, const uint8_t *b,
+                        uint8_t *out, ptrdiff_t count) {
+    const int32_t za = t->a_zero, zb = t->b_zero, zero = t->zero, low = op->low;
+    if (op->kind == TPUC_MAX)
+        for (ptrdiff_t i = 0; i < count; i++)
+            out[i] = clamped((a[i] - za > b[i] - zb ? a[i] - za : b[i] - zb) + zero, low);
+    else
+        for (ptrdiff_t i = 0; i < count; i++)
+            out[i] = clamped((a[i] - za < b[i] - zb ? a[i] - za : b[i] - zb) + zero, low);
+}
+
+static void any_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a, const uint8_t *b,
+                    uint8_t *out, ptrdiff_t count) {
+    if (op->kind == TPUC_ADD) add_run(op, t, a, b, out, count);
+    else if (op->kind == TPUC_MUL) mul_run(op, t, a, b, out, count);
+    else extreme_run(op, t, a, b, out, count);
+}
+
+void PAIR(const tpuc_eltwise *op, const tpuc_pair *t) {
+    if (t->a_pixel == t->b_pixel && t->a_pixel == t->out_pixel) { /* one run, unused channels included */
+        any_run(op, t, t->a, t->b, t->out, (ptrdiff_t)(t->count - 1) * t->a_pixel + t->channels);
+        return;
+    }
+    for (int x = 0; x < t->count; x++)
+        any_run(op, t, t->a + x * t->a_pixel, t->b + x * t->b_pixel, t->out + x * t->out_pixel,
+                t->channels);
+}

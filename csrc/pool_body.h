@@ -1,0 +1,46 @@
+/* The loops of pool.h in plain C, compiled once per instruction set under the name WINDOW. */
+#include <math.h>
+
+#include "pool.h"
+
+enum { STRIP = 64 };
+
+static void maximum(const tpuc_pool *p, const tpuc_window *t, int from, int count) {
+    uint8_t best[STRIP] = {0};
+    for (int y = 0; y < t->rows; y++)
+        for (int x = 0; x < t->columns; x++) {
+            const uint8_t *in = t->in + y * t->row + x * t->pixel + from;
+            for (int c = 0; c < count; c++) best[c] = in[c] > best[c] ? in[c] : best[c];
+        }
+    for (int c = 0; c < count; c++) {
+        int32_t y = best[c] - t->in_zero + t->zero;
+        y = y < p->low ? p->low : y;
+        t->out[from + c] = (uint8_t)(y > 255 ? 255 : y);
+    }
+}
+
+static void average(const tpuc_pool *p, const tpuc_window *t, int from, int count) {
+    int32_t sum[STRIP] = {0};
+    for (int y = 0; y < t->rows; y++)
+        for (int x = 0; x < t->columns; x++) {
+            const uint8_t *in = t->in + y * t->row + x * t->pixel + from;
+            for (int c = 0; c < count; c++) sum[c] += in[c];
+        }
+    const int32_t pixels = t->rows * t->columns, less = pixels * t->in_zero;
+    const int64_t half = p->rshift > 0 ? (int64_t)1 << (p->rshift - 1) : 0;
+    const float area = (float)(p->kernel_h * p->kernel_w);
+    for (int c = 0; c < count; c++) {
+        int32_t v = sum[c] - less;
+        if (p->exclude_pad) v = (int32_t)roundf((float)((double)v / (double)pixels) * area);
+        const int64_t y = (((int64_t)v * p->multiplier + half) >> p->rshift) + t->zero;
+        t->out[from + c] = (uint8_t)(y < p->low ? p->low : y > 255 ? 255 : y);
+    }
+}
+
+void WINDOW(const tpuc_pool *p, const tpuc_window *t) {
+    for (int from = 0; from < t->channels; from += STRIP) {
+        const int left = t->channels - from;
+        if (p->maximum) maximum(p, t, from, left < STRIP ? left : STRIP);
+        else average(p, t, from, left < STRIP ? left : STRIP);
+    }
+}

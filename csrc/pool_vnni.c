@@ -1,0 +1,2 @@
+#define WINDOW tpuc_window_vnni
+#include "pool_body.h"

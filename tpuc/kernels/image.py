@@ -1,0 +1,125 @@
+"""Where an int8 activation lies in memory for the C kernels (csrc/image.h).
+
+stored byte = q + zero,  zero = 128 for SI8, 0 for UI8
+address of (n, y, x, c) = origin + n * image + y * row + x * pixel + c
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tpuc.ir import DType, Value
+from tpuc.kernels._int8 import View
+
+__all__ = ["Layout", "Need", "geometry", "is_image", "layout_of", "pixel_bytes", "zero_of"]
+
+_TAIL = 64  # one whole vector may be read behind the last byte
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a kernel reads beyond a picture: halo in pixels, and pixels behind the last one."""
+
+    top: int = 0
+    left: int = 0
+    bottom: int = 0
+    right: int = 0
+    slack: int = 0
+
+    def merge(self, other: Need) -> Need:
+        """The smallest need that covers both."""
+        return Need(
+            max(self.top, other.top),
+            max(self.left, other.left),
+            max(self.bottom, other.bottom),
+            max(self.right, other.right),
+            max(self.slack, other.slack),
+        )
+
+    @property
+    def halo(self) -> tuple[int, int, int, int]:
+        """(top, left, bottom, right)."""
+        return self.top, self.left, self.bottom, self.right
+
+
+def pixel_bytes(channels: int) -> int:
+    """Bytes from one pixel to the next: whole vectors of 16, or of 4 for few channels."""
+    step = 16 if channels >= 16 else 4
+    return -(-channels // step) * step
+
+
+def geometry(shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """(n, c, h, w) of a tensor of rank 2, 3 or 4; None for others and for empty tensors."""
+    if not all(shape):
+        return None
+    if len(shape) == 4:
+        return shape[0], shape[1], shape[2], shape[3]
+    if len(shape) == 3:
+        return shape[0], shape[1], 1, shape[2]
+    return (shape[0], shape[1], 1, 1) if len(shape) == 2 else None
+
+
+def zero_of(value: Value) -> int:
+    """Byte that stands for 0."""
+    return 128 if value.dtype == DType.SI8 else 0
+
+
+def is_image(value: Value) -> bool:
+    """True if the C kernels can hold the value: 8 bits, symmetric, rank 2 to 4."""
+    if value.dtype not in (DType.SI8, DType.UI8) or geometry(value.shape) is None:
+        return False
+    return value.quant is None or value.quant.zero_point == 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Sizes in bytes of one activation.
+
+    Parameters
+    ----------
+    shape : (n, c, h, w)
+    need : Need
+        The widest of all readers.
+    zero : int
+        0 or 128.
+    """
+
+    shape: tuple[int, int, int, int]
+    need: Need
+    zero: int
+
+    @property
+    def strides(self) -> tuple[int, int, int]:
+        """Bytes from picture to picture, row to row, pixel to pixel."""
+        n, c, h, w = self.shape
+        pixel = pixel_bytes(c)
+        row = (self.need.left + w + self.need.right) * pixel
+        return (self.need.top + h + self.need.bottom) * row, row, pixel
+
+    @property
+    def size(self) -> int:
+        """Bytes including halo and slack."""
+        image, _, pixel = self.strides
+        return self.shape[0] * image + self.need.slack * pixel + _TAIL
+
+    def view(self, buffer: np.ndarray, offset: int) -> View:
+        """The image at `offset` of a uint8 buffer.
+
+        Raises
+        ------
+        ValueError : the buffer is too short
+        """
+        if offset < 0 or offset + self.size > buffer.size:
+            raise ValueError(f"image of {self.size} bytes at {offset}: buffer has {buffer.size}")
+        _, row, pixel = self.strides
+        origin = offset + self.need.top * row + self.need.left * pixel
+        return View(buffer, origin, self.shape, self.strides, self.need.halo, self.zero)
+
+
+def layout_of(value: Value, need: Need) -> Layout:
+    """Layout of an image value."""
+    shape = geometry(value.shape)
+    assert shape is not None
+    return Layout(shape, need, zero_of(value))

@@ -1,0 +1,237 @@
+"""Which C kernel runs an op of Graph[tpu].
+
+`choose` returns the packed kernel, or a Skip with the reason why the reference runs the op instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tpuc.errors import Skip
+from tpuc.ir import Node, Value
+from tpuc.kernels import _int8
+from tpuc.kernels.conv import ConvSpec, pack_conv
+from tpuc.kernels.depthwise import is_depthwise, pack_depthwise
+from tpuc.kernels.image import Need, geometry, is_image, zero_of
+from tpuc.kernels.requant_words import Unfit, normal_shift
+from tpuc.simulator.interpreter import run_node
+
+__all__ = ["ImageKernel", "choose"]
+
+Run = Callable[[Sequence[_int8.View], _int8.View, int], None]
+
+
+@dataclass(frozen=True)
+class ImageKernel:
+    """Reads images, writes one image.
+
+    Parameters
+    ----------
+    run : callable (sources, target, threads)
+    inputs : tuple of Value
+        The images it reads.
+    need : Need
+        What it reads around the first of them.
+    """
+
+    run: Run
+    inputs: tuple[Value, ...]
+    need: Need = field(default_factory=Need)
+
+
+def choose(node: Node) -> ImageKernel | Skip:
+    """The kernel of an op, packed."""
+    make = _MAKERS.get(node.op)
+    if make is None:
+        return Skip(f"{node.op} has no C kernel", (node.name,))
+    if len(node.outputs) != 1 or not is_image(node.output):
+        return Skip(f"its result is {node.output.dtype} {node.output.shape}", (node.name,))
+    if not node.activations or not all(is_image(v) for v in node.activations):
+        return Skip("an operand is not an 8-bit tensor of rank 2 to 4", (node.name,))
+    try:
+        return make(node)
+    except Unfit as reason:
+        return Skip(str(reason), (node.name,))
+
+
+def _ints(node: Node, key: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+    return tuple(int(v) for v in (node.attrs.get(key) or default))  # type: ignore[union-attr]
+
+
+def _pair(node: Node, key: str) -> tuple[int, int]:
+    """A spatial attribute in two dimensions; a one-dimensional op is one row high."""
+    values = _ints(node, key, (1, 1))
+    return (1, values[0]) if len(values) == 1 else (values[0], values[1])
+
+
+def _pads(node: Node) -> tuple[int, int, int, int]:
+    values = _ints(node, "pads", (0, 0, 0, 0))
+    if len(values) == 2:
+        return 0, values[0], 0, values[1]
+    return values[0], values[1], values[2], values[3]
+
+
+def _low(node: Node) -> int:
+    return zero_of(node.output) if node.attrs.get("do_relu") else 0
+
+
+def _single(kernel: _int8.Conv | _int8.Depthwise | _int8.Table | _int8.Pool) -> Run:
+    return lambda sources, target, threads: kernel.run(sources[0], target, threads)
+
+
+def _weights(node: Node) -> np.ndarray:
+    value = node.inputs[1]
+    if value is None or value.data is None:
+        raise Unfit("its filter is computed")
+    if value.data.dtype not in (np.int8, np.uint8):
+        raise Unfit(f"its filter is {value.data.dtype}")
+    return value.data
+
+
+def _bias(node: Node, channels: int) -> np.ndarray:
+    value = node.inputs[2] if len(node.inputs) > 2 else None
+    if value is None:
+        return np.zeros(channels, np.int64)
+    if value.data is None:
+        raise Unfit("its bias is computed")
+    return np.broadcast_to(value.data.reshape(-1).astype(np.int64), (channels,))
+
+
+def _conv(node: Node) -> ImageKernel:
+    weights = _weights(node)
+    if weights.ndim == 3:
+        weights = weights[:, :, None]
+    spec = ConvSpec(
+        weights,
+        _bias(node, weights.shape[0]),
+        np.array(node.attrs["multiplier"], np.int64),
+        np.array(node.attrs["rshift"], np.int64),
+        zero_of(node.activations[0]),
+        zero_of(node.output),
+        _pair(node, "strides"),
+        _pads(node),
+        _pair(node, "dilations"),
+        int(node.attrs["group"]),  # type: ignore[arg-type]
+        bool(node.attrs.get("do_relu")),
+    )
+    kernel, need = (pack_depthwise if is_depthwise(spec) else pack_conv)(spec)
+    return ImageKernel(_single(kernel), (node.activations[0],), need)
+
+
+def _matmul(node: Node) -> ImageKernel:
+    source = node.activations[0]
+    right = _weights(node)
+    if len(source.shape) != 2 or right.ndim != 2 or node.attrs["left_transpose"]:
+        raise Unfit("only (M, K) times a constant (K, N) has a C kernel")
+    right = right if node.attrs["right_transpose"] else right.T
+    channels = right.shape[0]
+    spec = ConvSpec(
+        np.ascontiguousarray(right)[:, :, None, None],
+        _bias(node, channels),
+        np.full(channels, _ints(node, "multipliers")[0], np.int64),
+        np.full(channels, _ints(node, "rshifts")[0], np.int64),
+        zero_of(source),
+        zero_of(node.output),
+        relu=bool(node.attrs.get("do_relu")),
+        away=True,
+    )
+    kernel, need = pack_conv(spec)
+    return ImageKernel(_single(kernel), (source,), need)
+
+
+_KINDS = {"Add": 0, "Mul": 1, "Max": 2, "Min": 3}
+
+
+def _eltwise(node: Node) -> ImageKernel:
+    if len(node.inputs) != 2 or len(node.activations) != 2:
+        raise Unfit("only two computed operands have a C kernel")
+    a, b = node.activations
+    kind = _KINDS[node.op]
+    m, s = (1, 1), (0, 0)
+    if node.op == "Add":
+        m, s = _ints(node, "multipliers"), _ints(node, "rshifts")  # type: ignore[assignment]
+    elif node.op == "Mul":
+        if a.shape != node.output.shape:
+            a, b = b, a
+        factor = int(node.attrs["multiplier"]), int(node.attrs["rshift"])  # type: ignore[arg-type]
+        m, s = (factor[0], 1), (factor[1], 0)
+    if a.shape != node.output.shape or not _repeats(b, node.output):
+        raise Unfit(f"operands of shape {a.shape} and {b.shape}")
+    if max(map(abs, m)) >= 2**13 or min(s) < 0 or max(s) > 30:
+        raise Unfit(f"multipliers {m} and shifts {s}")
+    kernel = _int8.Eltwise(kind, 1, m, s, _low(node))
+    return ImageKernel(lambda v, target, threads: kernel.run(v[0], v[1], target, threads), (a, b))
+
+
+def _repeats(b: Value, out: Value) -> bool:
+    """Whether the C loop can walk `b` along `out`: the same shape, or 1 x 1 pictures."""
+    if len(b.shape) != len(out.shape):
+        return False
+    small, whole = geometry(b.shape), geometry(out.shape)
+    assert small is not None and whole is not None
+    return small == whole or (small[:2] == whole[:2] and small[2:] == (1, 1))
+
+
+def _unary(node: Node) -> ImageKernel:
+    """Any op that maps one 8-bit number to another: its reference, run on all 256 of them."""
+    source = node.inputs[0]
+    if source is None or len(node.activations) != 1 or source is not node.activations[0]:
+        raise Unfit("more than one computed operand")
+    numbers = np.arange(256) - zero_of(source)
+    operands = [v.data if v is not None else None for v in node.inputs[1:]]
+    result = run_node(node, [numbers.astype(source.dtype.numpy), *operands])[0]
+    table = (result.astype(np.int64) + zero_of(node.output)).astype(np.uint8)
+    return ImageKernel(_single(_int8.Table(table)), (source,))
+
+
+def _pool(node: Node) -> ImageKernel:
+    source = node.activations[0]
+    before, after = geometry(source.shape), geometry(node.output.shape)
+    assert before is not None and after is not None
+    maximum = node.attrs["pool_mode"] == "Max"
+    kernel, strides, pads = _pair(node, "kernel_shape"), _pair(node, "strides"), _pads(node)
+    factor = np.array([[1], [0]], np.int64)
+    if not maximum:
+        factor = np.array([[node.attrs["multiplier"]], [node.attrs["rshift"]]], np.int64)
+        if any(p >= k for p, k in zip(pads, (*kernel, *kernel))):
+            raise Unfit("a window may lie outside the picture")
+        if kernel[0] * kernel[1] > 2**22:
+            raise Unfit(f"a window of {kernel}")
+    m, s = normal_shift(factor[0], factor[1])
+    if abs(int(m[0])) * kernel[0] * kernel[1] * 255 / 2.0 ** int(s[0]) >= 2.0**31 - 256:
+        raise Unfit("a result beyond int32")
+    exclude = not node.attrs["count_include_pad"] and any(pads) and not maximum
+    pool = _int8.Pool(
+        maximum, exclude, kernel, strides, pads[:2], (int(m[0]), int(s[0])), _low(node)
+    )
+    return ImageKernel(_single(pool), (source,))
+
+
+def _concat(node: Node) -> ImageKernel:
+    rank = len(node.output.shape)
+    if int(node.attrs["axis"]) % rank != 1 or len(node.activations) != len(node.inputs):  # type: ignore[arg-type]
+        raise Unfit("only channels of computed operands are joined by a C kernel")
+    inputs = tuple(node.activations)
+    starts = np.cumsum([0, *(v.shape[1] for v in inputs)])
+    low = _low(node)
+
+    def run(sources: Sequence[_int8.View], target: _int8.View, threads: int) -> None:
+        for source, first in zip(sources, starts):
+            _int8.copy_channels(source, target, int(first), low, threads)
+
+    return ImageKernel(run, inputs)
+
+
+_MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
+    "Conv2D": _conv,
+    "MatMul": _matmul,
+    **dict.fromkeys(_KINDS, _eltwise),
+    **dict.fromkeys(
+        "Lut MulShift AddConst SubConst MaxConst MinConst Relu LeakyRelu Active".split(), _unary
+    ),
+    "Pool2D": _pool,
+    "Concat": _concat,
+}

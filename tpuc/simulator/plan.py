@@ -1,0 +1,111 @@
+"""Buffers of a compiled graph: every image gets a place for as long as it is needed.
+
+An image lives from the step that writes it to the last step that reads it. Images whose lives do not
+meet share memory. Reshapes that keep every byte where it is are aliases and cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tpuc.ir import Graph, Node, Value
+from tpuc.kernels._int8 import View
+from tpuc.kernels.image import Layout, Need, geometry, is_image, layout_of
+from tpuc.simulator.choose import ImageKernel
+
+__all__ = ["Life", "alias_of", "allocate", "place", "views_of"]
+
+_ALIGN = 64
+
+
+@dataclass
+class Life:
+    """First and last step that touch an image of `size` bytes."""
+
+    first: int
+    last: int
+    size: int
+
+
+def alias_of(node: Node) -> Value | None:
+    """The image that the node's output is another name of, if it is one."""
+    if node.op not in ("Reshape", "Squeeze", "Unsqueeze", "Permute"):
+        return None
+    source = node.inputs[0]
+    if source is None or source.is_weight or not is_image(source) or not is_image(node.output):
+        return None
+    before, after = geometry(source.shape), geometry(node.output.shape)
+    assert before is not None and after is not None
+    if node.op == "Permute" and (before[2:] != (1, 1) or tuple(node.attrs["order"])[:2] != (0, 1)):  # type: ignore[arg-type]
+        return None
+    same = before == after and (node.op != "Reshape" or before[2:] == after[2:])
+    return source if same and source.dtype == node.output.dtype else None
+
+
+def place(lives: Mapping[str, Life]) -> tuple[dict[str, int], int]:
+    """Offsets in bytes, and the size of the whole buffer: largest first, lowest free place."""
+    offsets: dict[str, int] = {}
+    total = 0
+    placed: list[tuple[Life, int]] = []
+    for name, life in sorted(lives.items(), key=lambda item: (-item[1].size, item[1].first)):
+        busy = sorted(
+            (start, start + other.size)
+            for other, start in placed
+            if other.first <= life.last and life.first <= other.last
+        )
+        at = 0
+        for start, end in busy:
+            if at + life.size <= start:
+                break
+            at = max(at, -(-end // _ALIGN) * _ALIGN)
+        offsets[name] = at
+        placed.append((life, at))
+        total = max(total, at + life.size)
+    return offsets, total
+
+
+def _roots(graph: Graph) -> dict[str, str]:
+    """Name of the image that holds each image value."""
+    root: dict[str, str] = {}
+    for node in graph.nodes:
+        source = alias_of(node)
+        for out in node.outputs:
+            root[out.name] = root[source.name] if source is not None else out.name
+    return root
+
+
+def allocate(
+    graph: Graph, kernels: Mapping[str, ImageKernel], images: set[str]
+) -> tuple[dict[str, str], dict[str, Layout], dict[str, Life]]:
+    """Roots, layouts and lives of the values named in `images`."""
+    root = _roots(graph)
+    needs: dict[str, Need] = {}
+    for kernel in kernels.values():
+        first = root[kernel.inputs[0].name]
+        needs[first] = needs.get(first, Need()).merge(kernel.need)
+    layouts: dict[str, Layout] = {}
+    lives: dict[str, Life] = {}
+    for step, node in enumerate(graph.nodes):
+        for value in node.outputs:
+            if value.name in images and root[value.name] == value.name:
+                layouts[value.name] = layout_of(value, needs.get(value.name, Need()))
+                lives[value.name] = Life(step, step, layouts[value.name].size)
+        for value in (*node.activations, *node.outputs):
+            if value.name in images:
+                lives[root[value.name]].last = step
+    return root, layouts, lives
+
+
+def views_of(
+    root: Mapping[str, str], layouts: Mapping[str, Layout], lives: Mapping[str, Life]
+) -> dict[str, View]:
+    """A view for every image value, in one zeroed buffer."""
+    offsets, total = place(lives)
+    raw = np.zeros(total + _ALIGN, np.uint8)
+    start = -raw.ctypes.data % _ALIGN
+    buffer = raw[start : start + total]
+    views = {name: layout.view(buffer, offsets[name]) for name, layout in layouts.items()}
+    return {name: views[holder] for name, holder in root.items() if holder in views}

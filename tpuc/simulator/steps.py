@@ -1,0 +1,158 @@
+"""A graph of one batch size as a list of steps over fixed buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from tpuc.ir import DType, Graph, Node, Value
+from tpuc.kernels.image import is_image
+from tpuc.simulator.choose import ImageKernel
+from tpuc.simulator.interpreter import run_node
+from tpuc.simulator.plan import alias_of, allocate, views_of
+
+__all__ = ["Machine"]
+
+Step = Callable[[], None]
+
+
+class Machine:
+    """Runs a graph of one batch size.
+
+    Parameters
+    ----------
+    graph : Graph
+        Dialect `tpu`.
+    kernels : mapping of op name to ImageKernel
+        Ops that run on C kernels; all others run on the reference.
+    """
+
+    def __init__(self, graph: Graph, kernels: Mapping[str, ImageKernel], threads: int) -> None:
+        self.graph = graph
+        self.threads = threads
+        self._kernels = kernels
+        self._images = self._find_images()
+        self._views = views_of(*allocate(graph, kernels, self._images))
+        self._plain: dict[str, np.ndarray] = {}
+        self._steps = [self._step(node) for node in graph.nodes]
+        self._dead = self._last_reads()
+
+    def run(self, feeds: Mapping[str, np.ndarray], wanted: set[str]) -> dict[str, np.ndarray]:
+        """Stored values of the wanted tensors, in program order."""
+        self._plain = dict(feeds)
+        results: dict[str, np.ndarray] = {}
+        for node, step, dead in zip(self.graph.nodes, self._steps, self._dead):
+            step()
+            for value in node.outputs:
+                if value.name in wanted:
+                    results[value.name] = self._array(value)
+            for name in dead:
+                self._plain.pop(name, None)
+        self._plain = {}
+        return results
+
+    def _find_images(self) -> set[str]:
+        """Values that lie in the image buffer: results of C kernels and whatever those read."""
+        images: set[str] = set()
+        for node in self.graph.nodes:
+            if node.name in self._kernels:
+                images.update(v.name for v in self._kernels[node.name].inputs)
+                images.add(node.name)
+        for node in self.graph.nodes:  # an alias of an image is an image
+            source = alias_of(node)
+            if source is not None and source.name in images:
+                images.add(node.name)
+        for node in reversed(self.graph.nodes):  # and so is what an image is an alias of
+            source = alias_of(node)
+            if source is not None and node.name in images:
+                images.add(source.name)
+        for node in self.graph.nodes:
+            source = alias_of(node)
+            if source is not None and source.name in images:
+                images.add(node.name)
+        return images
+
+    def _last_reads(self) -> list[list[str]]:
+        """Plain arrays that nobody reads after each step."""
+        last: dict[str, int] = {}
+        for index, node in enumerate(self.graph.nodes):
+            for value in (*node.activations, *node.outputs):
+                last[value.name] = index
+        dead: list[list[str]] = [[] for _ in self.graph.nodes]
+        for name, index in last.items():
+            dead[index].append(name)
+        return dead
+
+    def _array(self, value: Value) -> np.ndarray:
+        """A value as a plain array in its stored type."""
+        if value.data is not None:
+            return value.data
+        if value.name in self._plain:
+            return self._plain[value.name]
+        out = np.empty(value.shape, value.dtype.numpy)
+        self._views[value.name].store(out.reshape(-1).view(np.uint8), self.threads)
+        self._plain[value.name] = out
+        return out
+
+    def _step(self, node: Node) -> Step:
+        if node.op == "Input":
+            return lambda: None
+        if node.name in self._kernels:
+            return self._kernel_step(self._kernels[node.name], node)
+        if node.name in self._images and alias_of(node) is not None:
+            return lambda: None
+        if node.op == "Cast":
+            return self._cast_step(node)
+        return lambda: self._reference(node)
+
+    def _kernel_step(self, kernel: ImageKernel, node: Node) -> Step:
+        names = [v.name for v in kernel.inputs]
+        sources, target = [self._views[n] for n in names], self._views[node.name]
+        run, threads = kernel.run, self.threads
+
+        def step() -> None:
+            run(sources, target, threads)
+            target.fill_halo(threads)
+
+        return step
+
+    def _cast_step(self, node: Node) -> Step:
+        """F32 to image and image to F32 have kernels of their own."""
+        source, out = node.activations[0], node.output
+        threads = self.threads
+        if (
+            out.name in self._images
+            and source.dtype == DType.F32
+            and source.name not in self._images
+        ):
+            assert out.quant is not None
+            view, inverse = self._views[out.name], float(np.float32(1.0 / out.quant.scale))
+
+            def quantize() -> None:
+                array = np.ascontiguousarray(self._array(source), np.float32)
+                view.quantize(array.reshape(-1), inverse, threads)
+                view.fill_halo(threads)
+
+            return quantize
+        if source.name in self._images and is_image(source) and out.dtype == DType.F32:
+            assert source.quant is not None
+            view, scale = self._views[source.name], float(np.float32(source.quant.scale))
+
+            def dequantize() -> None:
+                array = np.empty(out.shape, np.float32)
+                view.dequantize(array.reshape(-1), scale, threads)
+                self._plain[out.name] = array
+
+            return dequantize
+        return lambda: self._reference(node)
+
+    def _reference(self, node: Node) -> None:
+        operands = [None if v is None else self._array(v) for v in node.inputs]
+        for value, array in zip(node.outputs, run_node(node, operands)):
+            array = np.ascontiguousarray(array)
+            if value.name in self._images:
+                view = self._views[value.name]
+                view.load(array.reshape(-1).view(np.uint8), self.threads)
+                view.fill_halo(self.threads)
+            self._plain[value.name] = array
