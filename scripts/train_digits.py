@@ -1,6 +1,6 @@
 """Trains the small CNN of recipe `digits` and writes tpuc/zoo/digits.onnx. Seeded; takes seconds.
 
-    python scripts/train_digits.py
+python scripts/train_digits.py
 """
 
 from __future__ import annotations

@@ -94,11 +94,10 @@ def _app(config: Any) -> None:
         job, plain = to_job(config)
         result = run(job, folder, plain, command)
     except InputError as error:
-        if not sweep:
-            raise
-        logging.getLogger("tpuc").error("%s", error)
-        _record(folder, overrides, command, str(error))
+        logging.getLogger("tpuc").error("tpuc: %s", error)
         _outcome.append(2)
+        if sweep:
+            _record(folder, overrides, command, str(error))
         return
     for missed in result.goals_missed:
         logging.getLogger("tpuc").warning("goal missed: %s", missed)
@@ -124,9 +123,9 @@ def _record(folder: Path, overrides: list[str], command: str, error: str) -> Non
 def _say(folder: Path, report: dict[str, Any]) -> None:
     log = logging.getLogger("tpuc")
     accuracy = report.get("accuracy", {})
-    cos = accuracy.get("output_cos", {})
-    if isinstance(cos, dict) and cos.get("mean") is not None:
-        log.info("output cosine against float: mean %.5f, min %.5f", cos["mean"], cos["min"])
+    if accuracy.get("output_cos_mean") is not None:
+        figures = accuracy["output_cos_mean"], accuracy["output_cos_min"]
+        log.info("output cosine against float: mean %.5f, min %.5f", *figures)
     if accuracy.get("top1") is not None:
         log.info("top-1: float %.4f, lowered %.4f", accuracy.get("float_top1"), accuracy["top1"])
     log.info("results in %s", os.path.relpath(folder))

@@ -29,7 +29,9 @@ def check_job(job: Job) -> Processor:
     ConfigError : names the key, the value and what would be right
     """
     if job.stop_after is not None and job.stop_after not in STAGES:
-        raise ConfigError(f"stop_after: no stage '{job.stop_after}'{nearest(job.stop_after, STAGES)}")
+        raise ConfigError(
+            f"stop_after: no stage '{job.stop_after}'{nearest(job.stop_after, STAGES)}"
+        )
     processor = load_processor(job.processor)
     processor.require(job.quantize.mode.name)
     _check_model(job)

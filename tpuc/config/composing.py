@@ -114,7 +114,8 @@ def _explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
         return f"{name}: no such key{_near(name, _keys())}"
     cause = str(error.__cause__) if error.__cause__ is not None else ""
     value = (cause or text).splitlines()[0]
-    place = f"{full[1]}: " if full else ""
+    name = getattr(error.__cause__ or error, "full_key", None) or (full[1] if full else "")
+    place = f"{name}: " if name else ""
     return f"{place}{value}"
 
 

@@ -1,7 +1,7 @@
 """How alike two tensors are: pure functions.
 
-    cosine = <a, b> / (|a| |b|)
-    SQNR   = 10 log10( var(a) / var(a - b) ) in dB, infinite when they are equal
+cosine = <a, b> / (|a| |b|)
+SQNR   = 10 log10( var(a) / var(a - b) ) in dB, infinite when they are equal
 """
 
 from __future__ import annotations

@@ -96,9 +96,7 @@ def calibrate_job(
     table = table_text.read(place / "cali_table")
     notes: dict[str, Any] = json.loads((place / "notes.json").read_text())
     histograms = {n: (tuple(c), float(h)) for n, (c, h) in notes["histograms"].items()}
-    return Calibrated(
-        table, histograms, notes["kurtosis"], tuple(notes["zeros"]), cached
-    )
+    return Calibrated(table, histograms, notes["kurtosis"], tuple(notes["zeros"]), cached)
 
 
 def _tuning_samples(job: Job, graph: Graph, chosen: Samples) -> Samples | None:
@@ -143,5 +141,3 @@ def _coarse(counts: np.ndarray, width: float, bars: int = 64) -> tuple[list[floa
     step = -(-len(counts) // bars)
     padded = np.pad(counts, (0, -len(counts) % step)).reshape(-1, step).sum(axis=1)
     return [float(c) for c in padded], float(width) * step * len(padded)
-
-

@@ -82,9 +82,7 @@ def evaluate(
     found = json.loads((place / "evaluation.json").read_text())
     layers = {n: (float(c), s) for n, (c, s) in found["layers"].items()}
     outputs = [(float(a), float(b), s) for a, b, s in found["outputs"]]
-    return Evaluated(
-        len(samples), layers, outputs, found["agreement"], found["correct"], cached
-    )
+    return Evaluated(len(samples), layers, outputs, found["agreement"], found["correct"], cached)
 
 
 def _compare(top: Graph, lowered: Graph, samples: Samples, threads: int) -> dict[str, Any]:
@@ -126,9 +124,7 @@ def _rows(array: np.ndarray, batch: dict[str, np.ndarray], graph: Graph) -> np.n
     return array.reshape(count, -1)
 
 
-def _classes(
-    pairs: list[tuple[np.ndarray, np.ndarray]], samples: Samples
-) -> dict[str, Any]:
+def _classes(pairs: list[tuple[np.ndarray, np.ndarray]], samples: Samples) -> dict[str, Any]:
     real = np.concatenate([a for a, _ in pairs])
     ours = np.concatenate([b for _, b in pairs])
     flat = real.reshape(len(real), -1)

@@ -33,9 +33,7 @@ def model_name(job: Job, path: Path) -> str:
 
 
 def _facts(job: Job, path: Path) -> dict[str, Any]:
-    preprocess = {
-        k: getattr(v, "name", v) for k, v in vars(job.model.preprocess).items()
-    }
+    preprocess = {k: getattr(v, "name", v) for k, v in vars(job.model.preprocess).items()}
     external = path.with_suffix(path.suffix + ".data")
     return {
         "model": digest_file(path),

