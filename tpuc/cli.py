@@ -1,7 +1,7 @@
 """The `tpuc` command: composes a configuration with Hydra and runs the pipeline.
 
-Exit status: 0 done; 2 wrong configuration or input; 3 done, but a stated goal was missed; 1 anything
-else; 130 interrupted.
+Exit status: 0 done; 2 wrong configuration or input; 3 done, but a stated goal was missed; 1
+anything else; 130 interrupted.
 """
 
 from __future__ import annotations

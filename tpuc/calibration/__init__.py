@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -215,9 +216,7 @@ def _tuned(
         raise DataError(
             f"auto-tune: {wide.reason}. Hint: calibration.tune_num=1, or 0 for no tuning"
         )
-    return tune(
-        wide, printed, top, lambda visit: engine.walk(batch, visit), engine.run_node, tune_num
-    )
+    return tune(wide, printed, top, partial(engine.walk, batch), engine.run_node, tune_num)
 
 
 def _thresholds(

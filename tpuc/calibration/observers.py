@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tpuc.calibration.thresholds import ACIQ_GAUSS, ACIQ_LAPLACE, gauss_std, interpolate
-from tpuc.kernels import _calib
+from tpuc.kernels import _calib  # type: ignore[attr-defined]
 
 __all__ = ["AbsHistogram", "EdgeKeeper", "TensorObserver"]
 
@@ -18,8 +18,8 @@ _HUGE = 8_000_000
 class AbsHistogram:
     """Histogram of |x| whose range grows with the data.
 
-    The first sample that is not all zero fixes the width; a larger sample adds bins of (almost) the same
-    width. The rule, including its small inconsistency, is TPU-MLIR's.
+    The first sample that is not all zero fixes the width; a larger sample adds bins of (almost)
+    the same width. The rule, including its small inconsistency, is TPU-MLIR's.
     """
 
     bins: int = 2048

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from tpuc.kernels import _calib
+from tpuc.kernels import _calib  # type: ignore[attr-defined]
 
 __all__ = ["ACIQ_GAUSS", "ACIQ_LAPLACE", "gauss_std", "interpolate", "kl_threshold"]
 

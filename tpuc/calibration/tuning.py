@@ -1,10 +1,10 @@
 """Auto-tune: raises a threshold while the op that reads the tensor gets closer to its float output.
 
-For an op E and a producer p of its inputs that is not tuned yet: candidates from p's threshold to its
-largest |x| in 21 steps. Distance = mean over samples of |ref - y|_2 / |ref|_1, y = E with weights rounded
-to 8 bits on reference inputs rounded to 127 steps of the candidate. The first smallest distance wins; a
-threshold is only ever raised. If all producers of E are tuned, the first one is tuned again with E.
-This is TPU-MLIR's `--tune_num`.
+For an op E and a producer p of its inputs that is not tuned yet: candidates from p's threshold to
+its largest |x| in 21 steps. Distance = mean over samples of |ref - y|_2 / |ref|_1, y = E with
+weights rounded to 8 bits on reference inputs rounded to 127 steps of the candidate. The first
+smallest distance wins; a threshold is only ever raised. If all producers of E are tuned, the first
+one is tuned again with E. This is TPU-MLIR's `--tune_num`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def tune(
     graph: Graph,
     thresholds: Mapping[str, float],
     abs_max: Mapping[str, float],
-    forward: Callable[[Callable[[Node, Mapping[str, np.ndarray]], None]], None],
+    forward: Callable[[Callable[[Node, Mapping[str, np.ndarray]], None]], object],
     run: RunNode,
     samples: int,
 ) -> dict[str, float]:
@@ -110,8 +110,8 @@ def tune(
     thresholds, abs_max : mapping of tensor name to float
         Before tuning, and the largest |x| of each.
     forward : callable
-        Runs the float graph once on all tuning samples and calls its argument after each op with the
-        op and the arrays that are alive (operands and outputs, by name).
+        Runs the float graph once on all tuning samples and calls its argument after each op with
+        the op and the arrays that are alive (operands and outputs, by name).
     run : RunNode
         Runs one op of the graph with fake-quantized weights.
     samples : int

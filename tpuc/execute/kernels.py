@@ -55,7 +55,7 @@ for _name, _function in _UNARY.items():
 
 
 def _split_pads(node: Node) -> tuple[list[int], list[int]]:
-    pads = [int(p) for p in node.attrs["pads"]]  # type: ignore[union-attr]
+    pads = list(node.ints("pads"))
     half = len(pads) // 2
     return pads[:half], pads[half:]
 
@@ -79,19 +79,19 @@ def _conv(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
     x, pads = _pad_asymmetric(node, x)
     function = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[rank]
     strides, dilations = _numbers(node, "strides", rank), _numbers(node, "dilations", rank)
-    return function(x, w, b, strides, pads, dilations, int(node.attrs["group"]))  # type: ignore[arg-type,operator]
+    return function(x, w, b, strides, pads, dilations, node.integer("group"))
 
 
 @_kernel("Deconv")
 def _deconv(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
-    rank, group = x.dim() - 2, int(node.attrs["group"])  # type: ignore[arg-type]
+    rank, group = x.dim() - 2, node.integer("group")
     per = w.reshape(group, w.shape[0] // group, *w.shape[1:]).transpose(1, 2)
     turned = per.reshape(-1, w.shape[0] // group, *w.shape[2:])
     function = {1: F.conv_transpose1d, 2: F.conv_transpose2d}[rank]
     begins, ends = _split_pads(node)
     extra = [int(v) for v in node.attrs.get("output_padding") or (0,) * rank]  # type: ignore[union-attr]
     strides, dilations = _numbers(node, "strides", rank), _numbers(node, "dilations", rank)
-    full = function(x, turned, None, strides, 0, 0, group, dilations)  # type: ignore[operator]
+    full = function(x, turned, None, strides, 0, 0, group, dilations)
     grow = [e - p for e, p in zip(extra, ends)]  # behind: add output_padding, cut the pad
     flat = [v for pair in zip([-b for b in reversed(begins)], reversed(grow)) for v in pair]
     out = F.pad(full, flat)
@@ -157,12 +157,12 @@ _CONST: dict[str, Callable[[Tensor, float], Tensor]] = {
 
 @_kernel(*_CONST)
 def _with_const(node: Node, x: Tensor) -> Tensor:
-    return _CONST[node.op](x, float(node.attrs["const_val"]))  # type: ignore[arg-type]
+    return _CONST[node.op](x, node.number("const_val"))
 
 
 @_kernel("SubConst")
 def _sub_const(node: Node, x: Tensor) -> Tensor:
-    c = float(node.attrs["const_val"])  # type: ignore[arg-type]
+    c = node.number("const_val")
     return c - x if node.attrs["is_reverse"] else x - c
 
 
@@ -176,29 +176,29 @@ def _scale(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
 def _batch_norm(
     node: Node, x: Tensor, mean: Tensor, var: Tensor, gamma: Tensor, beta: Tensor
 ) -> Tensor:
-    epsilon = float(node.attrs["epsilon"])  # type: ignore[arg-type]
+    epsilon = node.number("epsilon")
     return F.batch_norm(x, mean, var, gamma, beta, False, 0.0, epsilon)
 
 
 @_kernel("Pow")
 def _pow(node: Node, x: Tensor) -> Tensor:
-    return torch.pow(x, float(node.attrs["exponent"]))  # type: ignore[arg-type]
+    return torch.pow(x, node.number("exponent"))
 
 
 @_kernel("Relu")
 def _relu(node: Node, x: Tensor) -> Tensor:
-    limit = float(node.attrs["relu_limit"])  # type: ignore[arg-type]
+    limit = node.number("relu_limit")
     return x.clamp(0.0, limit) if limit > 0 else F.relu(x)
 
 
 @_kernel("Clip")
 def _clip(node: Node, x: Tensor) -> Tensor:
-    return x.clamp(float(node.attrs["min"]), float(node.attrs["max"]))  # type: ignore[arg-type]
+    return x.clamp(node.number("min"), node.number("max"))
 
 
 @_kernel("LeakyRelu")
 def _leaky(node: Node, x: Tensor) -> Tensor:
-    return F.leaky_relu(x, float(node.attrs["alpha"]))  # type: ignore[arg-type]
+    return F.leaky_relu(x, node.number("alpha"))
 
 
 @_kernel("PRelu")
@@ -208,19 +208,19 @@ def _prelu(node: Node, x: Tensor, slope: Tensor) -> Tensor:
 
 @_kernel("Sigmoid")
 def _sigmoid(node: Node, x: Tensor) -> Tensor:
-    scaled = x * float(node.attrs["scale"]) + float(node.attrs["bias"])  # type: ignore[arg-type]
+    scaled = x * node.number("scale") + node.number("bias")
     return F.logsigmoid(scaled) if node.attrs["log"] else torch.sigmoid(scaled)
 
 
 @_kernel("HardSigmoid")
 def _hard_sigmoid(node: Node, x: Tensor) -> Tensor:
-    alpha, beta = float(node.attrs["alpha"]), float(node.attrs["beta"])  # type: ignore[arg-type]
+    alpha, beta = node.number("alpha"), node.number("beta")
     return (x * alpha + beta).clamp(0.0, 1.0)
 
 
 @_kernel("Elu")
 def _elu(node: Node, x: Tensor) -> Tensor:
-    return F.elu(x, float(node.attrs["alpha"]))  # type: ignore[arg-type]
+    return F.elu(x, node.number("alpha"))
 
 
 @_kernel("GELU")
@@ -233,7 +233,7 @@ def _gelu(node: Node, x: Tensor) -> Tensor:
 
 @_kernel("Softmax")
 def _softmax(node: Node, x: Tensor) -> Tensor:
-    axis, beta = int(node.attrs["axis"]), float(node.attrs["beta"])  # type: ignore[arg-type]
+    axis, beta = node.integer("axis"), node.number("beta")
     function = F.log_softmax if node.attrs["log"] else F.softmax
     return function(x if beta == 1.0 else x * beta, dim=axis)
 
@@ -241,28 +241,28 @@ def _softmax(node: Node, x: Tensor) -> Tensor:
 @_kernel("MaxPool")
 def _max_pool(node: Node, x: Tensor) -> Tensor:
     rank = x.dim() - 2
-    kernel = [int(k) for k in node.attrs["kernel_shape"]]  # type: ignore[union-attr]
+    kernel = list(node.ints("kernel_shape"))
     x, pads = _pad_asymmetric(node, x, float("-inf"))
     if any(2 * p > k for p, k in zip(pads, kernel)):  # torch refuses; pad by hand
         flat = [p for p in reversed(pads) for _ in (0, 1)]
         x, pads = F.pad(x, flat, value=float("-inf")), [0] * rank
     function = {1: F.max_pool1d, 2: F.max_pool2d}[rank]
-    out = function(x, kernel, _numbers(node, "strides", rank), pads)  # type: ignore[operator]
+    out = function(x, kernel, _numbers(node, "strides", rank), pads)
     return out if node.attrs["keepdims"] else out.flatten(1)
 
 
 @_kernel("AvgPool")
 def _avg_pool(node: Node, x: Tensor) -> Tensor:
     rank = x.dim() - 2
-    kernel = [int(k) for k in node.attrs["kernel_shape"]]  # type: ignore[union-attr]
+    kernel = list(node.ints("kernel_shape"))
     strides = _numbers(node, "strides", rank)
     begins, ends = _split_pads(node)
     function = {1: F.avg_pool1d, 2: F.avg_pool2d}[rank]
     flat = [p for pair in zip(reversed(begins), reversed(ends)) for p in pair]
     padded = F.pad(x, flat) if any(flat) else x
-    out = function(padded, kernel, strides)  # type: ignore[operator]
+    out = function(padded, kernel, strides)
     if any(flat) and not node.attrs["count_include_pad"]:
-        share = function(F.pad(torch.ones_like(x[:1, :1]), flat), kernel, strides)  # type: ignore[operator]
+        share = function(F.pad(torch.ones_like(x[:1, :1]), flat), kernel, strides)
         out = out / share
     return out if node.attrs["keepdims"] else out.flatten(1)
 
@@ -279,8 +279,8 @@ _REDUCE: dict[str, Callable[..., Tensor]] = {
 
 @_kernel("Reduce")
 def _reduce(node: Node, x: Tensor) -> Tensor:
-    mode, axes = str(node.attrs["mode"]), [int(a) for a in node.attrs["axes"]]  # type: ignore[union-attr]
-    keep = bool(node.attrs["keepdims"])
+    mode, axes = node.text("mode"), list(node.ints("axes"))
+    keep = node.flag("keepdims")
     if mode == "ReduceProd":
         for axis in sorted(axes, reverse=True):
             x = x.prod(axis, keepdim=keep)
@@ -290,7 +290,7 @@ def _reduce(node: Node, x: Tensor) -> Tensor:
 
 @_kernel("Arg")
 def _arg(node: Node, x: Tensor) -> list[Tensor]:
-    axis, keep = int(node.attrs["axis"]), bool(node.attrs["keepdims"])  # type: ignore[arg-type]
+    axis, keep = node.integer("axis"), node.flag("keepdims")
     pick = torch.argmax if node.attrs["mode"] == "ArgMax" else torch.argmin
     index = pick(x, axis, keepdim=True)
     outs = [index.float(), torch.gather(x, axis, index)]
@@ -304,24 +304,24 @@ def _view(node: Node, x: Tensor) -> Tensor:
 
 @_kernel("Permute")
 def _permute(node: Node, x: Tensor) -> Tensor:
-    return x.permute([int(i) for i in node.attrs["order"]]).contiguous()  # type: ignore[union-attr]
+    return x.permute(list(node.ints("order"))).contiguous()
 
 
 @_kernel("Concat")
 def _concat(node: Node, *operands: Tensor) -> Tensor:
-    return torch.cat(operands, int(node.attrs["axis"]))  # type: ignore[arg-type]
+    return torch.cat(operands, node.integer("axis"))
 
 
 @_kernel("Split")
 def _split(node: Node, x: Tensor) -> list[Tensor]:
-    sizes = [int(s) for s in node.attrs["split_size"]]  # type: ignore[union-attr]
-    return list(torch.split(x, sizes, int(node.attrs["axis"])))  # type: ignore[arg-type]
+    sizes = list(node.ints("split_size"))
+    return list(torch.split(x, sizes, node.integer("axis")))
 
 
 @_kernel("Slice")
 def _slice(node: Node, x: Tensor, *_: Tensor | None) -> Tensor:
-    offset, steps, ends = (tuple(node.attrs[k]) for k in ("offset", "steps", "ends"))  # type: ignore[arg-type]
-    axes = tuple(node.attrs["axes"]) or tuple(range(len(offset)))  # type: ignore[arg-type]
+    offset, steps, ends = (node.ints(k) for k in ("offset", "steps", "ends"))
+    axes = node.ints("axes") or tuple(range(len(offset)))
     for axis, start, step, end in zip(axes, offset, steps, ends):
         size = x.shape[int(axis)]
         picks = range(*slice(int(start), int(end), int(step)).indices(size))
@@ -334,12 +334,12 @@ def _slice(node: Node, x: Tensor, *_: Tensor | None) -> Tensor:
 
 @_kernel("Pad")
 def _pad(node: Node, x: Tensor) -> Tensor:
-    pads = [int(p) for p in node.attrs["paddings"]]  # type: ignore[union-attr]
+    pads = list(node.ints("paddings"))
     rank = len(pads) // 2
     flat = [p for i in reversed(range(rank)) for p in (pads[i], pads[i + rank])]
-    mode = str(node.attrs["mode"])
+    mode = node.text("mode")
     if mode == "constant":
-        return F.pad(x, flat, value=float(node.attrs["val"]))  # type: ignore[arg-type]
+        return F.pad(x, flat, value=node.number("val"))
     if any(flat[-4:]) or rank < 3:
         raise UnsupportedError(f"{node}: {mode} padding of batch or channels is not supported")
     return F.pad(x, flat[:-4], mode="replicate" if mode == "edge" else "reflect")
@@ -347,17 +347,17 @@ def _pad(node: Node, x: Tensor) -> Tensor:
 
 @_kernel("Expand")
 def _expand(node: Node, x: Tensor) -> Tensor:
-    return x.expand(torch.broadcast_shapes(x.shape, tuple(node.attrs["shape"]))).contiguous()  # type: ignore[arg-type]
+    return x.expand(torch.broadcast_shapes(x.shape, node.ints("shape"))).contiguous()
 
 
 @_kernel("Tile")
 def _tile(node: Node, x: Tensor) -> Tensor:
-    return x.repeat([int(t) for t in node.attrs["tile"]])  # type: ignore[union-attr]
+    return x.repeat(list(node.ints("tile")))
 
 
 @_kernel("Gather")
 def _gather(node: Node, x: Tensor, indices: Tensor) -> Tensor:
-    axis = int(node.attrs["axis"]) % x.dim()  # type: ignore[arg-type]
+    axis = node.integer("axis") % x.dim()
     picked = x.index_select(axis, indices.reshape(-1).long())
     middle = indices.shape if node.attrs["keepdims"] else ()
     return picked.reshape(*x.shape[:axis], *middle, *x.shape[axis + 1 :])
@@ -365,8 +365,8 @@ def _gather(node: Node, x: Tensor, indices: Tensor) -> Tensor:
 
 @_kernel("Upsample")
 def _upsample(node: Node, x: Tensor) -> Tensor:
-    tall = x.repeat_interleave(int(node.attrs["scale_h"]), 2)  # type: ignore[arg-type]
-    return tall.repeat_interleave(int(node.attrs["scale_w"]), 3)  # type: ignore[arg-type]
+    tall = x.repeat_interleave(node.integer("scale_h"), 2)
+    return tall.repeat_interleave(node.integer("scale_w"), 3)
 
 
 def _source(out: int, size: int, scale: float, coord: str) -> Tensor:
@@ -383,7 +383,7 @@ def _source(out: int, size: int, scale: float, coord: str) -> Tensor:
 
 @_kernel("Interp")
 def _interp(node: Node, x: Tensor, target: Tensor | None = None) -> Tensor:
-    coord, linear = str(node.attrs["coord_mode"]), node.attrs["mode"] == "linear"
+    coord, linear = node.text("coord_mode"), node.attrs["mode"] == "linear"
     for axis in (2, 3):
         size, out = x.shape[axis], node.output.shape[axis]
         given = float(node.attrs["scale_h" if axis == 2 else "scale_w"])  # type: ignore[arg-type]
@@ -403,7 +403,7 @@ def _interp(node: Node, x: Tensor, target: Tensor | None = None) -> Tensor:
 
 @_kernel("Depth2Space")
 def _depth2space(node: Node, x: Tensor) -> Tensor:
-    bh, bw = int(node.attrs["block_h"]), int(node.attrs["block_w"])  # type: ignore[arg-type]
+    bh, bw = node.integer("block_h"), node.integer("block_w")
     n, c, h, w = x.shape
     if node.attrs["is_inversed"]:
         parts = x.reshape(n, c, h // bh, bh, w // bw, bw).permute(0, 3, 5, 1, 2, 4)

@@ -171,7 +171,8 @@ class FloatRunner:
 
 
 def run_node(node: Node, operands: Mapping[int, np.ndarray]) -> np.ndarray:
-    """First output of one op, with the weights it carries and the given activations (by value id)."""
+    """First output of one op, with the weights it carries and the given activations (by value id).
+    """
     tensors: list[Any] = []
     for value in node.inputs:
         if value is None:
@@ -187,7 +188,7 @@ def run_node(node: Node, operands: Mapping[int, np.ndarray]) -> np.ndarray:
 def _relu(node: Node, outs: list[torch.Tensor]) -> list[torch.Tensor]:
     if not node.attrs.get("do_relu"):
         return outs
-    limit = float(node.attrs["relu_limit"])  # type: ignore[arg-type]
+    limit = node.number("relu_limit")
     return [o.clamp(0.0, limit) if limit > 0 else o.relu() for o in outs]
 
 

@@ -1,7 +1,7 @@
 """Constant folding and shape arithmetic on ONNX, before conversion.
 
-A node whose inputs are all known, and a `Shape` of a tensor whose shape is static, are evaluated with
-the onnx package's own reference evaluator; only what depends on the graph's inputs remains.
+A node whose inputs are all known, and a `Shape` of a tensor whose shape is static, are evaluated
+with the onnx package's own reference evaluator; only what depends on the graph's inputs remains.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Folds BatchNormalization into the convolution before it, as ONNX simplifiers do.
 
     w = gamma / sqrt(var + eps);  filter[o] *= w[o];  bias[o] = (bias[o] - mean[o]) * w[o] + beta[o]
-in float32. Unlike the canonical passes this keeps the convolution's own name: TPU-MLIR simplifies the
-ONNX graph before it names anything.
+in float32. Unlike the canonical passes this keeps the convolution's own name: TPU-MLIR simplifies
+the ONNX graph before it names anything.
 """
 
 from __future__ import annotations

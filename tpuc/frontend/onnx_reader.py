@@ -1,7 +1,7 @@
 """ONNX file to raw Graph[top].
 
-Steps: read and check the file, fix shapes, fold constants and shape arithmetic, convert node by node.
-The result is what TPU-MLIR's importer writes before its canonicalization.
+Steps: read and check the file, fix shapes, fold constants and shape arithmetic, convert node by
+node. The result is what TPU-MLIR's importer writes before its canonicalization.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Changes the batch of a graph.
 
-Networks are compiled for one batch, usually 1; calibration and simulation are faster on many samples.
+Networks are compiled for one batch, usually 1; calibration and simulation are faster on many
+samples.
 """
 
 from __future__ import annotations
@@ -54,17 +55,17 @@ def _mixes(node: Node) -> str | None:
         return "it works along the batch"
     if node.op == "Reduce":
         rank = len(node.activations[0].shape)
-        if any(int(a) % rank == 0 for a in node.attrs["axes"]):  # type: ignore[union-attr,arg-type]
+        if any(int(a) % rank == 0 for a in node.attrs["axes"]):  # type: ignore[union-attr]
             return "it reduces the batch"
-    if node.op == "Permute" and tuple(node.attrs["order"])[0] != 0:  # type: ignore[arg-type]
+    if node.op == "Permute" and node.ints("order")[0] != 0:
         return "it moves the batch"
-    if node.op in ("Squeeze", "Unsqueeze") and 0 in tuple(node.attrs["axes"]):  # type: ignore[arg-type]
+    if node.op in ("Squeeze", "Unsqueeze") and 0 in node.ints("axes"):
         return "it changes the first axis"
     if node.op == "MatMul" and (node.attrs.get("left_transpose") or len(node.activations) > 1):
         rank = min(len(v.shape) for v in node.inputs[:2] if v is not None)
         if rank < 3:
             return "it multiplies two activations without a batch axis"
-    if node.op == "Tile" and tuple(node.attrs["tile"])[0] != 1:  # type: ignore[arg-type]
+    if node.op == "Tile" and node.ints("tile")[0] != 1:
         return "it repeats the batch"
     for value in node.inputs[:2]:
         if value is not None and value.is_weight and node.op in ("Add", "Sub", "Mul", "Div"):
@@ -76,19 +77,19 @@ def _mixes(node: Node) -> str | None:
 
 def _rewrite(node: Node, old: tuple[int, ...], factor: int) -> None:
     if node.op == "Reshape" and "shape" in node.attrs:
-        shape = tuple(int(d) for d in node.attrs["shape"])  # type: ignore[union-attr]
+        shape = node.ints("shape")
         if shape and shape[0] == old[0]:
             node.attrs["shape"] = (old[0] * factor, *shape[1:])
         elif shape and shape[0] == -1:
             node.attrs["shape"] = (-1, *old[1:])
     elif node.op == "Slice":
-        ends = tuple(int(d) for d in node.attrs["ends"])  # type: ignore[union-attr]
-        axes = tuple(node.attrs["axes"]) or tuple(range(len(ends)))  # type: ignore[arg-type]
-        steps = tuple(node.attrs["steps"])  # type: ignore[arg-type]
-        whole = axes[0] == 0 and tuple(node.attrs["offset"])[0] == 0 and steps[0] == 1  # type: ignore[arg-type]
+        ends = node.ints("ends")
+        axes = node.ints("axes") or tuple(range(len(ends)))
+        steps = node.ints("steps")
+        whole = axes[0] == 0 and node.ints("offset")[0] == 0 and steps[0] == 1
         if whole and ends[0] == old[0]:
             node.attrs["ends"] = (old[0] * factor, *ends[1:])
     elif node.op == "Expand":
-        shape = tuple(int(d) for d in node.attrs["shape"])  # type: ignore[union-attr]
+        shape = node.ints("shape")
         if len(shape) == len(old) and shape[0] == old[0]:
             node.attrs["shape"] = (old[0] * factor, *shape[1:])

@@ -104,6 +104,34 @@ class Node:
             raise GraphError(f"{self}: operand {index} is not a weight")
         return value.data
 
+    def integer(self, key: str) -> int:
+        """An attribute that is a whole number."""
+        value = self.attrs[key]
+        assert isinstance(value, int), f"{self}: {key} is {value!r}"
+        return value
+
+    def number(self, key: str) -> float:
+        """An attribute that is a number."""
+        value = self.attrs[key]
+        assert isinstance(value, int | float), f"{self}: {key} is {value!r}"
+        return float(value)
+
+    def flag(self, key: str) -> bool:
+        """An attribute that is true or false; absent is false."""
+        return bool(self.attrs.get(key, False))
+
+    def text(self, key: str) -> str:
+        """An attribute that is a word."""
+        value = self.attrs[key]
+        assert isinstance(value, str), f"{self}: {key} is {value!r}"
+        return value
+
+    def ints(self, key: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """An attribute that is a list of whole numbers; `default` if it is absent or empty."""
+        value = self.attrs.get(key) or default
+        assert isinstance(value, tuple), f"{self}: {key} is {value!r}"
+        return tuple(int(v) for v in value)
+
     def __str__(self) -> str:
         return f"{self.op} '{self.name}'"
 

@@ -47,10 +47,6 @@ def _in(node: Node, index: int = 0) -> Shape:
     return value.shape
 
 
-def _ints(node: Node, key: str) -> tuple[int, ...]:
-    return tuple(node.attrs[key])  # type: ignore[arg-type]
-
-
 def _broadcast(node: Node, shapes: list[Shape]) -> Shape:
     try:
         return tuple(int(d) for d in np.broadcast_shapes(*shapes))
@@ -111,8 +107,8 @@ def _window(size: int, kernel: int, stride: int, pad: int, dilation: int = 1) ->
 def _conv(node: Node) -> tuple[Shape, ...]:
     n, _, *space = _in(node)
     filters = _in(node, 1)
-    kernel, strides, pads = (_ints(node, k) for k in ("kernel_shape", "strides", "pads"))
-    dilations = tuple(node.attrs.get("dilations") or (1,) * len(kernel))  # type: ignore[arg-type]
+    kernel, strides, pads = (node.ints(k) for k in ("kernel_shape", "strides", "pads"))
+    dilations = node.ints("dilations", (1,) * len(kernel))
     rank = len(space)
     if len(kernel) != rank:
         raise GraphError(f"{node}: kernel {kernel} on an input of shape {_in(node)}")
@@ -129,10 +125,10 @@ def _conv(node: Node) -> tuple[Shape, ...]:
 def _deconv(node: Node) -> tuple[Shape, ...]:
     n, _, *space = _in(node)
     filters = _in(node, 1)
-    kernel, strides, pads = (_ints(node, k) for k in ("kernel_shape", "strides", "pads"))
+    kernel, strides, pads = (node.ints(k) for k in ("kernel_shape", "strides", "pads"))
     rank = len(space)
-    dilations = tuple(node.attrs.get("dilations") or (1,) * rank)  # type: ignore[arg-type]
-    extra = tuple(node.attrs.get("output_padding") or (0,) * rank)  # type: ignore[arg-type]
+    dilations = node.ints("dilations", (1,) * rank)
+    extra = node.ints("output_padding", (0,) * rank)
     out = tuple(
         (space[i] - 1) * strides[i]
         + int(dilations[i]) * (kernel[i] - 1)
@@ -148,7 +144,7 @@ def _deconv(node: Node) -> tuple[Shape, ...]:
 @_rule("AvgPool", "MaxPool", "Pool2D")
 def _pool(node: Node) -> tuple[Shape, ...]:
     n, c, *space = _in(node)
-    kernel, strides, pads = (_ints(node, k) for k in ("kernel_shape", "strides", "pads"))
+    kernel, strides, pads = (node.ints(k) for k in ("kernel_shape", "strides", "pads"))
     rank = len(space)
     if not kernel:  # global
         return ((n, c, *([1] * rank)),)
@@ -183,16 +179,16 @@ def _matmul(node: Node) -> tuple[Shape, ...]:
 @_rule("Reduce")
 def _reduce(node: Node) -> tuple[Shape, ...]:
     shape = _in(node)
-    axes = {a % len(shape) for a in _ints(node, "axes")}
-    keep = bool(node.attrs["keepdims"])
+    axes = {a % len(shape) for a in node.ints("axes")}
+    keep = node.flag("keepdims")
     return (tuple(1 if i in axes else d for i, d in enumerate(shape) if keep or i not in axes),)
 
 
 @_rule("Arg")
 def _arg(node: Node) -> tuple[Shape, ...]:
     shape = _in(node)
-    axis = int(node.attrs["axis"]) % len(shape)  # type: ignore[arg-type]
-    keep = bool(node.attrs["keepdims"])
+    axis = node.integer("axis") % len(shape)
+    keep = node.flag("keepdims")
     one = tuple(1 if i == axis else d for i, d in enumerate(shape) if keep or i != axis)
     return (one,) * len(node.outputs)
 
@@ -200,7 +196,7 @@ def _arg(node: Node) -> tuple[Shape, ...]:
 @_rule("Reshape")
 def _reshape(node: Node) -> tuple[Shape, ...]:
     source = _in(node)
-    target = tuple(node.attrs.get("shape", source))  # type: ignore[arg-type]
+    target = node.ints("shape") if "shape" in node.attrs else source
     dims = [source[i] if d == 0 else int(d) for i, d in enumerate(target)]
     size = math.prod(source)
     if -1 in dims:
@@ -214,28 +210,28 @@ def _reshape(node: Node) -> tuple[Shape, ...]:
 @_rule("Flatten")
 def _flatten(node: Node) -> tuple[Shape, ...]:
     shape = _in(node)
-    start = int(node.attrs["start_dim"]) % (len(shape) + 1)  # type: ignore[arg-type]
-    end = int(node.attrs["end_dim"]) % len(shape) + 1  # type: ignore[arg-type]
+    start = node.integer("start_dim") % (len(shape) + 1)
+    end = node.integer("end_dim") % len(shape) + 1
     return ((*shape[:start], math.prod(shape[start:end]), *shape[end:]),)
 
 
 @_rule("Permute")
 def _permute(node: Node) -> tuple[Shape, ...]:
     shape = _in(node)
-    return (tuple(shape[i] for i in _ints(node, "order")),)
+    return (tuple(shape[i] for i in node.ints("order")),)
 
 
 @_rule("Squeeze")
 def _squeeze(node: Node) -> tuple[Shape, ...]:
     shape = _in(node)
-    axes = {a % len(shape) for a in _ints(node, "axes")}
+    axes = {a % len(shape) for a in node.ints("axes")}
     axes = axes or {i for i, d in enumerate(shape) if d == 1}
     return (tuple(d for i, d in enumerate(shape) if i not in axes) or (1,),)
 
 
 @_rule("Unsqueeze")
 def _unsqueeze(node: Node) -> tuple[Shape, ...]:
-    axes = _ints(node, "axes")
+    axes = node.ints("axes")
     rank = len(_in(node)) + len(axes)
     rest = iter(_in(node))
     fresh = {a % rank for a in axes}
@@ -245,7 +241,7 @@ def _unsqueeze(node: Node) -> tuple[Shape, ...]:
 @_rule("Concat")
 def _concat(node: Node) -> tuple[Shape, ...]:
     shapes = [v.shape for v in node.inputs if isinstance(v, Value)]
-    axis = int(node.attrs["axis"]) % len(shapes[0])  # type: ignore[arg-type]
+    axis = node.integer("axis") % len(shapes[0])
     rests = {(*s[:axis], *s[axis + 1 :]) for s in shapes}
     if len(rests) > 1:
         raise GraphError(f"{node}: shapes {shapes} do not join along axis {axis}")
@@ -255,15 +251,15 @@ def _concat(node: Node) -> tuple[Shape, ...]:
 @_rule("Split")
 def _split(node: Node) -> tuple[Shape, ...]:
     shape = _in(node)
-    axis = int(node.attrs["axis"]) % len(shape)  # type: ignore[arg-type]
-    return tuple((*shape[:axis], s, *shape[axis + 1 :]) for s in _ints(node, "split_size"))
+    axis = node.integer("axis") % len(shape)
+    return tuple((*shape[:axis], s, *shape[axis + 1 :]) for s in node.ints("split_size"))
 
 
 @_rule("Slice")
 def _slice(node: Node) -> tuple[Shape, ...]:
     shape = list(_in(node))
-    offset, steps, ends = (_ints(node, k) for k in ("offset", "steps", "ends"))
-    axes = _ints(node, "axes") or tuple(range(len(offset)))
+    offset, steps, ends = (node.ints(k) for k in ("offset", "steps", "ends"))
+    axes = node.ints("axes") or tuple(range(len(offset)))
     for axis, start, step, end in zip(axes, offset, steps, ends):
         size = shape[axis]
         stop = None if step < 0 and end < -size else end
@@ -273,18 +269,18 @@ def _slice(node: Node) -> tuple[Shape, ...]:
 
 @_rule("Pad")
 def _pad(node: Node) -> tuple[Shape, ...]:
-    shape, pads = _in(node), _ints(node, "paddings")
+    shape, pads = _in(node), node.ints("paddings")
     return (tuple(d + pads[i] + pads[i + len(shape)] for i, d in enumerate(shape)),)
 
 
 @_rule("Expand")
 def _expand(node: Node) -> tuple[Shape, ...]:
-    return (_broadcast(node, [_in(node), _ints(node, "shape")]),)
+    return (_broadcast(node, [_in(node), node.ints("shape")]),)
 
 
 @_rule("Tile")
 def _tile(node: Node) -> tuple[Shape, ...]:
-    shape, tile = _in(node), _ints(node, "tile")
+    shape, tile = _in(node), node.ints("tile")
     padded = (1,) * (len(tile) - len(shape)) + shape
     return (tuple(d * t for d, t in zip(padded, tile)),)
 
@@ -292,7 +288,7 @@ def _tile(node: Node) -> tuple[Shape, ...]:
 @_rule("Gather")
 def _gather(node: Node) -> tuple[Shape, ...]:
     shape, indices = _in(node), _in(node, 1)
-    axis = int(node.attrs["axis"]) % len(shape)  # type: ignore[arg-type]
+    axis = node.integer("axis") % len(shape)
     middle = indices if node.attrs.get("keepdims", True) else ()
     return ((*shape[:axis], *middle, *shape[axis + 1 :]),)
 
@@ -300,7 +296,7 @@ def _gather(node: Node) -> tuple[Shape, ...]:
 @_rule("Upsample")
 def _upsample(node: Node) -> tuple[Shape, ...]:
     n, c, h, w = _in(node)
-    return ((n, c, h * int(node.attrs["scale_h"]), w * int(node.attrs["scale_w"])),)  # type: ignore[arg-type]
+    return ((n, c, h * node.integer("scale_h"), w * node.integer("scale_w")),)
 
 
 @_rule("Interp")
@@ -310,14 +306,14 @@ def _interp(node: Node) -> tuple[Shape, ...]:
     if target is not None and target.data is not None:
         th, tw = (int(v) for v in target.data.reshape(-1)[-2:])
         return ((n, c, th, tw),)
-    scale_h, scale_w = float(node.attrs["scale_h"]), float(node.attrs["scale_w"])  # type: ignore[arg-type]
+    scale_h, scale_w = node.number("scale_h"), node.number("scale_w")
     return ((n, c, int(h * scale_h), int(w * scale_w)),)
 
 
 @_rule("Depth2Space")
 def _depth2space(node: Node) -> tuple[Shape, ...]:
     n, c, h, w = _in(node)
-    bh, bw = int(node.attrs["block_h"]), int(node.attrs["block_w"])  # type: ignore[arg-type]
+    bh, bw = node.integer("block_h"), node.integer("block_w")
     if node.attrs.get("is_inversed"):
         return ((n, c * bh * bw, h // bh, w // bw),)
     return ((n, c // (bh * bw), h * bh, w * bw),)

@@ -1,7 +1,7 @@
 """MLIR text of a graph, as TPU-MLIR writes it: `<name>.mlir` plus an npz of weights.
 
-Our Graph[top] files go unchanged through TPU-MLIR's own programs. A Graph[tpu] is printed in the same
-form for people to read; it is not meant to be parsed.
+Our Graph[top] files go unchanged through TPU-MLIR's own programs. A Graph[tpu] is printed in the
+same form for people to read; it is not meant to be parsed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Integer ops of Graph[tpu] in numpy: slow, obvious, and the definition of the arithmetic.
 
-Every function takes the node and its operands as stored integers and returns the stored result. `>>`
-is a rounding shift: half up unless the node says half away from zero. Sums are exact: int64, or float64
-below 2**53.
+Every function takes the node and its operands as stored integers and returns the stored result.
+`>>` is a rounding shift: half up unless the node says half away from zero. Sums are exact: int64,
+or float64 below 2**53.
 """
 
 from __future__ import annotations
@@ -32,14 +32,6 @@ def _kernel(*ops: str) -> Callable[[Kernel], Kernel]:
     return register
 
 
-def _ints(node: Node, key: str) -> tuple[int, ...]:
-    return tuple(int(v) for v in node.attrs[key])  # type: ignore[union-attr]
-
-
-def _int(node: Node, key: str) -> int:
-    return int(node.attrs[key])  # type: ignore[arg-type]
-
-
 def finish(node: Node, y: np.ndarray, out: Value | None = None) -> np.ndarray:
     """Fused relu, then saturation to the output's type."""
     value = out or node.output
@@ -51,16 +43,16 @@ def finish(node: Node, y: np.ndarray, out: Value | None = None) -> np.ndarray:
 
 def _windows(node: Node, x: np.ndarray, fill: int) -> np.ndarray:
     """(N, C, OH, OW, KH, KW) view of all windows of a padded picture, in int64."""
-    kh, kw = _ints(node, "kernel_shape")
-    sh, sw = _ints(node, "strides")
-    top, left, bottom, right = _ints(node, "pads")
-    dh, dw = tuple(node.attrs.get("dilations") or (1, 1))  # type: ignore[arg-type]
+    kh, kw = node.ints("kernel_shape")
+    sh, sw = node.ints("strides")
+    top, left, bottom, right = node.ints("pads")
+    dh, dw = node.ints("dilations", (1, 1))
     padded = np.pad(
         x.astype(np.int64), ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill
     )
-    reach = (int(dh) * (kh - 1) + 1, int(dw) * (kw - 1) + 1)
+    reach = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
     view = np.lib.stride_tricks.sliding_window_view(padded, reach, (2, 3))
-    return view[:, :, ::sh, ::sw, :: int(dh), :: int(dw)]
+    return view[:, :, ::sh, ::sw, ::dh, ::dw]
 
 
 def conv_sums(node: Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> np.ndarray:
@@ -68,7 +60,7 @@ def conv_sums(node: Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None) ->
     if x.ndim == 3:
         flat = Node(node.op, node.inputs, node.outputs, _as_2d(node))
         return conv_sums(flat, x[:, :, None], w[:, :, None], b)[:, :, 0]
-    group = _int(node, "group")
+    group = node.integer("group")
     windows = _windows(node, x, 0)
     n, c, oh, ow = windows.shape[:4]
     parts = []
@@ -106,11 +98,11 @@ def _conv(node: Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None)
 @_kernel("Deconv")
 def _deconv(node: Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
     """Every input pixel adds its filter-weighted square to the output; int32 result."""
-    kh, kw = _ints(node, "kernel_shape")
-    sh, sw = _ints(node, "strides")
+    kh, kw = node.ints("kernel_shape")
+    sh, sw = node.ints("strides")
     dh, dw = tuple(int(d) for d in node.attrs.get("dilations") or (1, 1))  # type: ignore[union-attr]
-    top, left = _ints(node, "pads")[:2]
-    group = _int(node, "group")
+    top, left = node.ints("pads")[:2]
+    group = node.integer("group")
     n, c, h, width = x.shape
     oc = w.shape[0]
     tall, wide = (h - 1) * sh + dh * (kh - 1) + 1, (width - 1) * sw + dw * (kw - 1) + 1
@@ -145,41 +137,41 @@ def _matmul(node: Node, x: np.ndarray, y: np.ndarray, b: np.ndarray | None = Non
     y = np.swapaxes(y, -1, -2) if node.attrs["right_transpose"] else y
     sums = (x.astype(np.float64) @ y.astype(np.float64)).astype(np.int64)
     sums = sums if b is None else sums + b.astype(np.int64)
-    m, r = _ints(node, "multipliers")[0], _ints(node, "rshifts")[0]
+    m, r = node.ints("multipliers")[0], node.ints("rshifts")[0]
     return finish(node, shift_half_away(sums * m, r))
 
 
 @_kernel("Add")
 def _add(node: Node, *operands: np.ndarray) -> np.ndarray:
     total: Any = 0
-    for x, m, r in zip(operands, _ints(node, "multipliers"), _ints(node, "rshifts")):
+    for x, m, r in zip(operands, node.ints("multipliers"), node.ints("rshifts")):
         total = total + shift_half_up(x.astype(np.int64) * m, r)
     return finish(node, total)
 
 
 @_kernel("Mul")
 def _mul(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    product = x.astype(np.int64) * y.astype(np.int64) * _int(node, "multiplier")
-    return finish(node, shift_half_up(product, _int(node, "rshift")))
+    product = x.astype(np.int64) * y.astype(np.int64) * node.integer("multiplier")
+    return finish(node, shift_half_up(product, node.integer("rshift")))
 
 
 @_kernel("MulShift")
 def _mul_shift(node: Node, x: np.ndarray) -> np.ndarray:
-    product = x.astype(np.int64) * _int(node, "multiplier")
-    return finish(node, shift_half_up(product, _int(node, "rshift")))
+    product = x.astype(np.int64) * node.integer("multiplier")
+    return finish(node, shift_half_up(product, node.integer("rshift")))
 
 
 @_kernel("AddConst")
 def _add_const(node: Node, x: np.ndarray) -> np.ndarray:
-    total = x.astype(np.int64) * _int(node, "multiplier") + _int(node, "const_val")
-    return finish(node, shift_half_up(total, _int(node, "rshift")))
+    total = x.astype(np.int64) * node.integer("multiplier") + int(node.number("const_val"))
+    return finish(node, shift_half_up(total, node.integer("rshift")))
 
 
 @_kernel("SubConst")
 def _sub_const(node: Node, x: np.ndarray) -> np.ndarray:
-    total = x.astype(np.int64) * _int(node, "multiplier") - _int(node, "const_val")
+    total = x.astype(np.int64) * node.integer("multiplier") - int(node.number("const_val"))
     total = -total if node.attrs["is_reverse"] else total
-    return finish(node, shift_half_up(total, _int(node, "rshift")))
+    return finish(node, shift_half_up(total, node.integer("rshift")))
 
 
 @_kernel("Max")
@@ -194,12 +186,12 @@ def _min(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @_kernel("MaxConst")
 def _max_const(node: Node, x: np.ndarray) -> np.ndarray:
-    return finish(node, np.maximum(x.astype(np.int64), _int(node, "const_val")))
+    return finish(node, np.maximum(x.astype(np.int64), int(node.number("const_val"))))
 
 
 @_kernel("MinConst")
 def _min_const(node: Node, x: np.ndarray) -> np.ndarray:
-    return finish(node, np.minimum(x.astype(np.int64), _int(node, "const_val")))
+    return finish(node, np.minimum(x.astype(np.int64), int(node.number("const_val"))))
 
 
 @_kernel("Pool2D")
@@ -211,14 +203,14 @@ def _pool(node: Node, x: np.ndarray) -> np.ndarray:
         y = _windows(node, x, -(2**31)).max(axis=(4, 5))
     else:
         sums = _windows(node, x, 0).sum(axis=(4, 5))
-        area = int(np.prod(_ints(node, "kernel_shape")))
-        if node.attrs["count_include_pad"] or not any(_ints(node, "pads")):
+        area = int(np.prod(node.ints("kernel_shape")))
+        if node.attrs["count_include_pad"] or not any(node.ints("pads")):
             v = sums
         else:
             share = _windows(node, np.ones_like(x[:1, :1]), 0).sum(axis=(4, 5))
             mean = (sums / share).astype(np.float32)
             v = round_away(mean * np.float32(area)).astype(np.int64)
-        y = shift_half_up(v * _int(node, "multiplier"), _int(node, "rshift"))
+        y = shift_half_up(v * node.integer("multiplier"), node.integer("rshift"))
     y = finish(node, y)
     return y if node.attrs["keepdims"] else y[:, :, 0, 0]
 
@@ -235,13 +227,13 @@ def _relu(node: Node, x: np.ndarray) -> np.ndarray:
 
 @_kernel("LeakyRelu")
 def _leaky(node: Node, x: np.ndarray) -> np.ndarray:
-    scaled = shift_half_up(x.astype(np.int64) * _int(node, "multiplier"), _int(node, "rshift"))
+    scaled = shift_half_up(x.astype(np.int64) * node.integer("multiplier"), node.integer("rshift"))
     return finish(node, np.where(x >= 0, x.astype(np.int64), scaled))
 
 
 @_kernel("PRelu")
 def _prelu(node: Node, x: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    scaled = shift_half_up(x.astype(np.int64) * slope.astype(np.int64), _int(node, "rshift"))
+    scaled = shift_half_up(x.astype(np.int64) * slope.astype(np.int64), node.integer("rshift"))
     return finish(node, np.where(x >= 0, x.astype(np.int64), scaled))
 
 
@@ -267,7 +259,7 @@ def _softmax(node: Node, x: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 @_kernel("Concat")
 def _concat(node: Node, *operands: np.ndarray) -> np.ndarray:
-    joined = np.concatenate([o.astype(np.int64) for o in operands], _int(node, "axis"))
+    joined = np.concatenate([o.astype(np.int64) for o in operands], node.integer("axis"))
     return finish(node, joined)
 
 
@@ -278,13 +270,13 @@ def _view(node: Node, x: np.ndarray) -> np.ndarray:
 
 @_kernel("Permute")
 def _permute(node: Node, x: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(x.transpose(_ints(node, "order")))
+    return np.ascontiguousarray(x.transpose(node.ints("order")))
 
 
 @_kernel("Slice")
 def _slice(node: Node, x: np.ndarray, *_: object) -> np.ndarray:
-    offset, steps, ends = (_ints(node, k) for k in ("offset", "steps", "ends"))
-    axes = _ints(node, "axes") or tuple(range(len(offset)))
+    offset, steps, ends = (node.ints(k) for k in ("offset", "steps", "ends"))
+    axes = node.ints("axes") or tuple(range(len(offset)))
     index: list[slice] = [slice(None)] * x.ndim
     for axis, start, step, end in zip(axes, offset, steps, ends):
         stop = None if step < 0 and end < -x.shape[axis] else end
@@ -294,28 +286,28 @@ def _slice(node: Node, x: np.ndarray, *_: object) -> np.ndarray:
 
 @_kernel("Tile")
 def _tile(node: Node, x: np.ndarray) -> np.ndarray:
-    return np.tile(x, _ints(node, "tile"))
+    return np.tile(x, node.ints("tile"))
 
 
 @_kernel("Pad")
 def _pad(node: Node, x: np.ndarray) -> np.ndarray:
-    pads = _ints(node, "paddings")
+    pads = node.ints("paddings")
     widths = list(zip(pads[: x.ndim], pads[x.ndim :]))
-    mode = str(node.attrs["mode"])
+    mode = node.text("mode")
     if mode == "constant":
         low, high = node.output.dtype.qrange
-        return np.pad(x, widths, constant_values=int(np.clip(_int(node, "val"), low, high)))
+        return np.pad(x, widths, constant_values=int(np.clip(node.number("val"), low, high)))
     return np.pad(x, widths, mode="edge" if mode == "edge" else "reflect")
 
 
 @_kernel("Upsample")
 def _upsample(node: Node, x: np.ndarray) -> np.ndarray:
-    return x.repeat(_int(node, "scale_h"), 2).repeat(_int(node, "scale_w"), 3)
+    return x.repeat(node.integer("scale_h"), 2).repeat(node.integer("scale_w"), 3)
 
 
 @_kernel("Depth2Space")
 def _depth2space(node: Node, x: np.ndarray) -> np.ndarray:
-    bh, bw = _int(node, "block_h"), _int(node, "block_w")
+    bh, bw = node.integer("block_h"), node.integer("block_w")
     n, c, h, w = x.shape
     if node.attrs["is_inversed"]:
         parts = x.reshape(n, c, h // bh, bh, w // bw, bw).transpose(0, 3, 5, 1, 2, 4)

@@ -1,7 +1,7 @@
 """Makes ranges agree along the graph, before types are chosen.
 
-`STEPS` is the whole story, in TPU-MLIR's order; each step changes the ranges in place. A step touches a
-tensor only where both ends have a range.
+`STEPS` is the whole story, in TPU-MLIR's order; each step changes the ranges in place. A step
+touches a tensor only where both ends have a range.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ __all__ = ["STEPS", "propagate"]
 _KEEP_SIGN = {"AvgPool", "MaxPool", "Abs"}
 _BACKWARD = {"Relu", "MaxPool", "Depth2Space", "Abs"}
 _FORWARD = {
-    *"Relu MaxPool MinConst MaxConst Reshape Unsqueeze Squeeze Slice Tile Pad Permute".split(),
-    *"Upsample LeakyRelu Abs PRelu Depth2Space".split(),
+    *("Relu MaxPool MinConst MaxConst Reshape Unsqueeze Squeeze Slice Tile Pad Permute").split(),
+    *["Upsample", "LeakyRelu", "Abs", "PRelu", "Depth2Space"],
 }
 _MOVES = {"Reshape", "Permute", "Depth2Space"}
 
@@ -157,7 +157,7 @@ def _forward(graph: Graph, ranges: Ranges) -> None:
         if node.op in _FORWARD or reduce_max:
             ranges[ends[1]] = (low, high)
         elif node.op == "MulConst" and not node.attrs.get("do_relu"):
-            factor = float(node.attrs["const_val"])  # type: ignore[arg-type]
+            factor = node.number("const_val")
             span = (low * factor, high * factor)
             ranges[ends[1]] = (min(span), max(span))
 

@@ -1,7 +1,7 @@
 """Calibration table to the range of every tensor.
 
-The type rule for a symmetric range: min < 0 makes a tensor signed, (-threshold, threshold); otherwise it
-is unsigned, (0, threshold).
+The type rule for a symmetric range: min < 0 makes a tensor signed, (-threshold, threshold);
+otherwise it is unsigned, (0, threshold).
 """
 
 from __future__ import annotations

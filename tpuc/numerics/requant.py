@@ -16,10 +16,10 @@ def multipliers_shifts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The best multiplier of `bits` bits for each factor.
 
-    For n from -32 (0 if `positive`) to 30: m = round(factor * 2**n), error = |m / 2**n - factor| in
-    float32; a strictly smaller error with |m| below the limit (2**31 - 1, or 127) wins. The factor
-    itself is rounded to float32 first, so a 32-bit multiplier is the exact 24-bit mantissa where the
-    shift allows.
+    For n from -32 (0 if `positive`) to 30: m = round(factor * 2**n), error = |m / 2**n - factor|
+    in float32; a strictly smaller error with |m| below the limit (2**31 - 1, or 127) wins. The
+    factor itself is rounded to float32 first, so a 32-bit multiplier is the exact 24-bit mantissa
+    where the shift allows.
 
     Parameters
     ----------

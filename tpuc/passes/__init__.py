@@ -1,6 +1,7 @@
 """Float-to-float rewrites: raw Graph[top] to TPU-MLIR's canonical form.
 
-Each file is one rewrite, `run(graph) -> PassResult`. `CANONICAL_PASSES` is the whole story, in order.
+Each file is one rewrite, `run(graph) -> PassResult`. `CANONICAL_PASSES` is the whole story, in
+order.
 """
 
 from __future__ import annotations

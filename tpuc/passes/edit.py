@@ -8,7 +8,7 @@ import numpy as np
 
 from tpuc.ir import Attr, Graph, Node, Value, with_defaults
 
-__all__ = ["absorb_follower", "number", "only_user", "replace_node", "weight"]
+__all__ = ["absorb_follower", "only_user", "replace_node", "weight"]
 
 
 def only_user(graph: Graph, value: Value) -> Node | None:
@@ -46,10 +46,3 @@ def weight(name: str, data: np.ndarray) -> Value:
     """A float32 weight."""
     array = np.ascontiguousarray(data, np.float32)
     return Value(name, array.shape, data=array)
-
-
-def number(node: Node, key: str) -> float:
-    """A numeric attribute as float."""
-    value = node.attrs[key]
-    assert isinstance(value, int | float)
-    return float(value)

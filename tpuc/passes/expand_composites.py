@@ -11,9 +11,9 @@ from __future__ import annotations
 import sys
 
 from tpuc.errors import Skip
-from tpuc.ir import Graph, Node, Value, with_defaults
+from tpuc.ir import Attr, Graph, Node, Value, with_defaults
 from tpuc.ir.shapes import infer_shapes
-from tpuc.passes.edit import number, replace_node
+from tpuc.passes.edit import replace_node
 from tpuc.passes.result import PassResult
 
 __all__ = ["run"]
@@ -54,7 +54,7 @@ def _flatten(graph: Graph, node: Node) -> bool:
     return True
 
 
-def _slice_attrs(rank: int, axis: int, start: int, end: int) -> dict[str, object]:
+def _slice_attrs(rank: int, axis: int, start: int, end: int) -> dict[str, Attr]:
     return {
         "offset": tuple(start if i == axis else 0 for i in range(rank)),
         "ends": tuple(end if i == axis else _END for i in range(rank)),
@@ -67,11 +67,11 @@ def _split(graph: Graph, node: Node) -> bool:
     source = node.inputs[0]
     assert source is not None
     rank = len(source.shape)
-    axis = int(number(node, "axis")) % rank
+    axis = node.integer("axis") % rank
     start = 0
     for out in node.outputs:
         end = start + out.shape[axis]
-        attrs = with_defaults("Slice", _slice_attrs(rank, axis, start, end))  # type: ignore[arg-type]
+        attrs = with_defaults("Slice", _slice_attrs(rank, axis, start, end))
         if out.uses or any(out is v for v in graph.outputs):
             part = Value(out.name, out.shape)
             graph.add("Slice", [source, None, None, None], [part], attrs, before=node)
@@ -83,7 +83,7 @@ def _split(graph: Graph, node: Node) -> bool:
 
 def _slice(graph: Graph, node: Node) -> bool:
     """Write offset, steps and ends for every axis, as positive numbers."""
-    axes = tuple(node.attrs["axes"])  # type: ignore[arg-type]
+    axes = node.ints("axes")
     if not axes:
         return False
     source = node.inputs[0]
@@ -92,7 +92,7 @@ def _slice(graph: Graph, node: Node) -> bool:
     full = [[0] * rank, [1] * rank, list(source.shape)]
     for i, axis in enumerate(axes):
         size = source.shape[int(axis)]
-        start, step, end = (int(node.attrs[k][i]) for k in ("offset", "steps", "ends"))  # type: ignore[index,arg-type]
+        start, step, end = (int(node.attrs[k][i]) for k in ("offset", "steps", "ends"))  # type: ignore[index]
         low, high, _ = slice(start, end, step).indices(size)
         full[0][int(axis)], full[1][int(axis)] = low, step
         full[2][int(axis)] = high if step > 0 or high >= 0 else -size - 1
@@ -109,19 +109,19 @@ def _slice(graph: Graph, node: Node) -> bool:
 def _reduce(graph: Graph, node: Node) -> bool | Skip:
     source = node.inputs[0]
     assert source is not None
-    op = {"ReduceMean": "AvgPool", "ReduceMax": "MaxPool"}.get(str(node.attrs["mode"]))
+    op = {"ReduceMean": "AvgPool", "ReduceMax": "MaxPool"}.get(node.text("mode"))
     if op is None or len(source.shape) != 4:
         return False
     if node.attrs["axes"] != (2, 3):
         return Skip(
             f"{node}: reduces axes {node.attrs['axes']}, not height and width", (node.name,)
         )
-    attrs = {
+    attrs: dict[str, Attr] = {
         "kernel_shape": source.shape[2:],
         "strides": (1, 1),
         "pads": (0, 0, 0, 0),
         "count_include_pad": True,
-        "keepdims": bool(node.attrs["keepdims"]),
+        "keepdims": node.flag("keepdims"),
     }
     replace_node(graph, node, op, [source], attrs)
     return True
@@ -133,11 +133,11 @@ def _gather(graph: Graph, node: Node) -> bool:
     if node.attrs["keepdims"]:
         return False
     rank = len(source.shape)
-    axis = int(number(node, "axis")) % rank
+    axis = node.integer("axis") % rank
     index = int(node.weight(1).reshape(-1)[0])
     shape = tuple(1 if i == axis else d for i, d in enumerate(source.shape))
     part = Value(f"{node.name}_slice", shape)
-    attrs = with_defaults("Slice", _slice_attrs(rank, axis, index, index + 1))  # type: ignore[arg-type]
+    attrs = with_defaults("Slice", _slice_attrs(rank, axis, index, index + 1))
     graph.add("Slice", [source, None, None, None], [part], attrs, before=node)
     replace_node(graph, node, "Squeeze", [part], {"axes": (axis,)})
     return True
@@ -167,17 +167,14 @@ def _window_pads(graph: Graph, node: Node) -> bool:
         return False
     source = node.inputs[0]
     assert source is not None
-    kernel, strides, pads = (
-        tuple(node.attrs[k])  # type: ignore[arg-type]
-        for k in ("kernel_shape", "strides", "pads")
-    )
+    kernel, strides, pads = (node.ints(k) for k in ("kernel_shape", "strides", "pads"))
     rank = len(kernel)
     space, out = source.shape[2:], node.output.shape[2:]
     ends = [
         max(0, (out[i] - 1) * int(strides[i]) + int(kernel[i]) - space[i] - int(pads[i]))
         for i in range(rank)
     ]
-    node.attrs["pads"] = (*pads[:rank], *ends)  # type: ignore[assignment]
+    node.attrs["pads"] = (*pads[:rank], *ends)
     assert infer_shapes(node)[0] == node.output.shape
     return True
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from tpuc.errors import Skip
 from tpuc.ir import Graph, Node
-from tpuc.passes.edit import number
 from tpuc.passes.result import PassResult
 
 __all__ = ["run"]
@@ -33,18 +32,18 @@ def run(graph: Graph) -> PassResult:
 
 
 def _spatial(node: Node) -> tuple[int, ...]:
-    pads = tuple(int(p) for p in node.attrs["paddings"])  # type: ignore[union-attr]
+    pads = node.ints("paddings")
     rank = len(pads) // 2
     return (*pads[2:rank], *pads[rank + 2 :])
 
 
 def _total(node: Node, user: Node) -> tuple[int, ...]:
-    own = tuple(int(p) for p in user.attrs["pads"])  # type: ignore[union-attr]
+    own = user.ints("pads")
     return tuple(a + b for a, b in zip(own, _spatial(node)))
 
 
 def _obstacle(graph: Graph, node: Node) -> str | None:
-    pads = tuple(int(p) for p in node.attrs["paddings"])  # type: ignore[union-attr]
+    pads = node.ints("paddings")
     rank = len(pads) // 2
     if node.attrs["mode"] != "constant":
         return f"mode is {node.attrs['mode']}"
@@ -53,12 +52,12 @@ def _obstacle(graph: Graph, node: Node) -> str | None:
     if any(node.output is v for v in graph.outputs):
         return "it is an output"
     for user in node.output.users:
-        value = number(node, "val")
+        value = node.number("val")
         if user.op == "Conv":
             fits = value == 0.0 and user.inputs[0] is node.output
         else:
             counts = bool(user.attrs.get("count_include_pad")) or not any(_own(user))
-            fits = user.op == "AvgPool" and value == number(user, "pad_value") and counts
+            fits = user.op == "AvgPool" and value == user.number("pad_value") and counts
         if not fits:
             return f"{user} can not take a padding of {value}"
         if max(_total(node, user)) > _MAX_PAD:

@@ -1,4 +1,5 @@
-"""Recognises activations that exporters write as several ops. The fused op takes the last op's name.
+"""Recognises activations that exporters write as several ops. The fused op takes the last op's
+name.
 
 1. x * Sigmoid(x)                       -> SiLU(x)
 2. Relu6(x + 3) / 6                     -> HardSigmoid(x, 1/6, 0.5)
@@ -13,7 +14,7 @@ import math
 
 from tpuc.errors import Skip
 from tpuc.ir import Graph, Node, Value
-from tpuc.passes.edit import number, only_user, replace_node
+from tpuc.passes.edit import only_user, replace_node
 from tpuc.passes.result import PassResult
 
 __all__ = ["run"]
@@ -51,7 +52,7 @@ def _by_constant(node: Node | None, ops: tuple[str, str]) -> tuple[Value, float]
     x = node.inputs[0]
     assert x is not None
     if "const_val" in node.attrs:
-        return x, number(node, "const_val")
+        return x, node.number("const_val")
     c = _scalar(node.inputs[1]) if len(node.inputs) == 2 else None
     return (x, c) if c is not None else None
 
@@ -84,7 +85,7 @@ def _silu(graph: Graph, node: Node) -> bool | Skip:
 def _relu6_plus_3(value: Value | None) -> Value | None:
     """x of Relu6(x + 3)."""
     relu = value.producer if value is not None else None
-    if relu is None or relu.op != "Relu" or number(relu, "relu_limit") != 6.0:
+    if relu is None or relu.op != "Relu" or relu.number("relu_limit") != 6.0:
         return None
     source = relu.inputs[0]
     assert source is not None
@@ -121,7 +122,7 @@ def _hard_swish(graph: Graph, node: Node) -> bool:
         made = gate.producer
         if made is None or made.op != "HardSigmoid" or only_user(graph, gate) is not node:
             continue
-        standard = _close(number(made, "alpha"), 1 / 6) and number(made, "beta") == 0.5
+        standard = _close(made.number("alpha"), 1 / 6) and made.number("beta") == 0.5
         x = _other(node, gate)
         if standard and x is not None and x is made.inputs[0]:
             replace_node(graph, node, "HardSwish", [x])

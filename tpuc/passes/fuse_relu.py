@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from tpuc.errors import Skip
 from tpuc.ir import Graph, Node, spec_of
-from tpuc.passes.edit import absorb_follower, number, only_user
+from tpuc.passes.edit import absorb_follower, only_user
 from tpuc.passes.result import PassResult
 
 __all__ = ["run"]
@@ -46,11 +46,11 @@ def _fuse(graph: Graph, relu: Node) -> bool | Skip:
         return False
     if only_user(graph, source) is not relu:
         return Skip(f"{relu}: {maker} has other users, Relu stays", (relu.name,))
-    limit = number(relu, "relu_limit")
+    limit = relu.number("relu_limit")
     if maker.op == "Relu":
-        maker.attrs["relu_limit"] = _limit(number(maker, "relu_limit"), limit)
+        maker.attrs["relu_limit"] = _limit(maker.number("relu_limit"), limit)
     else:
-        old = number(maker, "relu_limit") if maker.attrs["do_relu"] else -1.0
+        old = maker.number("relu_limit") if maker.attrs["do_relu"] else -1.0
         maker.attrs.update(do_relu=True, relu_limit=_limit(old, limit))
     absorb_follower(graph, maker, relu)
     return True

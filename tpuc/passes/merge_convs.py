@@ -40,7 +40,7 @@ def run(graph: Graph) -> PassResult:
 
 
 def _kernel(node: Node) -> tuple[int, ...]:
-    return tuple(node.attrs["kernel_shape"])  # type: ignore[arg-type]
+    return node.ints("kernel_shape")
 
 
 def _obstacle(graph: Graph, first: Node, second: Node) -> str | None:
@@ -58,7 +58,7 @@ def _obstacle(graph: Graph, first: Node, second: Node) -> str | None:
     if any(v is not None and v.data is None for v in operands):
         return "a filter is computed"
     e, d = second.weight(1).shape[:2]
-    c = first.weight(1).shape[1]
+    c = first.weight(1)[0].shape[0]
     area = int(np.prod(_kernel(second)))
     if e * c * area / (e * d * area + c * d) > _MAX_RATIO:
         return "the merged one would be too large"
@@ -66,7 +66,8 @@ def _obstacle(graph: Graph, first: Node, second: Node) -> str | None:
 
 
 def _merge(graph: Graph, first: Node, second: Node) -> None:
-    f1 = first.weight(1).reshape(first.weight(1).shape[:2])
+    f1 = first.weight(1)
+    f1 = f1.reshape(len(f1), -1)  # a 1x1 filter
     f2 = second.weight(1)
     e, d = f2.shape[:2]
     merged = np.zeros((e, f1.shape[1], int(np.prod(f2.shape[2:]))), np.float32)
@@ -79,7 +80,7 @@ def _merge(graph: Graph, first: Node, second: Node) -> None:
         for tap in range(taps.shape[2]):
             bias += taps[:, middle, tap] * inner[middle]
     bias += _bias(second, e)
-    shape = (e, f1.shape[1], *f2.shape[2:])
+    shape = (e, int(f1.shape[1]), *f2.shape[2:])
     operands = [
         first.inputs[0],
         weight(f"{second.name}_merge_filter_weight", merged.reshape(shape)),

@@ -1,4 +1,5 @@
-"""Removes ops that change nothing: Reshape to the same shape, Permute in order, one-operand Concat."""
+"""Removes ops that change nothing: Reshape to the same shape, Permute in order, one-operand Concat.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def _is_identity(node: Node) -> bool:
     source = node.inputs[0]
     assert source is not None
     if node.op == "Permute":
-        return tuple(node.attrs["order"]) == tuple(range(len(source.shape)))  # type: ignore[arg-type]
+        return node.ints("order") == tuple(range(len(source.shape)))
     if node.op in ("Reshape", "Squeeze", "Unsqueeze", "Tile"):
         return source.shape == node.output.shape
     if node.op == "Concat":

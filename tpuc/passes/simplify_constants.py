@@ -1,9 +1,8 @@
 """Arithmetic with constants, as TPU-MLIR canonicalizes it.
 
-1. Add, Mul, Max, Min with one number     -> AddConst, MulConst, MaxConst, MinConst
-2. Mul, Add, Div with a per-channel weight -> Scale
-3. BatchNorm                               -> Scale: w = gamma / sqrt(var + eps), b = beta - mean * w
-4. AddConst(0), MulConst(1)                -> removed
+1. Add, Mul, Max, Min with one number     -> AddConst, MulConst, MaxConst, MinConst 2. Mul, Add,
+Div with a per-channel weight -> Scale 3. BatchNorm                               -> Scale: w =
+gamma / sqrt(var + eps), b = beta - mean * w 4. AddConst(0), MulConst(1)                -> removed
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import numpy as np
 
 from tpuc.errors import Skip
 from tpuc.ir import Graph, Node
-from tpuc.passes.edit import number, replace_node, weight
+from tpuc.passes.edit import replace_node, weight
 from tpuc.passes.result import PassResult
 
 __all__ = ["run"]
@@ -39,7 +38,7 @@ def run(graph: Graph) -> PassResult:
             count += 1
     for node in graph:
         neutral = {"AddConst": 0.0, "MulConst": 1.0}.get(node.op)
-        if neutral is not None and number(node, "const_val") == neutral:
+        if neutral is not None and node.number("const_val") == neutral:
             count += _drop(graph, node)
     return PassResult(count, tuple(skips))
 
@@ -88,7 +87,7 @@ def _scale(graph: Graph, node: Node, factor: np.ndarray | None, bias: np.ndarray
 
 def _batch_norm(graph: Graph, node: Node) -> None:
     mean, variance, gamma, beta = (node.weight(i) for i in range(1, 5))
-    root = np.sqrt(variance.astype(np.float64) + number(node, "epsilon"))
+    root = np.sqrt(variance.astype(np.float64) + node.number("epsilon"))
     scale = (gamma / root).astype(np.float32)
     bias = (beta - mean * scale).astype(np.float32)
     shape = (1, scale.size)

@@ -46,7 +46,8 @@ class Evaluated:
 
 
 def choose_samples(job: Job, graph: Graph, dataset: Samples | None, zoo: Path) -> Samples | None:
-    """Samples to judge on: evaluation.path, else those after the calibration samples, else those."""
+    """Samples to judge on: evaluation.path, else those after the calibration samples, else those.
+    """
     from tpuc.zoo import resolve
 
     count = job.evaluation.input_num
@@ -115,8 +116,7 @@ def _compare(top: Graph, lowered: Graph, samples: Samples, threads: int) -> dict
 def _shared(top: Graph, lowered: Graph) -> dict[str, str]:
     """Float tensor to the lowered tensor that stands for it."""
     known = {v.name for v in lowered.values()}
-    found = {v.name: v.name for v in top.values() if v.name in known and v.shape}
-    return found
+    return {v.name: v.name for v in top.values() if v.name in known and v.shape}
 
 
 def _rows(array: np.ndarray, batch: dict[str, np.ndarray], graph: Graph) -> np.ndarray:

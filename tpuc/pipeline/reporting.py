@@ -125,7 +125,7 @@ def _accuracy(g: Gathered) -> Accuracy:
         return Accuracy()
     goal = g.job.evaluation.expected_cos
     mean = float(np.mean([o[0] for o in e.outputs]))
-    missed = ()
+    missed: tuple[str, ...] = ()
     if goal is not None and mean < goal:
         missed = (f"output cosine {mean:.4f} is below evaluation.expected_cos={goal}",)
     finite = [o[2] for o in e.outputs if o[2] is not None]
@@ -177,7 +177,7 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         sum(v.size * _BITS.get(v.dtype, 32) // 8 for v in dict.fromkeys(weights)),
         float_bytes,
     )
-    calibration = {}
+    calibration: dict[str, int | str] = {}
     if g.calibrated:
         table = g.calibrated.table
         calibration = {

@@ -79,7 +79,7 @@ def load_processor(facts: Mapping[str, Any]) -> Processor:
     unknown = sorted(set(facts) - known)
     if unknown:
         raise ConfigError(f"processor: unknown fact '{unknown[0]}'; expected {sorted(known)}")
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
     try:
         return Processor(**values)
     except TypeError as error:

@@ -72,6 +72,6 @@ def run_float(node: Node, operands: list[np.ndarray | None]) -> list[np.ndarray]
         outs = made if isinstance(made, list) else [made]
         arrays = [o.contiguous().numpy() for o in outs[: len(node.outputs)]]
     if node.attrs.get("do_relu"):
-        limit = float(node.attrs["relu_limit"])  # type: ignore[arg-type]
+        limit = node.number("relu_limit")
         arrays = [np.clip(a, 0.0, limit if limit > 0 else None) for a in arrays]
     return [round_to(a, v.dtype) for a, v in zip(arrays, node.outputs)]

@@ -2,9 +2,9 @@
 
     Program(graph).run({"input": pictures})
 
-Each op runs on a C kernel over images (channels last, in one planned buffer) where one fits, else on the
-numpy reference over plain NCHW arrays. Values are converted where the two meet. Results do not depend
-on the number of threads or on the instruction set.
+Each op runs on a C kernel over images (channels last, in one planned buffer) where one fits, else
+on the numpy reference over plain NCHW arrays. Values are converted where the two meet. Results do
+not depend on the number of threads or on the instruction set.
 """
 
 from __future__ import annotations

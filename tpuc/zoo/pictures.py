@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from tpuc.zoo.folders import made_once
 
 __all__ = ["make_pictures"]
@@ -33,12 +35,12 @@ def _fill(folder: Path) -> None:
             cv2.imwrite(str(folder / f"{name}_{crop}.png"), part)
 
 
-def _photographs() -> dict[str, object]:
+def _photographs() -> dict[str, np.ndarray]:
     import cv2
     import skimage
     import sklearn.datasets
 
-    found: dict[str, object] = {}
+    found: dict[str, np.ndarray] = {}
     data = Path(skimage.__file__).parent / "data"
     for name in _SKIMAGE:
         for path in sorted(data.glob(f"{name}.*")):

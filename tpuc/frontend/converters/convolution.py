@@ -7,7 +7,7 @@ import numpy as np
 from tpuc.errors import UnsupportedError
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import converts
-from tpuc.ir import Value
+from tpuc.ir import Attr, Value
 
 __all__ = ["auto_pads", "conv", "conv_transpose"]
 
@@ -49,7 +49,7 @@ def conv(context: Context, node: OnnxNode) -> None:
             f"{node}: input has {x.shape[1]} channels, filter {w.shape} with group {group} "
             f"expects {w.shape[1] * group}"
         )
-    attrs = {
+    attrs: dict[str, Attr] = {
         "kernel_shape": kernel,
         "strides": strides,
         "dilations": dilations,
@@ -73,7 +73,7 @@ def conv_transpose(context: Context, node: OnnxNode) -> None:
         raise UnsupportedError(f"{node}: output_shape and auto_pad are not supported; use pads")
     per_group = w.reshape(group, w.shape[0] // group, *w.shape[1:])
     turned = np.moveaxis(per_group, 2, 1).reshape(group * w.shape[1], -1, *w.shape[2:])
-    attrs = {
+    attrs: dict[str, Attr] = {
         "kernel_shape": kernel,
         "strides": strides,
         "dilations": dilations,

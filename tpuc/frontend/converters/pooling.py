@@ -6,6 +6,7 @@ from tpuc.errors import UnsupportedError
 from tpuc.frontend.converters.convolution import auto_pads
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import converts
+from tpuc.ir import Attr
 
 __all__ = ["global_pool", "pool"]
 
@@ -21,7 +22,7 @@ def pool(context: Context, node: OnnxNode) -> None:
         raise UnsupportedError(f"{node}: dilations {dilations}; expected 1")
     if len(node.outputs) > 1 and node.outputs[1]:
         raise UnsupportedError(f"{node}: the Indices output is not supported")
-    attrs = {
+    attrs: dict[str, Attr] = {
         "kernel_shape": kernel,
         "strides": strides,
         "pads": auto_pads(node, x.shape[2:], kernel, strides, dilations),
@@ -37,7 +38,7 @@ def global_pool(context: Context, node: OnnxNode) -> None:
     """Pooling over all of the picture."""
     x = context.value(node)
     rank = len(x.shape) - 2
-    attrs = {
+    attrs: dict[str, Attr] = {
         "kernel_shape": x.shape[2:],
         "strides": (1,) * rank,
         "pads": (0,) * (2 * rank),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tpuc.errors import UnsupportedError
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import converts
+from tpuc.ir import Attr
 
 __all__ = ["arg", "reduce"]
 
@@ -19,7 +20,7 @@ def reduce(context: Context, node: OnnxNode) -> None:
             context.alias(node, x)
             return
         axes = tuple(range(len(x.shape)))
-    attrs = {
+    attrs: dict[str, Attr] = {
         "axes": tuple(sorted(a % len(x.shape) for a in axes)),
         "keepdims": bool(node.attrs.get("keepdims", 1)),
         "mode": node.op_type,
@@ -33,7 +34,7 @@ def arg(context: Context, node: OnnxNode) -> None:
     if node.attrs.get("select_last_index", 0):
         raise UnsupportedError(f"{node}: select_last_index=1 is not supported")
     x = context.value(node)
-    attrs = {
+    attrs: dict[str, Attr] = {
         "axis": int(node.attrs.get("axis", 0)) % len(x.shape),
         "keepdims": bool(node.attrs.get("keepdims", 1)),
         "mode": node.op_type,

@@ -1,7 +1,8 @@
 """Lowering rules: what each Top op becomes in each kind of arithmetic.
 
-`INT8_RULES` maps a Top op to its integer form; an op that is not in it, or whose rule returns a reason,
-becomes the float type that `INT8_FLOAT` names (F16 by default). `FLOAT_RULES` holds the float forms.
+`INT8_RULES` maps a Top op to its integer form; an op that is not in it, or whose rule returns a
+reason, becomes the float type that `INT8_FLOAT` names (F16 by default). `FLOAT_RULES` holds the
+float forms.
 """
 
 from __future__ import annotations

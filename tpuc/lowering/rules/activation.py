@@ -60,7 +60,7 @@ def lower_relu(ctx: Lowering, node: Node) -> str | None:
 
 def lower_leaky(ctx: Lowering, node: Node) -> str | None:
     """LeakyRelu."""
-    m, r = multiplier_shift(float(node.attrs["alpha"]), 8)  # type: ignore[arg-type]
+    m, r = multiplier_shift(node.number("alpha"), 8)
     ctx.emit_int(node, "LeakyRelu", [_source(ctx, node)], {"multiplier": m, "rshift": r})
     return None
 
@@ -88,12 +88,12 @@ def lower_softmax(ctx: Lowering, node: Node) -> str | None:
     """Softmax over channels; over any other axis it is float."""
     value = node.inputs[0]
     assert value is not None
-    axis, rank = int(node.attrs["axis"]), len(value.shape)  # type: ignore[arg-type]
+    axis, rank = node.integer("axis"), len(value.shape)
     if axis != 1 or rank > 4 or node.attrs["log"]:
         return f"axis {axis} of {rank}, log={node.attrs['log']}; INT8 needs axis 1 and no log"
     x = _source(ctx, node)
     assert x.quant is not None
-    beta = float(node.attrs["beta"])  # type: ignore[arg-type]
+    beta = node.number("beta")
     steps = np.exp(-np.arange(256) * x.quant.scale * beta).astype(np.float32)
     table = ctx.weight(f"{node.name}_table", steps, DType.F32)
     attrs = {"axis": axis, "beta": beta}
@@ -114,8 +114,8 @@ def lower_softmax(ctx: Lowering, node: Node) -> str | None:
 
 
 _TABLE_OPS = (
-    "SiLU GELU HardSwish HardSigmoid Sigmoid Tanh Elu Exp Sqrt Erf Mish Softplus Log Softsign Ceil "
-    "Floor Round Sin Cos Pow Reciprocal"
+    "SiLU GELU HardSwish HardSigmoid Sigmoid Tanh Elu Exp Sqrt Erf Mish Softplus Log "
+    "Softsign Ceil Floor Round Sin Cos Pow Reciprocal"
 ).split()
 
 ACTIVATION_INT8 = {

@@ -6,9 +6,9 @@
     m, r    = multiplier and shift of s_w * s_in / s_out, 32 bit
     y       = saturate((sum(x * wq) + bias) * m >> r), rounding half up
 
-Two exceptions of TPU-MLIR: without bias and with min(w) >= 0 weights are unsigned (255 instead of 127);
-and if w * 2**i is integer and fits for some i in 0..6, s_w is 2**-i for all channels. The limit of a
-fused relu needs no clamp: the output's unsigned range ends there.
+Two exceptions of TPU-MLIR: without bias and with min(w) >= 0 weights are unsigned (255 instead of
+127); and if w * 2**i is integer and fits for some i in 0..6, s_w is 2**-i for all channels. The
+limit of a fused relu needs no clamp: the output's unsigned range ends there.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _prepare(
 
 
 def _relu(node: Node) -> dict[str, bool | float]:
-    return {"do_relu": bool(node.attrs["do_relu"])}
+    return {"do_relu": node.flag("do_relu")}
 
 
 def _bias(node: Node) -> np.ndarray | None:

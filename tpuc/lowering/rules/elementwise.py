@@ -9,6 +9,8 @@ Max, Min: of the raw integers (TPU-MLIR ignores scales here unless the ranges we
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tpuc.ir import Attr, DType, Node, QuantType, Value
@@ -29,7 +31,7 @@ def _relu(node: Node) -> dict[str, Attr]:
 
 
 def _const(node: Node) -> float:
-    return float(node.attrs["const_val"])  # type: ignore[arg-type]
+    return node.number("const_val")
 
 
 def _constant_operand(ctx: Lowering, node: Node, value: Value, scale: float | None) -> Value:
@@ -47,10 +49,11 @@ def _constant_operand(ctx: Lowering, node: Node, value: Value, scale: float | No
 
 def lower_add(ctx: Lowering, node: Node) -> str | None:
     """Add of activations and constants."""
-    coeff = node.attrs.get("coeff") or (1.0,) * len(node.inputs)
+    given: Any = node.attrs.get("coeff")
+    coeff = given or (1.0,) * len(node.inputs)
     s_out = ctx.scale(node.output)
     operands, ms, rs = [], [], []
-    for value, c in zip(node.inputs, coeff):  # type: ignore[arg-type]
+    for value, c in zip(node.inputs, coeff):
         assert value is not None
         if value.is_weight:
             x = _constant_operand(ctx, node, value, None)
@@ -104,7 +107,7 @@ def lower_add_const(ctx: Lowering, node: Node) -> str | None:
     k = float(round_away(_const(node) / s_out)) * 2.0**r
     attrs: dict[str, Attr] = {"multiplier": m, "rshift": r, "const_val": k, **_relu(node)}
     if node.op == "SubConst":
-        attrs["is_reverse"] = bool(node.attrs["is_reverse"])
+        attrs["is_reverse"] = node.flag("is_reverse")
     ctx.emit_int(node, node.op, [x], attrs)
     return None
 

@@ -1,7 +1,7 @@
 """Float forms: F32, F16 and BF16.
 
-Operands are rounded to the type, the op computes in float32 and its output is rounded once. A few ops
-stay F32 in F16 and BF16 builds; ops that only move data keep whatever float type arrives.
+Operands are rounded to the type, the op computes in float32 and its output is rounded once. A few
+ops stay F32 in F16 and BF16 builds; ops that only move data keep whatever float type arrives.
 """
 
 from __future__ import annotations
@@ -11,7 +11,17 @@ from tpuc.lowering.context import Lowering
 
 __all__ = ["lower_float"]
 
-_MOVES = set("Reshape Permute Slice Squeeze Unsqueeze Tile Pad Upsample Depth2Space".split())
+_MOVES = {
+    "Reshape",
+    "Permute",
+    "Slice",
+    "Squeeze",
+    "Unsqueeze",
+    "Tile",
+    "Pad",
+    "Upsample",
+    "Depth2Space",
+}
 _ACTIVE = {
     "Sigmoid": "SIGMOID",
     "HardSigmoid": "HSIGMOID",
@@ -39,9 +49,21 @@ _COEFFS = {
     "HardSigmoid": ("beta", "alpha"),
     "Sigmoid": ("scale", "bias"),
 }
-_F32_ONLY = set(
-    "Div Reciprocal Arg Tanh Elu Softplus Erf Sqrt Softsign Sin Cos Sigmoid Pow".split()
-)
+_F32_ONLY = {
+    "Div",
+    "Reciprocal",
+    "Arg",
+    "Tanh",
+    "Elu",
+    "Softplus",
+    "Erf",
+    "Sqrt",
+    "Softsign",
+    "Sin",
+    "Cos",
+    "Sigmoid",
+    "Pow",
+}
 _F32_IN_F16 = {"AvgPool", "HardSigmoid"}
 
 

@@ -47,7 +47,7 @@ def lower_matmul(ctx: Lowering, node: Node) -> str | None:
     attrs: dict[str, Attr] = {
         "multipliers": (m,),
         "rshifts": (shift,),
-        "do_relu": bool(node.attrs["do_relu"]),
+        "do_relu": node.flag("do_relu"),
         "left_transpose": node.attrs["left_transpose"],
         "right_transpose": node.attrs["right_transpose"],
     }

@@ -1,7 +1,7 @@
 """Ops that only move data, in INT8: the integers pass unchanged, with their input's type.
 
-Concat requantizes an operand whose scale or sign differs from the output's: x * m >> r (half up), m, r
-of s_i / s_out in 8 bit.
+Concat requantizes an operand whose scale or sign differs from the output's: x * m >> r (half up),
+m, r of s_i / s_out in 8 bit.
 """
 
 from __future__ import annotations
@@ -48,14 +48,25 @@ def lower_concat(ctx: Lowering, node: Node) -> str | None:
             name = f"{x.name}_to_{node.name}"
             x = ctx.helper(name, "MulShift", [x], fixed, {"multiplier": m, "rshift": r})
         operands.append(x)
-    attrs: dict[str, Attr] = {"axis": node.attrs["axis"], "do_relu": bool(node.attrs["do_relu"])}
+    attrs: dict[str, Attr] = {"axis": node.attrs["axis"], "do_relu": node.flag("do_relu")}
     ctx.emit_int(node, "Concat", operands, attrs)
     return None
 
 
 MOVEMENT_INT8 = {
     **dict.fromkeys(
-        "Reshape Permute Slice Squeeze Unsqueeze Tile Pad Upsample Depth2Space".split(), lower_move
+        [
+            "Reshape",
+            "Permute",
+            "Slice",
+            "Squeeze",
+            "Unsqueeze",
+            "Tile",
+            "Pad",
+            "Upsample",
+            "Depth2Space",
+        ],
+        lower_move,
     ),
     "Concat": lower_concat,
 }

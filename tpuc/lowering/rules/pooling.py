@@ -36,7 +36,7 @@ def lower_avg_pool(ctx: Lowering, node: Node) -> str | None:
     assert source is not None
     x = ctx.as_int(source, node.name)
     assert x.quant is not None
-    area = float(np.prod(tuple(node.attrs["kernel_shape"])))  # type: ignore[arg-type]
+    area = float(np.prod(node.ints("kernel_shape")))
     m, r = multiplier_shift(x.quant.scale / (ctx.scale(node.output) * area), 8)
     attrs = {**_attrs(node), "pool_mode": "Avg", "multiplier": m, "rshift": r}
     ctx.emit_int(node, "Pool2D", [x], attrs)
