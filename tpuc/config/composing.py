@@ -18,7 +18,7 @@ from tpuc.config.folders import config_folder, recipes_parent
 from tpuc.config.schema import Job
 from tpuc.errors import ConfigError
 
-__all__ = ["hydra_args", "preflight", "register_schema", "to_job"]
+__all__ = ["from_plain", "hydra_args", "preflight", "register_schema", "to_job"]
 
 _VALUE_FLAGS = ("--config-dir", "-cd", "--package", "-p", "--cfg", "-c", "--info", "-i",
                 "--config-path", "-cp", "--config-name", "-cn", "--experimental-rerun")  # fmt: skip
@@ -153,3 +153,18 @@ def to_job(config: DictConfig) -> tuple[Job, dict[str, Any]]:
     job = OmegaConf.to_object(config)
     assert isinstance(job, Job)
     return job, {str(k): v for k, v in plain.items()}
+
+
+def from_plain(values: dict[str, Any]) -> Job:
+    """The Job of a manifest's `config`.
+
+    Raises
+    ------
+    ConfigError : a key or value that this version does not have
+    """
+    try:
+        job = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Job), values))
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"manifest.json: {str(error).splitlines()[0]}") from error
+    assert isinstance(job, Job)
+    return job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["Unfit", "normal_shift", "pack_requant"]
+__all__ = ["BLOCK", "Unfit", "normal_shift", "pack_requant"]
 
 BLOCK = 16
 

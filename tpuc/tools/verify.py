@@ -69,16 +69,12 @@ def _check_inputs(manifest: dict[str, Any]) -> None:
 
 
 def _repeat(manifest: dict[str, Any], folder: Path) -> None:
-    from omegaconf import OmegaConf
-
-    from tpuc.config import Job
+    from tpuc.config.composing import from_plain
     from tpuc.pipeline import run
 
     if Path(manifest["working_folder"]).is_dir():
         os.chdir(manifest["working_folder"])  # relative paths in the config start there
-    config = OmegaConf.merge(OmegaConf.structured(Job), manifest["config"])
-    job = OmegaConf.to_object(config)
-    assert isinstance(job, Job)
+    job = from_plain(manifest["config"])
     job.cache = None
     job.stop_after = None
     run(job, folder)
