@@ -1,6 +1,7 @@
 #include "conv.h"
 
 #include "cpu.h"
+#include "parallel.h"
 
 int tpuc_tile_rows(int width) {
     static const int rows[] = {0, 14, 12, 8, 6};
@@ -67,22 +68,31 @@ static void run_strip(const tpuc_conv *v, const tpuc_image *in, const tpuc_image
     }
 }
 
+typedef struct {
+    const tpuc_conv *conv;
+    const tpuc_image *in, *out;
+    const ptrdiff_t *tap;
+    int64_t pixels, piece;
+    tpuc_tile_function function;
+} job;
+
+/* Item: one strip of one group over one piece of the pixels; strips of a piece follow one another. */
+static void run_item(const void *context, int64_t item) {
+    const job *j = context;
+    const int strips = j->conv->strips, rest = (int)(item % (j->conv->groups * strips));
+    const int64_t from = item / (j->conv->groups * strips) * j->piece, to = from + j->piece;
+    run_strip(j->conv, j->in, j->out, rest / strips, j->conv->strip + rest % strips, j->tap, from,
+              to < j->pixels ? to : j->pixels, j->function);
+}
+
 void tpuc_conv_run(const tpuc_conv *v, const tpuc_image *in, const tpuc_image *out, int threads) {
     ptrdiff_t tap[TPUC_MAX_TAPS];
     for (int t = 0; t < v->taps; t++) tap[t] = v->tap_dy[t] * in->row + v->tap_dx[t] * in->pixel;
-    const tpuc_tile_function function = choose();
-    const int64_t pixels = (int64_t)out->n * out->h * out->w;
-    /* Pixels per piece of work: their input fits the first cache, and every thread has some. */
-    const int64_t bytes = (int64_t)v->k4 * 4 * v->taps;
-    int64_t piece = 24 * (1 + 16384 / (24 * bytes));
-    if (piece > pixels) piece = pixels;
-    const int64_t pieces = (pixels + piece - 1) / piece;
-    const int64_t items = pieces * v->groups * v->strips;
-#pragma omp parallel for num_threads(threads) schedule(static) if (items > 1)
-    for (int64_t i = 0; i < items; i++) {
-        const int64_t from = i / (v->groups * v->strips) * piece;
-        const int rest = (int)(i % (v->groups * v->strips));
-        const int64_t to = from + piece < pixels ? from + piece : pixels;
-        run_strip(v, in, out, rest / v->strips, v->strip + rest % v->strips, tap, from, to, function);
-    }
+    job j = {.conv = v, .in = in, .out = out, .tap = tap, .function = choose()};
+    j.pixels = (int64_t)out->n * out->h * out->w;
+    /* Pixels per piece: their input fits the first cache. */
+    j.piece = 24 * (1 + 16384 / (24 * (int64_t)v->k4 * 4 * v->taps));
+    if (j.piece > j.pixels) j.piece = j.pixels;
+    const int64_t pieces = (j.pixels + j.piece - 1) / j.piece;
+    tpuc_parallel(threads, pieces * v->groups * v->strips, run_item, &j);
 }

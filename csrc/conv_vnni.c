@@ -2,87 +2,87 @@
 #include <string.h>
 
 #include "conv.h"
+#include "vnni.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE __m512i broadcast4(const uint8_t *p) {
+TPUC_INLINE __m512i broadcast4(const uint8_t *p) {
     int32_t word;
     memcpy(&word, p, 4);
     return _mm512_set1_epi32(word);
 }
 
+/* Sums are named, not indexed: an array of registers would live in memory. Those beyond R x N vanish. */
+#define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13)
+#define DECLARE(r) \
+    __m512i s##r##_0 = zero, s##r##_1 = zero, s##r##_2 = zero, s##r##_3 = zero; \
+    const uint8_t *x##r = t->in[r];
+#define POINT(r) \
+    if (R > r) x##r = t->in[r] + tap;
+#define DOT(r) \
+    if (R > r) { \
+        const __m512i a = broadcast4(x##r + k); \
+        TPUC_DOT(s##r##_0, a, w0); \
+        if (N > 1) TPUC_DOT(s##r##_1, a, w1); \
+        if (N > 2) TPUC_DOT(s##r##_2, a, w2); \
+        if (N > 3) TPUC_DOT(s##r##_3, a, w3); \
+    }
+#define STORE(r, n) \
+    if (R > r) \
+        _mm_mask_storeu_epi8(t->out[r] + 16 * n, mask, tpuc_requantize_512(&q, s##r##_##n, low, away));
+#define STORE0(r) STORE(r, 0)
+#define STORE1(r) STORE(r, 1)
+#define STORE2(r) STORE(r, 2)
+#define STORE3(r) STORE(r, 3)
+#define FINISH(n) \
+    if (N > n) { \
+        const tpuc_requant_512 q = tpuc_requant_load(t->requant + n); \
+        const __mmask16 mask = n == N - 1 ? last : (__mmask16)0xFFFF; \
+        ROWS(STORE##n) \
+    }
+
 /* R pixels x N blocks of sums stay in registers: R * N <= 24, plus N weights and one broadcast. */
-INLINE void tile(const tpuc_tile *t, const int R, const int N, const int away) {
-    __m512i sum[R][N];
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-        for (int n = 0; n < N; n++) sum[r][n] = _mm512_setzero_si512();
+TPUC_INLINE void tile(const tpuc_tile *t, const int R, const int N, const int away) {
+    const __m512i zero = _mm512_setzero_si512();
+    ROWS(DECLARE)
     const int8_t *w = t->weights;
+    const ptrdiff_t run = 4 * (ptrdiff_t)t->k4;
     for (int i = 0; i < t->taps; i++) {
         const ptrdiff_t tap = t->tap[i];
-        const uint8_t *x[R];
-#pragma GCC unroll 16
-        for (int r = 0; r < R; r++) x[r] = t->in[r] + tap;
-        for (ptrdiff_t k = 0; k < 4 * (ptrdiff_t)t->k4; k += 4, w += 64 * N) {
-            __m512i weight[N];
-#pragma GCC unroll 4
-            for (int n = 0; n < N; n++) weight[n] = _mm512_loadu_si512(w + 64 * n);
-#pragma GCC unroll 16
-            for (int r = 0; r < R; r++) {
-                const __m512i a = broadcast4(x[r] + k);
-#pragma GCC unroll 4
-                for (int n = 0; n < N; n++) sum[r][n] = _mm512_dpbusd_epi32(sum[r][n], a, weight[n]);
-            }
+        ROWS(POINT)
+        for (ptrdiff_t k = 0; k < run; k += 4, w += 64 * N) {
+            const __m512i w0 = _mm512_loadu_si512(w);
+            const __m512i w1 = N > 1 ? _mm512_loadu_si512(w + 64) : w0;
+            const __m512i w2 = N > 2 ? _mm512_loadu_si512(w + 128) : w0;
+            const __m512i w3 = N > 3 ? _mm512_loadu_si512(w + 192) : w0;
+            ROWS(DOT)
         }
     }
     const __m512i low = _mm512_set1_epi32(t->low);
     const __mmask16 last = (__mmask16)((1u << t->lanes) - 1);
-#pragma GCC unroll 4
-    for (int n = 0; n < N; n++) {
-        const tpuc_requant_512 q = tpuc_requant_load(t->requant + n);
-        const __mmask16 mask = n == N - 1 ? last : (__mmask16)0xFFFF;
-#pragma GCC unroll 16
-        for (int r = 0; r < R; r++)
-            _mm_mask_storeu_epi8(t->out[r] + 16 * n, mask, tpuc_requantize_512(&q, sum[r][n], low, away));
-    }
+    FINISH(0) FINISH(1) FINISH(2) FINISH(3)
 }
 
 #define CASE(R, N) \
     case R: tile(t, R, N, away); break;
 
-INLINE void run1(const tpuc_tile *t, const int away) {
-    switch (t->rows) {
-        CASE(1, 1) CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1)
-        CASE(8, 1) CASE(9, 1) CASE(10, 1) CASE(11, 1) CASE(12, 1) CASE(13, 1) CASE(14, 1)
-    }
-}
-
-INLINE void run2(const tpuc_tile *t, const int away) {
-    switch (t->rows) {
-        CASE(1, 2) CASE(2, 2) CASE(3, 2) CASE(4, 2) CASE(5, 2) CASE(6, 2)
-        CASE(7, 2) CASE(8, 2) CASE(9, 2) CASE(10, 2) CASE(11, 2) CASE(12, 2)
-    }
-}
-
-INLINE void run3(const tpuc_tile *t, const int away) {
-    switch (t->rows) {
-        CASE(1, 3) CASE(2, 3) CASE(3, 3) CASE(4, 3) CASE(5, 3) CASE(6, 3) CASE(7, 3) CASE(8, 3)
-    }
-}
-
-INLINE void run4(const tpuc_tile *t, const int away) {
-    switch (t->rows) {
-        CASE(1, 4) CASE(2, 4) CASE(3, 4) CASE(4, 4) CASE(5, 4) CASE(6, 4)
-    }
-}
-
-INLINE void run(const tpuc_tile *t, const int away) {
-    switch (t->width) {
-        case 1: run1(t, away); break;
-        case 2: run2(t, away); break;
-        case 3: run3(t, away); break;
-        case 4: run4(t, away); break;
+TPUC_INLINE void run(const tpuc_tile *t, const int away) {
+    if (t->width == 1) {
+        switch (t->rows) {
+            CASE(1, 1) CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1)
+            CASE(8, 1) CASE(9, 1) CASE(10, 1) CASE(11, 1) CASE(12, 1) CASE(13, 1) CASE(14, 1)
+        }
+    } else if (t->width == 2) {
+        switch (t->rows) {
+            CASE(1, 2) CASE(2, 2) CASE(3, 2) CASE(4, 2) CASE(5, 2) CASE(6, 2)
+            CASE(7, 2) CASE(8, 2) CASE(9, 2) CASE(10, 2) CASE(11, 2) CASE(12, 2)
+        }
+    } else if (t->width == 3) {
+        switch (t->rows) {
+            CASE(1, 3) CASE(2, 3) CASE(3, 3) CASE(4, 3) CASE(5, 3) CASE(6, 3) CASE(7, 3) CASE(8, 3)
+        }
+    } else {
+        switch (t->rows) {
+            CASE(1, 4) CASE(2, 4) CASE(3, 4) CASE(4, 4) CASE(5, 4) CASE(6, 4)
+        }
     }
 }
 

@@ -1,17 +1,17 @@
 #if defined(__AVX512VNNI__)
 #include "depthwise.h"
+#include "vnni.h"
 
-#define INLINE static inline __attribute__((always_inline))
 
 /* Byte 4 c + i of a vector comes from channel c of pixel i, i.e. from byte 16 i + c of the four loads. */
-INLINE __m512i interleave_order(void) {
+TPUC_INLINE __m512i interleave_order(void) {
     uint8_t order[64];
     for (int c = 0; c < 16; c++)
         for (int i = 0; i < 4; i++) order[4 * c + i] = (uint8_t)(16 * i + c);
     return _mm512_loadu_si512(order);
 }
 
-INLINE __m512i gather4(const uint8_t *p, ptrdiff_t pixel, __m512i order) {
+TPUC_INLINE __m512i gather4(const uint8_t *p, ptrdiff_t pixel, __m512i order) {
     __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)p));
     v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(p + pixel)), 1);
     v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(p + 2 * pixel)), 2);
@@ -19,12 +19,10 @@ INLINE __m512i gather4(const uint8_t *p, ptrdiff_t pixel, __m512i order) {
     return _mm512_permutexvar_epi8(order, v);
 }
 
-/* `S` outputs from `V` vectors a row; all weights of a row come from the first cache. */
-INLINE void outputs(const tpuc_line *t, int x, const int rows, const int V, const int S, const int stored,
+/* `S` outputs from `V` vectors a row; the weights come from the first cache. */
+TPUC_INLINE void outputs(const tpuc_line *t, int x, const int rows, const int V, const int S, const int stored,
                     __m512i order, const tpuc_requant_512 *q, __mmask16 mask) {
-    __m512i sum[S];
-#pragma GCC unroll 4
-    for (int j = 0; j < S; j++) sum[j] = _mm512_setzero_si512();
+    __m512i s0 = _mm512_setzero_si512(), s1 = s0, s2 = s0, s3 = s0;
     const uint8_t *in = t->in + x * t->advance;
     const int8_t *w = t->weights;
 #pragma GCC unroll 5
@@ -32,19 +30,21 @@ INLINE void outputs(const tpuc_line *t, int x, const int rows, const int V, cons
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++, w += 64 * stored) {
             const __m512i a = gather4(in + t->row[row] + 4 * v * t->pixel, t->pixel, order);
-#pragma GCC unroll 4
-            for (int j = 0; j < S; j++)
-                sum[j] = _mm512_dpbusd_epi32(sum[j], a, _mm512_loadu_si512(w + 64 * j));
+            TPUC_DOT_MEMORY(s0, a, w);
+            if (S > 1) TPUC_DOT_MEMORY(s1, a, w + 64);
+            if (S > 2) TPUC_DOT_MEMORY(s2, a, w + 128);
+            if (S > 3) TPUC_DOT_MEMORY(s3, a, w + 192);
         }
     }
     const __m512i low = _mm512_set1_epi32(t->low);
-#pragma GCC unroll 4
-    for (int j = 0; j < S; j++)
-        _mm_mask_storeu_epi8(t->out + (x + j) * t->out_pixel, mask,
-                             tpuc_requantize_512(q, sum[j], low, 0));
+    uint8_t *out = t->out + x * t->out_pixel;
+    _mm_mask_storeu_epi8(out, mask, tpuc_requantize_512(q, s0, low, 0));
+    if (S > 1) _mm_mask_storeu_epi8(out + t->out_pixel, mask, tpuc_requantize_512(q, s1, low, 0));
+    if (S > 2) _mm_mask_storeu_epi8(out + 2 * t->out_pixel, mask, tpuc_requantize_512(q, s2, low, 0));
+    if (S > 3) _mm_mask_storeu_epi8(out + 3 * t->out_pixel, mask, tpuc_requantize_512(q, s3, low, 0));
 }
 
-INLINE void line(const tpuc_line *t, const int rows, const int V, const int S) {
+TPUC_INLINE void line(const tpuc_line *t, const int rows, const int V, const int S) {
     const __m512i order = interleave_order();
     const tpuc_requant_512 q = tpuc_requant_load(t->requant);
     const __mmask16 mask = (__mmask16)((1u << t->lanes) - 1);

@@ -230,7 +230,18 @@ _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
     "MatMul": _matmul,
     **dict.fromkeys(_KINDS, _eltwise),
     **dict.fromkeys(
-        "Lut MulShift AddConst SubConst MaxConst MinConst Relu LeakyRelu Active".split(), _unary
+        [
+            "Lut",
+            "MulShift",
+            "AddConst",
+            "SubConst",
+            "MaxConst",
+            "MinConst",
+            "Relu",
+            "LeakyRelu",
+            "Active",
+        ],
+        _unary,
     ),
     "Pool2D": _pool,
     "Concat": _concat,

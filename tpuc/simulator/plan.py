@@ -1,7 +1,7 @@
 """Buffers of a compiled graph: every image gets a place for as long as it is needed.
 
-An image lives from the step that writes it to the last step that reads it. Images whose lives do not
-meet share memory. Reshapes that keep every byte where it is are aliases and cost nothing.
+An image lives from the step that writes it to the last step that reads it. Images whose lives do
+not meet share memory. Reshapes that keep every byte where it is are aliases and cost nothing.
 """
 
 from __future__ import annotations
