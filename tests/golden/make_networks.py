@@ -5,7 +5,8 @@
 Run it with the Python of an installed TPU-MLIR (which brings torchvision). For each network it
 writes `NAME.onnx` (structure only; `weights.py` gives the numbers), `NAME.mlir` (TPU-MLIR's
 canonical Top graph), `NAME_cali_table` and `NAME.json` (sha256 of every tensor of the INT8 network
-on bm1684x for one sample, dequantized float32, little endian). The intermediate files stay in WORK_FOLDER/NAME.
+on bm1684x for one sample, dequantized float32, little endian). The intermediate files stay in
+WORK_FOLDER/NAME.
 """
 
 from __future__ import annotations

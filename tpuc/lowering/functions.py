@@ -1,4 +1,4 @@
-"""Activation functions in double precision, by Top op: what a table of 256 entries is filled from."""
+"""Activation functions in double precision, by Top op: tables are filled from them."""
 
 from __future__ import annotations
 
