@@ -15,16 +15,23 @@ static tpuc_isa detect(void) {
     return TPUC_ISA_PORTABLE;
 }
 
+static int chosen = -1; /* racing threads store the same value */
+
+tpuc_isa tpuc_cpu_limit(tpuc_isa most) {
+    const tpuc_isa best = detect();
+    chosen = most < best ? most : best;
+    return (tpuc_isa)chosen;
+}
+
 tpuc_isa tpuc_cpu_isa(void) {
-    static int known = -1; /* racing threads store the same value */
-    if (known < 0) {
-        tpuc_isa best = detect();
+    if (chosen < 0) {
         const char *asked = getenv("TPUC_ISA");
-        if (asked && !strcmp(asked, "portable")) best = TPUC_ISA_PORTABLE;
-        if (asked && !strcmp(asked, "avx2") && best > TPUC_ISA_AVX2) best = TPUC_ISA_AVX2;
-        known = best;
+        tpuc_isa most = TPUC_ISA_VNNI;
+        if (asked && !strcmp(asked, "portable")) most = TPUC_ISA_PORTABLE;
+        if (asked && !strcmp(asked, "avx2")) most = TPUC_ISA_AVX2;
+        tpuc_cpu_limit(most);
     }
-    return (tpuc_isa)known;
+    return (tpuc_isa)chosen;
 }
 
 const char *tpuc_isa_name(tpuc_isa isa) {

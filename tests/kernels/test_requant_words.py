@@ -1,0 +1,57 @@
+"""Packed multipliers: the ranges that the C kernels may meet, and those they must not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tpuc.kernels.requant_words import Unfit, normal_shift, pack_requant
+
+
+def _one(value: int) -> np.ndarray:
+    return np.array([[value]], np.int64)
+
+
+def _pack(m: int, s: int, bias: int = 0, ends: tuple[int, int] = (-1000, 1000)) -> np.ndarray:
+    return pack_requant((_one(m), _one(s)), _one(bias), (_one(ends[0]), _one(ends[1])), 128)
+
+
+def test_words_lie_even_then_odd() -> None:
+    channels = np.arange(18, dtype=np.int64)[None]
+    words = pack_requant(
+        (channels + 1, np.full((1, 18), 4)), channels, (channels * 0, channels * 0), 0
+    )
+    blocks = words.reshape(2, 4, 2, 8)
+    np.testing.assert_array_equal(blocks[0, 0, 0], [1, 3, 5, 7, 9, 11, 13, 15])
+    np.testing.assert_array_equal(blocks[0, 0, 1], [2, 4, 6, 8, 10, 12, 14, 16])
+    np.testing.assert_array_equal(blocks[0, 1, 0, :2], [8, 2 * 3 + 8])
+    assert blocks[1, 0].ravel().tolist() == [17] + [0] * 7 + [18] + [0] * 7
+
+
+def test_rounding_and_zero_are_in_the_offset() -> None:
+    words = _pack(3, 5, bias=7).reshape(4, 2, 8)
+    assert words[1, 0, 0] == 7 * 3 + 2**4 + (128 << 5)
+    assert words[3, 0, 0] == 5
+
+
+def test_negative_shift_becomes_a_factor() -> None:
+    m, s = normal_shift(_one(3), _one(-4))
+    assert (int(m[0, 0]), int(s[0, 0])) == (48, 0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (2**31, 1),
+        (1, 33),
+        (2**30, -2),
+        (2**30, 0),
+        (1, 0, 2**40),
+        (1, 1, 0, (-(2**31) - 1, 0)),
+        (1, 1, 0, (0, 2**31)),
+        (2**30, 32, 2**33),
+    ],
+)
+def test_ranges(arguments: tuple) -> None:
+    with pytest.raises(Unfit):
+        _pack(*arguments)
