@@ -1,0 +1,107 @@
+"""INT8 tensors, bit by bit, against TPU-MLIR with the same calibration table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import yaml
+
+from tests.benchmarks.lines import Line
+from tests.benchmarks.setting import Setting
+from tests.golden.weights import fill_weights
+from tpuc.calibration import table as table_text
+from tpuc.dataset import open_samples, select_files
+from tpuc.ir import Graph
+from tpuc.ir.text_parse import load_mlir
+from tpuc.lowering import lower
+from tpuc.processors import load_processor
+from tpuc.simulator import Program
+
+__all__ = ["lines"]
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = 20
+PROCESSOR = "bm1684x"
+GOLDEN = ("mobilenet_v2", "resnet18")
+
+
+def lines(setting: Setting) -> Iterator[Line]:
+    """One line a network; without TPU-MLIR only what is left out."""
+    if setting.vendor is None:
+        yield Line("INT8 tensors against TPU-MLIR", "left out", goal="set TPUC_VENDOR")
+        return
+    mean = "model.preprocess.mean=[127,127,127]"
+    scale = "model.preprocess.scale=[0.0078125,0.0078125,0.0078125]"
+    networks = {"efficientnet_lite0": setting.network}
+    networks |= {name: _golden(setting, name) for name in GOLDEN}
+    for name, path in networks.items():
+        folder = f"exact_{name}"
+        setting.tpuc(folder, "recipe=custom", f"model.path={path}", f"model.name={name}", mean,
+                     scale, f"dataset.path={setting.pictures}", "stop_after=import")  # fmt: skip
+        yield _compare(setting, folder, name)
+
+
+def _golden(setting: Setting, name: str) -> Path:
+    """A golden network with its made weights."""
+    model = onnx.load(str(ROOT / "tests" / "golden" / "networks" / f"{name}.onnx"))
+    fill_weights(model)
+    path = setting.folder("golden") / f"{name}.onnx"
+    onnx.save(model, str(path))
+    return path
+
+
+def _compare(setting: Setting, folder: str, name: str) -> Line:
+    run = setting.work / folder / "run"
+    graph = load_mlir(run / f"{name}.mlir")
+    files = select_files(setting.pictures, None)[:SAMPLES]
+    batch = next(open_samples(files, graph).batches(len(files)))
+    (samples,) = batch.values()
+    theirs = _vendor_digests(setting, f"{folder}/run", name, samples)
+    equal, total = _count_equal(graph, run / "table", samples, theirs)
+    return Line(
+        f"INT8 tensors of {name}, {len(samples)} pictures, equal bits",
+        f"{equal} of {total}",
+        goal="all",
+        met=equal == total,
+    )
+
+
+def _vendor_digests(
+    setting: Setting, folder: str, name: str, samples: np.ndarray
+) -> list[dict[str, str]]:
+    setting.vendors(folder, "run_calibration", f"{name}.mlir", "--dataset", setting.pictures,
+                    "--input_num", str(SAMPLES), "--tune_num", "5", "-o", "table")  # fmt: skip
+    setting.vendors(folder, "model_deploy", "--mlir", f"{name}.mlir", "--quantize", "INT8",
+                    "--processor", PROCESSOR, "--calibration_table", "table",
+                    "--model", f"{name}.bmodel", "--not_gen_bmodel")  # fmt: skip
+    place = setting.work / folder
+    np.savez(place / "samples.npz", samples=samples)
+    (lowered,) = place.glob(f"{name}_{PROCESSOR}_int8*_tpu.mlir")
+    script = Path(__file__).with_name("vendor_tensors.py")
+    setting.vendors(folder, "python", script, lowered.name, "samples.npz", "tensors.json")
+    found: list[dict[str, str]] = json.loads((place / "tensors.json").read_text())
+    return found
+
+
+def _count_equal(
+    graph: Graph, table: Path, samples: np.ndarray, theirs: list[dict[str, str]]
+) -> tuple[int, int]:
+    """(equal tensors, tensors of TPU-MLIR's), over all samples."""
+    facts = yaml.safe_load((ROOT / "conf" / "processor" / f"{PROCESSOR}.yaml").read_text())
+    lowered = lower(graph, table_text.read(table), load_processor(facts)).graph
+    program = Program(lowered)
+    name = graph.inputs[0].name
+    equal = 0
+    for sample, known in zip(samples, theirs):
+        results = program.run({name: sample[None]}, observe="all")
+        for tensor, digest in known.items():
+            mine = results.get(tensor)
+            if mine is not None:
+                text = np.ascontiguousarray(mine, "<f4").tobytes()
+                equal += hashlib.sha256(text).hexdigest() == digest
+    return equal, sum(len(known) for known in theirs)
