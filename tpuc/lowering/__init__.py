@@ -1,6 +1,7 @@
 """Lowering: Graph[top] and tables to Graph[tpu].
 
-    import ranges -> propagate them -> one rule per op -> casts where types meet
+    fold Scale into Conv -> import ranges -> propagate them -> one rule per op -> casts where types
+    meet
 
 `lower` is the whole room.
 """
@@ -13,6 +14,7 @@ from tpuc.artifacts import CalibrationTable, QuantizeTable
 from tpuc.errors import ConfigError, TableError
 from tpuc.ir import DType, Graph, Node, Value, verify, with_defaults
 from tpuc.lowering.context import Lowering
+from tpuc.lowering.prepare import fold_scales
 from tpuc.lowering.propagate import propagate
 from tpuc.lowering.ranges import import_ranges
 from tpuc.lowering.rules import INT8_RULES, lower_float
@@ -70,6 +72,7 @@ def lower(
     for choice in choices.values():
         processor.require(choice.mode)
     _check_names(graph, choices.keys())
+    graph = fold_scales(graph)
     out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
     ranges = propagate(graph, import_ranges(graph, table)) if table else {}
     ctx = Lowering(out, ranges)

@@ -1,9 +1,9 @@
-"""Folds Scale into what makes its input.
+"""Folds Scale into the MatMul or Scale that makes its input.
 
-    Conv:   filter[o] *= w[o], bias[o] = bias[o] * w[o] + b[o]
-    MatMul: right[:, o] *= w[o], bias likewise (two-dimensional weight)
+    MatMul: right[:, o] *= w[o], bias[o] = bias[o] * w[o] + b[o] (two-dimensional weight)
     Scale:  w = w1 * w2, b = b1 * w2 + b2
-The producer must have no other user and no relu. The folded op takes the Scale's name.
+The producer must have no other user and no relu. The folded op takes the Scale's name. A Scale
+behind a Conv stays: TPU-MLIR calibrates both and folds them as it lowers (`tpuc.lowering.prepare`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def run(graph: Graph) -> PassResult:
 def _fold(graph: Graph, node: Node) -> bool | Skip:
     source = node.inputs[0]
     maker = source.producer if source is not None else None
-    if source is None or maker is None or maker.op not in ("Conv", "MatMul", "Scale"):
+    if source is None or maker is None or maker.op not in ("MatMul", "Scale"):
         return False
     if only_user(graph, source) is not node:
         return Skip(f"{node}: {maker} has other users, Scale stays", (node.name,))
@@ -61,23 +61,19 @@ def _fits(maker: Node) -> bool:
 
 
 def fold_into(graph: Graph, maker: Node, scale: np.ndarray, bias: np.ndarray, name: str) -> None:
-    """Multiply a Conv, MatMul or Scale by `scale` and add `bias` (per output channel, float32)."""
+    """Multiply a MatMul or Scale by `scale` and add `bias` (per output channel, float32)."""
     filters = maker.weight(1)
     given = maker.inputs[2] if len(maker.inputs) > 2 else None
     old = given.data.reshape(-1) if given is not None and given.data is not None else None
     added = bias if old is None else (old * scale + bias).astype(np.float32)
-    if maker.op == "Conv":
-        new = filters * scale.reshape(-1, *([1] * (filters.ndim - 1)))
+    if maker.op == "Scale":
+        new = (filters.reshape(-1) * scale).reshape(filters.shape)
     else:
-        new = (
-            (filters.reshape(-1) * scale).reshape(filters.shape)
-            if maker.op == "Scale"
-            else (filters * scale)
-        )
+        new = filters * scale
     shape = filters.shape if maker.op == "Scale" else added.shape
     operands: list[Value | None] = [
         maker.inputs[0],
-        weight(f"{name}_filter" if maker.op == "Conv" else f"{name}_scale", new),
+        weight(f"{name}_scale", new),
         weight(f"{name}_bias", added.reshape(shape)),
     ]
     graph.set_inputs(maker, operands)

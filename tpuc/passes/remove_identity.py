@@ -1,5 +1,4 @@
-"""Removes ops that change nothing: Reshape to the same shape, Permute in order, one-operand Concat.
-"""
+"""Removes ops that change nothing: Reshape to the same shape, Permute in order, Concat of one."""
 
 from __future__ import annotations
 
