@@ -57,6 +57,10 @@ def main() -> None:
     except InputError as error:
         print(f"tpuc: {error}", file=sys.stderr)
         status = 2
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"tpuc: {place}{error.strerror or error}. Hint: hydra.run.dir=FOLDER", file=sys.stderr)
+        status = 2
     except TpucError as error:
         print(f"tpuc: internal error: {error}", file=sys.stderr)
         status = 1

@@ -7,6 +7,7 @@ calibrate      one pass over the data serves every method asked for
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ import numpy as np
 
 from tpuc.artifacts import CalibrationTable, Range
 from tpuc.calibration.observers import TensorObserver
+from tpuc.calibration.ordered import Gate, run_ordered
 from tpuc.calibration.thresholds import kl_threshold
 from tpuc.calibration.tuning import RunNode, tune
 from tpuc.errors import DataError, Skip
@@ -77,6 +79,10 @@ class CalibrationResult:
     zeros: tuple[str, ...] = ()
 
 
+class _Stopped(Exception):
+    """Another batch failed; this one ends without a word."""
+
+
 def _percentiles(count: int) -> list[float]:
     return [99.99 + i * (99.999999 - 99.99) / count for i in range(count)]
 
@@ -101,31 +107,35 @@ def observe(
     percentiles = _percentiles(len(names))
     wanted = frozenset([*methods, "kl", *(["kurtosis"] if kurtosis else [])])
     observers = {
-        name: TensorObserver(
-            name, wanted, bins, percentiles[i], samples, i >= len(names) - 5, threads
-        )
+        name: TensorObserver(name, wanted, bins, percentiles[i], samples, i >= len(names) - 5)
         for i, name in enumerate(names)
     }
     torch_observers = _torch_observers(names, bins) if "torch_observer" in methods else {}
     own = graph.inputs[0].shape[0]
-    seen = 0
-    for batch in batches:
+    gate = Gate()
+
+    def work(index: int, batch: Batch) -> None:
         rows = next(iter(batch.values())).shape[0] // own
 
-        def note(name: str, array: np.ndarray, rows: int = rows, seen: int = seen) -> None:
+        def note(name: str, array: np.ndarray) -> None:
             flat = np.ascontiguousarray(array, np.float32).reshape(rows, -1)
+            if not gate.enter(name, index):
+                raise _Stopped
+            first = observers[name].seen
             bad = observers[name].update(flat)
             if bad is not None:
                 raise DataError(
-                    f"op '{name}': NaN or infinite activation in sample {seen + bad}; "
+                    f"op '{name}': NaN or infinite activation in sample {first + bad}; "
                     "expected finite numbers. Hint: check the preprocessing of that sample"
                 )
             for row in flat if name in torch_observers else ():
                 _feed(torch_observers[name], row)
+            gate.leave(name)
 
-        engine.run(batch, note)
-        seen += rows
-    if not seen:
+        with contextlib.suppress(_Stopped):
+            engine.run(batch, note)
+
+    if not run_ordered(batches, work, gate, threads):
         raise DataError("calibration: there are no samples")
     for name, observer in torch_observers.items():
         observers[name].torch_range = _torch_range(observer)
@@ -188,7 +198,7 @@ def calibrate(
         tune_num = 0
         if tune_batch is not None and method in _TUNED:
             tune_num = next(iter(tune_batch.values())).shape[0] // graph.inputs[0].shape[0]
-            thresholds = _tuned(graph, engine, observers, thresholds, tune_batch, tune_num)
+            thresholds = _tuned(graph, engine, observers, thresholds, tune_batch, tune_num, threads)
         ranges = {n: _row(observers[n], t, method) for n, t in thresholds.items()}
         tables[method] = CalibrationTable(
             ranges, method, f"{graph.name}.mlir", samples, bins, tune_num
@@ -208,6 +218,7 @@ def _tuned(
     thresholds: Mapping[str, float],
     batch: Batch,
     tune_num: int,
+    threads: int,
 ) -> dict[str, float]:
     printed = {n: round(t, 7) for n, t in thresholds.items()}  # TPU-MLIR tunes what it printed
     top = {n: o.abs_max for n, o in observers.items()}
@@ -216,7 +227,7 @@ def _tuned(
         raise DataError(
             f"auto-tune: {wide.reason}. Hint: calibration.tune_num=1, or 0 for no tuning"
         )
-    return tune(wide, printed, top, partial(engine.walk, batch), engine.run_node, tune_num)
+    return tune(wide, printed, top, partial(engine.walk, batch), engine.run_node, tune_num, threads)
 
 
 def _thresholds(

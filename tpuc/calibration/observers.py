@@ -103,7 +103,6 @@ class TensorObserver:
     percentile: float
     samples: int
     last: bool = False
-    threads: int = 2
     low: float = 0.0
     high: float = 0.0
     seen: int = 0
@@ -130,7 +129,7 @@ class TensorObserver:
         int or None
             Index of the first row with a value that is not finite; nothing of it is counted.
         """
-        stats = _calib.observe(rows, self.threads)
+        stats = _calib.observe(rows, 1)
         broken = np.flatnonzero(stats[:, 5] == 0)
         if broken.size:
             return int(broken[0])
@@ -153,7 +152,7 @@ class TensorObserver:
             plans.append((self.abs_max, width, length))
             widths[i], lengths[i] = width, length
         if "kl" in self.methods and any(plans):
-            found = _calib.histograms(rows, widths, lengths, self.threads)
+            found = _calib.histograms(rows, widths, lengths, 1)
             for i, plan in enumerate(plans):
                 if plan is not None:
                     self.histogram.note(*plan)
@@ -167,7 +166,7 @@ class TensorObserver:
             unsigned = np.abs(stats[:, 0]) < 1e-6
             quarter = 1.0 / (4.0**8 * 3.0 * np.where(unsigned, 4.0, 1.0))
             start = stats[:, 3] / np.maximum(stats[:, 4], 1.0)
-            scales = _calib.octav(rows, start, quarter, self.threads)
+            scales = _calib.octav(rows, start, quarter, 1)
             scales = np.where(stats[:, 4] == 0, 1.0, scales)
             self._sum("mse", float(scales.sum()))
         if "aciq_gauss" in self.methods:
@@ -175,7 +174,7 @@ class TensorObserver:
                 self._sum("aciq_gauss", ACIQ_GAUSS * gauss_std(row[0], row[1], n))
         if "aciq_laplace" in self.methods:
             means = (stats[:, 2] / n).astype(np.float32)
-            spread = _calib.absolute_deviation(rows, means, self.threads) / n
+            spread = _calib.absolute_deviation(rows, means, 1) / n
             self._sum("aciq_laplace", float(ACIQ_LAPLACE * spread.sum()))
         if "percentile9999" in self.methods:
             for key, values in (("high", rows), ("low", -rows)):

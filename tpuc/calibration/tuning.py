@@ -10,12 +10,13 @@ one is tuned again with E. This is TPU-MLIR's `--tune_num`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from tpuc.ir import Graph, Node
 
-__all__ = ["TUNE_STEPS", "fake_quantized", "fake_quantize_weights", "tune"]
+__all__ = ["RunNode", "TUNE_STEPS", "fake_quantized", "fake_quantize_weights", "tune"]
 
 TUNE_STEPS = 21
 _MIN_GAIN = 0.01
@@ -52,12 +53,17 @@ def fake_quantize_weights(graph: Graph) -> Graph:
 
 class _Tuner:
     def __init__(
-        self, thresholds: Mapping[str, float], abs_max: Mapping[str, float], samples: int
+        self,
+        thresholds: Mapping[str, float],
+        abs_max: Mapping[str, float],
+        samples: int,
+        pool: ThreadPoolExecutor,
     ) -> None:
         self.initial = dict(thresholds)
         self.current = dict(thresholds)
         self.abs_max = abs_max
         self.samples = samples
+        self.pool = pool
         self.tuned: set[str] = set()
 
     def visit(
@@ -78,20 +84,21 @@ class _Tuner:
         step = (top - start) / TUNE_STEPS
         if step <= 0 or top - start <= _MIN_GAIN:
             return
-        best, least = start, np.inf
         reference = live[node.name].reshape(self.samples, -1)
         norms = np.abs(reference).sum(axis=1, dtype=np.float64)
-        for i in range(TUNE_STEPS + 1):
-            candidate = start + step * i
+
+        def distance(candidate: float) -> float:
             operands = {
                 id(v): fake_quantized(live[v.name], candidate) for v in quantized.activations
             }
             y = run(quantized, operands).reshape(self.samples, -1)
             error = np.sqrt(np.square(reference - y).sum(axis=1, dtype=np.float64))
             with np.errstate(divide="ignore", invalid="ignore"):
-                distance = float(np.nan_to_num(error / norms).mean())
-            if distance < least:
-                least, best = distance, candidate
+                return float(np.nan_to_num(error / norms).mean())
+
+        candidates = [start + step * i for i in range(TUNE_STEPS + 1)]
+        distances = list(self.pool.map(distance, candidates))
+        best = candidates[int(np.argmin(distances))]
         self.current[name] = max(self.current[name], best)
 
 
@@ -102,6 +109,7 @@ def tune(
     forward: Callable[[Callable[[Node, Mapping[str, np.ndarray]], None]], object],
     run: RunNode,
     samples: int,
+    threads: int = 2,
 ) -> dict[str, float]:
     """Tuned thresholds.
 
@@ -115,14 +123,17 @@ def tune(
     run : RunNode
         Runs one op of the graph with fake-quantized weights.
     samples : int
+    threads : int
+        Candidates that are tried at the same time.
     """
     quantized = fake_quantize_weights(graph)
     twins = {n.name: n for n in quantized.nodes}
-    tuner = _Tuner(thresholds, abs_max, samples)
+    with ThreadPoolExecutor(threads) as pool:
+        tuner = _Tuner(thresholds, abs_max, samples, pool)
 
-    def visit(node: Node, live: Mapping[str, np.ndarray]) -> None:
-        if node.op != "Input":
-            tuner.visit(node, twins[node.name], live, run)
+        def visit(node: Node, live: Mapping[str, np.ndarray]) -> None:
+            if node.op != "Input":
+                tuner.visit(node, twins[node.name], live, run)
 
-    forward(visit)
+        forward(visit)
     return tuner.current

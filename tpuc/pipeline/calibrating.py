@@ -21,8 +21,8 @@ from tpuc.progress import progress
 
 __all__ = ["Calibrated", "calibrate_job", "open_dataset"]
 
-_BATCH = 4
-"""Samples in flight: enough to keep the cores busy, little enough for the caches."""
+_BATCH = 2
+"""Samples a thread runs at once: its tensors stay in the caches."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _measure(
     from tpuc.calibration import FloatEngine, calibrate
     from tpuc.execute import FloatRunner, run_node
 
-    runner = FloatRunner(graph, threads)
+    runner = FloatRunner(graph, 1)  # several batches run side by side instead
     engine = FloatEngine(runner.run, runner.walk, run_node)
     batches = progress(chosen.batches(_BATCH), math.ceil(len(chosen) / _BATCH), "calibrating")
     method = job.calibration.method.name
