@@ -191,7 +191,7 @@ def _relu(node: Node, outs: list[torch.Tensor]) -> list[torch.Tensor]:
     if not node.attrs.get("do_relu"):
         return outs
     limit = node.number("relu_limit")
-    return [o.clamp(0.0, limit) if limit > 0 else o.relu() for o in outs]
+    return [o.clamp_(0.0, limit) if limit > 0 else o.relu_() for o in outs]  # fresh tensors
 
 
 def run(
