@@ -22,6 +22,7 @@ def main(mlir: str, samples: str, out: str) -> None:
 
     import pymlir  # isort: skip
 
+    pymlir.set_mem_mode("value_mem")  # keeps every tensor
     module = pymlir.module()
     module.load(mlir)
     (name,) = module.input_names
