@@ -104,6 +104,21 @@ TPUC_CLONES double tpuc_absolute_deviation(const float *x, int64_t n, float mean
     return total;
 }
 
+TPUC_CLONES void tpuc_similarity(const float *a, const float *b, int64_t n, double *out) {
+    double ab = 0.0, aa = 0.0, bb = 0.0, sa = 0.0, sn = 0.0, nn = 0.0;
+#pragma omp simd reduction(+ : ab, aa, bb, sa, sn, nn)
+    for (int64_t i = 0; i < n; i++) {
+        double x = a[i], y = b[i], d = x - y;
+        ab += x * y;
+        aa += x * x;
+        bb += y * y;
+        sa += x;
+        sn += d;
+        nn += d * d;
+    }
+    out[0] = ab, out[1] = aa, out[2] = bb, out[3] = sa, out[4] = sn, out[5] = nn;
+}
+
 /* The order and the float32 roundings below are TPU-MLIR's: near-ties depend on them. */
 int64_t tpuc_kl_search(const int64_t *counts, int64_t n, int64_t group, float *p, float *q) {
     double total = 0.0;

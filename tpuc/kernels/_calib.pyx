@@ -10,6 +10,7 @@ cdef extern from "calib/observe.h" nogil:
     void tpuc_abs_histogram(const float *x, int64_t n, float width, int64_t *counts, int64_t bins)
     double tpuc_octav(const float *x, int64_t n, double s, double quarter)
     double tpuc_absolute_deviation(const float *x, int64_t n, float mean)
+    void tpuc_similarity(const float *a, const float *b, int64_t n, double *out)
     int64_t tpuc_kl_search(const int64_t *counts, int64_t n, int64_t group, float *p, float *q)
 
 
@@ -49,6 +50,18 @@ def absolute_deviation(const float[:, ::1] x, const float[::1] means, int thread
     cdef double[::1] out = np.empty(rows, np.float64)
     for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
         out[i] = tpuc_absolute_deviation(&x[i, 0], n, means[i])
+    return np.asarray(out)
+
+
+def similarity(const float[:, ::1] a, const float[:, ::1] b, int threads):
+    """Sums of a*b, a*a, b*b, a, a-b and (a-b)**2 of each pair of rows: float64 (rows, 6)."""
+    cdef Py_ssize_t i, rows = a.shape[0], n = a.shape[1]
+    if b.shape[0] != rows or b.shape[1] != n:
+        raise ValueError("shapes differ")
+    cdef double[:, ::1] out = np.zeros((rows, 6), np.float64)
+    if n:
+        for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
+            tpuc_similarity(&a[i, 0], &b[i, 0], n, &out[i, 0])
     return np.asarray(out)
 
 
