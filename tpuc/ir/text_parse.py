@@ -72,7 +72,9 @@ def load_mlir(path: Path) -> Graph:
         raise ModelError(f"{path}: has no module.weight_file; expected Top MLIR")
     store = path.parent / found[1]
     if not store.is_file():
-        raise ModelError(f"{path}: its weight file {store} is missing")
+        if '"top.Weight"' in text:
+            raise ModelError(f"{path}: its weight file {store} is missing")
+        return parse_mlir(text, {}, str(path))
     with np.load(store, allow_pickle=False) as archive:
         return parse_mlir(text, archive, str(path))
 

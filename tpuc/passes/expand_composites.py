@@ -179,13 +179,19 @@ def _window_pads(graph: Graph, node: Node) -> bool:
     return True
 
 
+def _from_torch(graph: Graph) -> bool:
+    """Nearest in TorchScript rounds down, whatever its coordinate mode is called."""
+    return graph.attrs.get("platform") == "TORCH"
+
+
 def _interp(graph: Graph, node: Node) -> bool:
     source = node.inputs[0]
     assert source is not None
     out = node.output.shape
     factors = out[2] / source.shape[2], out[3] / source.shape[3]
     whole = all(f == int(f) and f >= 1 for f in factors)
-    nearest = node.attrs["mode"] == "nearest" and node.attrs["coord_mode"] == "asymmetric"
+    floor = ("asymmetric", "pytorch_half_pixel" if _from_torch(graph) else "asymmetric")
+    nearest = node.attrs["mode"] == "nearest" and node.attrs["coord_mode"] in floor
     if nearest and whole:
         attrs = {"scale_h": int(factors[0]), "scale_w": int(factors[1])}
         replace_node(graph, node, "Upsample", [source], attrs)

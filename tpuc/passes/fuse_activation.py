@@ -1,11 +1,13 @@
 """Recognises activations that exporters write as several ops. The fused op takes the last op's
-name.
+name: `<tensor>_<fused op>` where TPU-MLIR fuses in the ONNX graph, before it names ops (2 to 5).
 
 1. x * Sigmoid(x)                       -> SiLU(x)
 2. Relu6(x + 3) / 6                     -> HardSigmoid(x, 1/6, 0.5)
 3. x * HardSigmoid(x, 1/6, 0.5)         -> HardSwish(x)
 4. x * Relu6(x + 3) / 6                 -> HardSwish(x)
 5. 0.5 * x * (1 + Erf(x / sqrt(2)))     -> GELU(x), factors in any order
+
+TPU-MLIR knows rules 2 to 4 for ONNX only; so do we, for equal names and tables.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ __all__ = ["run"]
 
 
 def run(graph: Graph) -> PassResult:
-    """Apply the rules, larger patterns last so that they see the smaller ones' results."""
+    """Apply the rules, each to every node."""
     count = 0
     skips: list[Skip] = []
-    for rule in (_silu, _hard_sigmoid, _hard_swish, _gelu):
+    from_torch = graph.attrs.get("platform") == "TORCH"
+    rules = (_silu, _gelu) if from_torch else (_silu, _hard_swish, _hard_sigmoid, _gelu)
+    for rule in rules:
         for node in graph:
             done = rule(graph, node)
             if isinstance(done, Skip):
@@ -65,6 +69,13 @@ def _other(node: Node, one: Value) -> Value | None:
     return right if left is one else left
 
 
+def _rename(graph: Graph, node: Node) -> None:
+    """Call an op what TPU-MLIR's ONNX reader, which fuses before it names, calls it."""
+    base, _, kind = node.name.rpartition("_")
+    if base and kind in ("Mul", "Div") and graph.attrs.get("platform") != "TORCH":
+        node.output.name = f"{base}_{node.op}"
+
+
 def _silu(graph: Graph, node: Node) -> bool | Skip:
     if node.op != "Mul" or len(node.inputs) != 2:
         return False
@@ -100,8 +111,8 @@ def _hard_sigmoid(graph: Graph, node: Node) -> bool:
     x = _relu6_plus_3(found[0])
     if x is None:
         return False
-    sixth = 0.1666666716337204
-    replace_node(graph, node, "HardSigmoid", [x], {"alpha": sixth, "beta": 0.5})
+    made = replace_node(graph, node, "HardSigmoid", [x], {"alpha": 1 / 6, "beta": 0.5})
+    _rename(graph, made)
     return True
 
 
@@ -113,7 +124,7 @@ def _hard_swish(graph: Graph, node: Node) -> bool:
             for gate in product.activations:
                 x = _relu6_plus_3(gate)
                 if x is not None and x is _other(product, gate):
-                    replace_node(graph, node, "HardSwish", [x])
+                    _rename(graph, replace_node(graph, node, "HardSwish", [x]))
                     return True
         return False
     if node.op != "Mul":
@@ -125,7 +136,7 @@ def _hard_swish(graph: Graph, node: Node) -> bool:
         standard = _close(made.number("alpha"), 1 / 6) and made.number("beta") == 0.5
         x = _other(node, gate)
         if standard and x is not None and x is made.inputs[0]:
-            replace_node(graph, node, "HardSwish", [x])
+            _rename(graph, replace_node(graph, node, "HardSwish", [x]))
             return True
     return False
 
@@ -145,7 +156,10 @@ def _gelu(graph: Graph, node: Node) -> bool:
         inner = erf.inputs[0] if erf is not None and erf.op == "Erf" else None
         ratio = _by_constant(inner.producer, ("Mul", "MulConst")) if inner is not None else None
         if ratio and ratio[0] is x and _close(ratio[1], 1 / math.sqrt(2.0)):
-            replace_node(graph, node, "GELU", [x])
+            halved = _by_constant(node, ("Mul", "MulConst")) is not None
+            made = replace_node(graph, node, "GELU", [x])
+            if halved:
+                _rename(graph, made)
             return True
     return False
 

@@ -3,6 +3,7 @@
 1. Add, Mul, Max, Min with one number     -> AddConst, MulConst, MaxConst, MinConst 2. Mul, Add,
 Div with a per-channel weight -> Scale 3. BatchNorm                               -> Scale: w =
 gamma / sqrt(var + eps), b = beta - mean * w 4. AddConst(0), MulConst(1)                -> removed
+5. MulConst(MulConst(x, a), b)             -> MulConst(x, a * b), under the second one's name
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 
 from tpuc.errors import Skip
 from tpuc.ir import Graph, Node
-from tpuc.passes.edit import replace_node, weight
+from tpuc.passes.edit import absorb_follower, only_user, replace_node, weight
 from tpuc.passes.result import PassResult
 
 __all__ = ["run"]
@@ -20,7 +21,7 @@ _CONST = {"Add": "AddConst", "Mul": "MulConst", "Max": "MaxConst", "Min": "MinCo
 
 
 def run(graph: Graph) -> PassResult:
-    """Apply rules 1-4 to every node."""
+    """Apply rules 1-5 to every node."""
     count = 0
     skips: list[Skip] = []
     for node in graph:
@@ -40,6 +41,9 @@ def run(graph: Graph) -> PassResult:
         neutral = {"AddConst": 0.0, "MulConst": 1.0}.get(node.op)
         if neutral is not None and node.number("const_val") == neutral:
             count += _drop(graph, node)
+    for node in graph:
+        if node.op == "MulConst":
+            count += _merge_factors(graph, node)
     return PassResult(count, tuple(skips))
 
 
@@ -105,4 +109,17 @@ def _drop(graph: Graph, node: Node) -> bool:
         return False
     graph.replace_uses(node.output, source)
     graph.remove(node)
+    return True
+
+
+def _merge_factors(graph: Graph, node: Node) -> bool:
+    source = node.inputs[0]
+    maker = source.producer if source is not None else None
+    if source is None or maker is None or maker.op != "MulConst" or maker.attrs["do_relu"]:
+        return False
+    if only_user(graph, source) is not node:
+        return False
+    factor = maker.number("const_val") * node.number("const_val")
+    maker.attrs.update({**node.attrs, "const_val": factor})
+    absorb_follower(graph, maker, node)
     return True

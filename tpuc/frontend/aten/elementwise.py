@@ -76,8 +76,11 @@ def div(context: TorchContext, node: TorchNode) -> None:
 
 @converts("pow", "square")
 def power(context: TorchContext, node: TorchNode) -> None:
-    """x to a constant power."""
+    """x to a constant power; x * x for 2."""
     exponent = 2.0 if node.kind == "aten::square" else float(node.arg(1))
+    if exponent == 2:
+        context.emit(node, "Mul", [context.value(node)] * 2)
+        return
     context.emit(node, "Pow", [context.value(node)], {"exponent": exponent})
 
 

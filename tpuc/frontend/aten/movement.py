@@ -84,15 +84,15 @@ def squeeze(context: TorchContext, node: TorchNode) -> None:
 
 @converts("expand", "expand_as")
 def expand(context: TorchContext, node: TorchNode) -> None:
-    """Broadcast; -1 keeps the size."""
+    """Broadcast, as a product with ones, which is how TPU-MLIR spells it; -1 keeps the size."""
     x = context.value(node)
     shape = context.value(node, 1).shape if node.kind == "aten::expand_as" else node.ints(1)
     padded = (1,) * (len(shape) - len(x.shape)) + x.shape
-    wanted = tuple(p if s == -1 else s for p, s in zip(padded, shape))
-    if wanted == x.shape:
+    if tuple(p if s == -1 else s for p, s in zip(padded, shape)) == x.shape:
         context.alias(node, x)
-    else:
-        context.emit(node, "Expand", [x], {"shape": wanted})
+        return
+    ones = np.ones([1 if s == -1 else s for s in shape], np.float32)
+    context.emit(node, "Mul", [x, context.weight(f"{node.name}_size", ones)])
 
 
 @converts("repeat", "tile")

@@ -22,8 +22,11 @@ def upsample(context: TorchContext, node: TorchNode) -> None:
         "mode": "linear" if linear else "nearest",
     }
     if node.arg(1) is not None:
-        size = np.array(node.ints(1), np.float32)
-        target = context.weight(f"{node.name}_target_shape", size)
+        size = node.ints(1)
+        if size == x.shape[2:]:
+            context.alias(node, x)
+            return
+        target = context.weight(f"{node.name}_target_shape", np.array(size, np.float32))
         context.emit(node, "Interp", [x, target], attrs)
         return
     factors = node.arg(3 if linear else 2)
