@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from tpuc.kernels._cpu import isa_name, limit_isa
 
 _ORDER = ("portable", "avx2", "vnni")

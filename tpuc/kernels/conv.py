@@ -68,7 +68,7 @@ def split_unsigned(weights: np.ndarray) -> list[np.ndarray]:
     if weights.dtype == np.int8:
         return [weights]
     rest = weights.astype(np.int64)
-    parts = []
+    parts: list[np.ndarray] = []
     while rest.any() or not parts:
         parts.append(np.minimum(rest, 127).astype(np.int8))
         rest = rest - parts[-1]
@@ -80,7 +80,9 @@ def _taps(spec: ConvSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     oc, per_in, kh, kw = spec.weights.shape
     pixel = pixel_bytes(spec.channels)
     rows = spec.group == 1 and spec.dilations[1] == 1 and pixel - per_in < 4
-    weights, dy, dx = [], [], []
+    weights: list[np.ndarray] = []
+    dy: list[int] = []
+    dx: list[int] = []
     for part in split_unsigned(spec.weights):
         padded = np.zeros((kh, kw, oc, -(-per_in // 4) * 4), np.int8)
         padded[..., :per_in] = part.transpose(2, 3, 0, 1)
@@ -118,7 +120,9 @@ def pack_conv(spec: ConvSpec) -> tuple[_int8.Conv, Need]:
     wide = np.zeros((spec.group, blocks * BLOCK, taps, run), np.int8)
     wide[:, :per_out] = runs.transpose(1, 0, 2).reshape(spec.group, per_out, taps, run)
     wide = wide.reshape(spec.group, blocks, BLOCK, taps, run // 4, 4).transpose(0, 3, 4, 1, 2, 5)
-    parts, table, offset = [], [], 0
+    parts: list[np.ndarray] = []
+    table: list[tuple[int, int, int]] = []
+    offset = 0
     for first, width in _strips(blocks):
         part = wide[:, :, :, first : first + width].reshape(spec.group, -1)
         parts.append(part)

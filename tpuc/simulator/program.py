@@ -9,6 +9,7 @@ not depend on the number of threads or on the instruction set.
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
 from collections import OrderedDict
@@ -21,7 +22,7 @@ from tpuc.ir import DType, Graph
 from tpuc.ir.batch import with_batch
 from tpuc.kernels.casts import to_float32
 from tpuc.simulator.choose import ImageKernel, choose
-from tpuc.simulator.steps import Machine
+from tpuc.simulator.steps import Machine, Sink
 
 __all__ = ["Observe", "Program"]
 
@@ -53,6 +54,8 @@ class Program:
         self.graph = graph
         self.threads = threads or len(os.sched_getaffinity(0))
         self.fallbacks: dict[str, str] = {}
+        self._values = {v.name: v for v in graph.values()}
+        self._outputs = {v.name for v in graph.outputs}
         self._kernels: dict[str, ImageKernel] = {}
         for node in graph.nodes:
             chosen = choose(node)
@@ -92,36 +95,63 @@ class Program:
         """
         arrays, factor = self._check_feeds(feeds)
         wanted = self._check_names(observe)
-        results: dict[str, list[np.ndarray]] = {}
+        parts: dict[str, list[np.ndarray]] = {}
+
+        def keep(name: str, array: np.ndarray) -> None:
+            shown = array if raw else to_float32(array, self._values[name])
+            parts.setdefault(name, []).append(shown)
+
+        def pass_on(name: str, array: np.ndarray) -> None:
+            if callable(observe):
+                observe(name, array if raw else to_float32(array, self._values[name]))
+            if name in self._outputs:
+                keep(name, array)
+
         with self._lock:
             machine = self._machine(factor)
-            parts = 1 if machine is not None else factor
-            machine = machine or self._machine(1)
-            assert machine is not None
-            for part in range(parts):
-                size = {k: len(v) // parts for k, v in arrays.items()}
-                own = {k: v[part * size[k] : (part + 1) * size[k]] for k, v in arrays.items()}
-                for name, array in machine.run(own, wanted).items():
-                    results.setdefault(name, []).append(array)
-        joined = {k: v[0] if len(v) == 1 else np.concatenate(v) for k, v in results.items()}
-        return self._deliver(joined, observe, raw)
+            if machine is not None:
+                machine.run(arrays, wanted, pass_on if callable(observe) else keep)
+                return {k: v[0] for k, v in parts.items()}
+            self._run_apart(arrays, factor, wanted, keep)
+        joined = {k: v[0] if factor == 1 else np.concatenate(v) for k, v in parts.items()}
+        if not callable(observe):
+            return joined
+        for name, array in joined.items():
+            observe(name, array)
+        return {k: v for k, v in joined.items() if k in self._outputs}
+
+    def _run_apart(
+        self, arrays: Mapping[str, np.ndarray], factor: int, wanted: set[str], sink: Sink
+    ) -> None:
+        """Run a graph that can not be widened one batch after the other."""
+        machine = self._machine(1)
+        assert machine is not None
+        split = {k: np.split(v, factor) for k, v in arrays.items()}
+        for part in range(factor):
+            machine.run({k: v[part] for k, v in split.items()}, wanted, sink)
+
+    def profile(self, feeds: Mapping[str, np.ndarray], repeats: int = 10) -> dict[str, float]:
+        """Shortest time of each op in seconds, over some runs.
+
+        Raises
+        ------
+        DataError : as `run`; or the batch can not run at once
+        """
+        arrays, factor = self._check_feeds(feeds)
+        clock: dict[str, float] = {}
+        with self._lock:
+            machine = self._machine(factor)
+            if machine is None:
+                raise DataError(f"a batch {factor} times the graph's can not run at once")
+            for _ in range(repeats):
+                machine.run(arrays, set(), lambda name, array: None, clock)
+        return clock
 
     def run_raw(
         self, feeds: Mapping[str, np.ndarray], observe: Observe = None
     ) -> dict[str, np.ndarray]:
         """`run`, with stored integers instead of real numbers."""
         return self.run(feeds, observe, raw=True)
-
-    def _deliver(
-        self, stored: dict[str, np.ndarray], observe: Observe, raw: bool
-    ) -> dict[str, np.ndarray]:
-        values = {v.name: v for v in self.graph.values()}
-        shown = stored if raw else {k: to_float32(v, values[k]) for k, v in stored.items()}
-        if not callable(observe):
-            return shown
-        for name in values:
-            observe(name, shown[name])
-        return {v.name: shown[v.name] for v in self.graph.outputs}
 
     def _machine(self, factor: int) -> Machine | None:
         """The machine of a batch; None if the graph can not be widened."""
@@ -136,16 +166,16 @@ class Program:
         return self._machines[factor]
 
     def _check_names(self, observe: Observe) -> set[str]:
-        every = [v.name for v in self.graph.values()]
-        outputs = {v.name for v in self.graph.outputs}
         if observe is None:
-            return outputs
+            return self._outputs
         if callable(observe) or observe == "all":
-            return set(every)
+            return set(self._values)
         asked = {observe} if isinstance(observe, str) else set(observe)
-        for name in sorted(asked - set(every)):
-            raise DataError(f"the network has no tensor '{name}'")
-        return asked | outputs
+        for name in sorted(asked - set(self._values)):
+            close = difflib.get_close_matches(name, self._values, 1)
+            hint = f" Hint: did you mean '{close[0]}'?" if close else ""
+            raise DataError(f"the network has no tensor '{name}'.{hint}")
+        return asked | self._outputs
 
     def _check_feeds(self, feeds: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
         inputs = {v.name: v for v in self.graph.inputs}

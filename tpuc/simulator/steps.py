@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -12,9 +13,11 @@ from tpuc.simulator.choose import ImageKernel
 from tpuc.simulator.interpreter import run_node
 from tpuc.simulator.plan import alias_of, allocate, views_of
 
-__all__ = ["Machine"]
+__all__ = ["Machine", "Sink"]
 
 Step = Callable[[], None]
+Sink = Callable[[str, np.ndarray], None]
+Clock = dict[str, float] | None
 
 
 class Machine:
@@ -38,19 +41,32 @@ class Machine:
         self._steps = [self._step(node) for node in graph.nodes]
         self._dead = self._last_reads()
 
-    def run(self, feeds: Mapping[str, np.ndarray], wanted: set[str]) -> dict[str, np.ndarray]:
-        """Stored values of the wanted tensors, in program order."""
+    def run(
+        self, feeds: Mapping[str, np.ndarray], wanted: set[str], sink: Sink, clock: Clock = None
+    ) -> None:
+        """Run once.
+
+        Parameters
+        ----------
+        wanted : set of str
+            Tensors to hand to `sink`, in program order, in their stored type, as soon as they are
+            there.
+        clock : dict of str to float, optional
+            Shortest time of each op so far, in seconds; updated.
+        """
         self._plain = dict(feeds)
-        results: dict[str, np.ndarray] = {}
         for node, step, dead in zip(self.graph.nodes, self._steps, self._dead):
+            start = time.perf_counter()
             step()
+            if clock is not None:
+                seconds = time.perf_counter() - start
+                clock[node.name] = min(seconds, clock.get(node.name, seconds))
             for value in node.outputs:
                 if value.name in wanted:
-                    results[value.name] = self._array(value)
+                    sink(value.name, self._array(value))
             for name in dead:
                 self._plain.pop(name, None)
         self._plain = {}
-        return results
 
     def _find_images(self) -> set[str]:
         """Values that lie in the image buffer: results of C kernels and whatever those read."""
