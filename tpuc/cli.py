@@ -38,6 +38,7 @@ Look into results with tpuc-tool (tpuc-tool --help).
 """
 
 _outcome: list[int] = []
+_sweep_folder: list[Path] = []
 
 
 def main() -> None:
@@ -59,7 +60,8 @@ def main() -> None:
         status = 2
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        print(f"tpuc: {place}{error.strerror or error}. Hint: hydra.run.dir=FOLDER", file=sys.stderr)
+        reason = f"{place}{error.strerror or error}"
+        print(f"tpuc: {reason}. Hint: hydra.run.dir=FOLDER", file=sys.stderr)
         status = 2
     except TpucError as error:
         print(f"tpuc: internal error: {error}", file=sys.stderr)
@@ -78,6 +80,11 @@ def _run(args: list[str]) -> int:
     from tpuc.config.folders import config_folder
 
     hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_app)()
+    if _sweep_folder:
+        from tpuc.pipeline.sweeping import finish_sweep
+
+        finish_sweep(_sweep_folder[0])
+        logging.getLogger("tpuc").info("sweep in %s", os.path.relpath(_sweep_folder[0]))
     return max(_outcome, default=0)
 
 
@@ -92,6 +99,8 @@ def _app(config: Any) -> None:
     settings = HydraConfig.get()
     sweep = settings.mode == RunMode.MULTIRUN
     folder = Path(settings.runtime.output_dir)
+    if sweep and not _sweep_folder:
+        _sweep_folder.append(Path(settings.sweep.dir).resolve())
     overrides = [_readable(o) for o in settings.overrides.task]
     command = " ".join(["tpuc", *overrides])
     try:

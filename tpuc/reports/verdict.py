@@ -11,7 +11,6 @@ __all__ = ["Hint", "Loss", "Verdict", "judge", "losses"]
 GOOD_COS, FAIR_COS = 0.99, 0.97
 GOOD_DROP, FAIR_DROP = 0.01, 0.03  # of top-1, top-5 and mAP, shares
 _FEW_SAMPLES = 50
-_WIDE_CHANNELS = 30.0
 
 
 @dataclass(frozen=True)
@@ -120,14 +119,7 @@ def _hints(data: ReportData, level: str) -> list[Hint]:
             )
         hints += _layer_hints(data)
         if data.mode.startswith("INT"):
-            hints.append(
-                Hint(
-                    "search=qtable",
-                    "keeps the few most sensitive layers in a float type until the output reaches "
-                    "search.expected_cos",
-                )
-            )
-            hints.append(Hint("quantize=F16", "shows whether quantization is the cause at all"))
+            hints.append(Hint("quantize=f16", "shows whether quantization is the cause at all"))
     if data.accuracy.overlap:
         hints.append(Hint("evaluation.path=FOLDER", "other samples than those calibrated on"))
     return hints
@@ -146,18 +138,14 @@ def _layer_hints(data: ReportData) -> list[Hint]:
                 f"{_reach(row):.4g}; a wider threshold may serve it better",
             )
         )
-    wide = [row for row in worst if _channel_ratio(row) > _WIDE_CHANNELS]
-    if wide:
+    elif worst:
         hints.append(
-            Hint(
-                "correction.weight_equalization=true",
-                f"the channels of '{wide[0].name}' differ {_channel_ratio(wide[0]):.0f} times "
-                "in range",
-            )
+            Hint("calibration=kl,mse,max,percentile9999 -m", "one build for each threshold method")
         )
     if data.mode.startswith("INT") and worst:
+        rows = ", ".join(f"'{row.name} F16'" for row in worst[:3])
         hints.append(
-            Hint("correction.bias_correction=true", "takes out the mean error of each channel")
+            Hint("quantize.table=FILE", f"keeps ops in a float type: a file with the lines {rows}")
         )
     return hints
 
@@ -170,8 +158,3 @@ def _clip_share(row: LayerRow) -> float:
     """Share of the range that lies beyond the threshold."""
     reach = _reach(row)
     return 0.0 if not reach or row.threshold is None else 1.0 - row.threshold / reach
-
-
-def _channel_ratio(row: LayerRow) -> float:
-    used = [m for m in (row.weights.channel_max if row.weights else ()) if m > 0]
-    return max(used) / min(used) if used else 1.0
