@@ -14,11 +14,13 @@ from tpuc.ir import Graph, verify
 from tpuc.passes import (
     expand_composites,
     fold_bias,
+    fold_constants,
     fold_pad,
     fold_scale,
     fuse_activation,
     fuse_relu,
     merge_convs,
+    merge_moves,
     remove_identity,
     simplify_constants,
 )
@@ -28,6 +30,7 @@ __all__ = ["CANONICAL_PASSES", "PassResult", "canonicalize"]
 
 CANONICAL_PASSES: list[tuple[str, Callable[[Graph], PassResult]]] = [
     ("expand_composites", expand_composites.run),
+    ("merge_moves", merge_moves.run),
     ("remove_identity", remove_identity.run),
     ("fuse_activation", fuse_activation.run),
     ("fold_bias", fold_bias.run),
@@ -35,6 +38,7 @@ CANONICAL_PASSES: list[tuple[str, Callable[[Graph], PassResult]]] = [
     ("fold_scale", fold_scale.run),
     ("fold_pad", fold_pad.run),
     ("fuse_relu", fuse_relu.run),
+    ("fold_constants", fold_constants.run),
     ("merge_convs", merge_convs.run),
 ]
 

@@ -1,4 +1,8 @@
-"""Lets MatMul take a constant vector that is added right after it as its bias."""
+"""Lets MatMul take a constant vector that is added right after it as its bias.
+
+TPU-MLIR's ONNX reader makes a Gemm of the two-dimensional ones before it names ops; so the result
+is called `<tensor>_Gemm` there.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,8 @@ def run(graph: Graph) -> PassResult:
         graph.set_input(maker, 2, bias)
         maker.attrs.update(do_relu=node.attrs["do_relu"], relu_limit=node.attrs["relu_limit"])
         absorb_follower(graph, maker, node)
+        if len(maker.output.shape) == 2 and graph.attrs.get("platform") != "TORCH":
+            maker.output.name = f"{maker.name.removesuffix('_Add')}_Gemm"
         count += 1
     return PassResult(count, tuple(skips))
 
