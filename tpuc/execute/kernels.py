@@ -407,8 +407,11 @@ def _depth2space(node: Node, x: Tensor) -> Tensor:
     n, c, h, w = x.shape
     if node.attrs["is_inversed"]:
         order = (0, 1, 3, 5, 2, 4) if node.attrs["is_CRD"] else (0, 3, 5, 1, 2, 4)
-        parts = x.reshape(n, c, h // bh, bh, w // bw, bw).permute(order)
-        return parts.reshape(n, c * bh * bw, h // bh, w // bw)
+        return (
+            x.reshape(n, c, h // bh, bh, w // bw, bw)
+            .permute(order)
+            .reshape(n, -1, h // bh, w // bw)
+        )
     if node.attrs["is_CRD"]:
         parts = x.reshape(n, c // (bh * bw), bh, bw, h, w).permute(0, 1, 4, 2, 5, 3)
     else:
