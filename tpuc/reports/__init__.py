@@ -24,6 +24,7 @@ from tpuc.reports.data import (
 )
 from tpuc.reports.page import report_html
 from tpuc.reports.structure import build_report
+from tpuc.reports.sweep import write_sweep
 from tpuc.reports.verdict import judge
 from tpuc.reports.write import write_report
 
@@ -42,4 +43,5 @@ __all__ = [
     "judge",
     "report_html",
     "write_report",
+    "write_sweep",
 ]
