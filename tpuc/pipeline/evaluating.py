@@ -46,7 +46,7 @@ class Evaluated:
 
 
 def choose_samples(job: Job, graph: Graph, dataset: Samples | None, zoo: Path) -> Samples | None:
-    """Samples to judge on: evaluation.path, else those after the calibration samples, else those."""
+    """Samples to judge on: evaluation.path, else those not calibrated with, else all."""
     from tpuc.zoo import resolve
 
     count = job.evaluation.input_num
