@@ -403,15 +403,11 @@ def _interp(node: Node, x: Tensor, target: Tensor | None = None) -> Tensor:
 
 @_kernel("Depth2Space")
 def _depth2space(node: Node, x: Tensor) -> Tensor:
-    bh, bw = node.integer("block_h"), node.integer("block_w")
-    n, c, h, w = x.shape
+    (n, c, h, w), bh, bw = x.shape, node.integer("block_h"), node.integer("block_w")
     if node.attrs["is_inversed"]:
         order = (0, 1, 3, 5, 2, 4) if node.attrs["is_CRD"] else (0, 3, 5, 1, 2, 4)
-        return (
-            x.reshape(n, c, h // bh, bh, w // bw, bw)
-            .permute(order)
-            .reshape(n, -1, h // bh, w // bw)
-        )
+        x = x.reshape(n, c, h // bh, bh, w // bw, bw).permute(order)
+        return x.reshape(n, -1, h // bh, w // bw)
     if node.attrs["is_CRD"]:
         parts = x.reshape(n, c // (bh * bw), bh, bw, h, w).permute(0, 1, 4, 2, 5, 3)
     else:
