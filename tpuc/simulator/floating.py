@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from tpuc.ir import Node
-from tpuc.kernels.casts import round_to
+from tpuc.ir import DType, Node
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["run_float"]
 
@@ -60,18 +64,40 @@ def _top_form(node: Node) -> Node:
     return Node(op, node.inputs, node.outputs, attrs)
 
 
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    """A tensor over the array's own memory; torch wants that to be writable."""
+    import torch
+
+    whole = np.ascontiguousarray(array, np.float32)
+    return torch.from_numpy(whole if whole.flags.writeable else whole.copy())
+
+
+def _rounded(x: torch.Tensor, dtype: DType) -> torch.Tensor:
+    """Nearest even in a shorter float type, as `kernels.casts.round_to`."""
+    import torch
+
+    short = {DType.F16: torch.float16, DType.BF16: torch.bfloat16}.get(dtype)
+    return x if short is None else x.to(short).to(torch.float32)
+
+
 def run_float(node: Node, operands: list[np.ndarray | None]) -> list[np.ndarray]:
-    """Compute one float op from float32 operands."""
+    """Compute one float op from float32 operands; results have memory of their own."""
     import torch
 
     from tpuc.execute.kernels import KERNELS
 
-    tensors = [None if o is None else torch.from_numpy(np.array(o, np.float32)) for o in operands]
+    tensors = [None if o is None else _tensor(o) for o in operands]
+    taken = {t.untyped_storage().data_ptr() for t in tensors if t is not None}
+    form = _top_form(node)
+    arrays = []
     with torch.inference_mode():
-        made = KERNELS[_top_form(node).op](_top_form(node), *tensors)
+        made = KERNELS[form.op](form, *tensors)
         outs = made if isinstance(made, list) else [made]
-        arrays = [o.contiguous().numpy() for o in outs[: len(node.outputs)]]
-    if node.attrs.get("do_relu"):
-        limit = node.number("relu_limit")
-        arrays = [np.clip(a, 0.0, limit if limit > 0 else None) for a in arrays]
-    return [round_to(a, v.dtype) for a, v in zip(arrays, node.outputs)]
+        for out, value in zip(outs[: len(node.outputs)], node.outputs):
+            if node.attrs.get("do_relu"):
+                limit = node.number("relu_limit")
+                out = out.clamp(0.0, limit if limit > 0 else None)
+            out = _rounded(out, value.dtype).contiguous()
+            own = out.untyped_storage().data_ptr() not in taken
+            arrays.append((out if own else out.clone()).numpy())
+    return arrays
