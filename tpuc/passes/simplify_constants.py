@@ -1,8 +1,9 @@
 """Arithmetic with constants, as TPU-MLIR canonicalizes it.
 
-1. Add, Mul, Max, Min with one number     -> AddConst, MulConst, MaxConst, MinConst 2. Mul, Add,
-Div with a per-channel weight -> Scale 3. BatchNorm                               -> Scale: w =
-gamma / sqrt(var + eps), b = beta - mean * w 4. AddConst(0), MulConst(1)                -> removed
+1. Add, Mul, Max, Min with one number      -> AddConst, MulConst, MaxConst, MinConst
+2. Mul, Add, Div with a per-channel weight -> Scale
+3. BatchNorm             -> Scale: w = gamma / sqrt(var + eps), b = beta - mean * w
+4. AddConst(0), MulConst(1)                -> removed
 5. MulConst(MulConst(x, a), b)             -> MulConst(x, a * b), under the second one's name
 """
 
