@@ -171,8 +171,7 @@ class FloatRunner:
 
 
 def run_node(node: Node, operands: Mapping[int, np.ndarray]) -> np.ndarray:
-    """First output of one op, with the weights it carries and the given activations (by value id).
-    """
+    """First output of one op with its own weights and the given activations (by value id)."""
     tensors: list[Any] = []
     for value in node.inputs:
         if value is None:
