@@ -45,12 +45,15 @@ class TorchNode:
     args : tuple
         Their values.
     outputs : tuple of str
+    schema : str
+        What torch says about the operator's arguments.
     """
 
     kind: str
     operands: tuple[str, ...]
     args: tuple[Any, ...]
     outputs: tuple[str, ...]
+    schema: str = ""
 
     @property
     def name(self) -> str:

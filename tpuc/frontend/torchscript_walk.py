@@ -14,6 +14,7 @@ import torch
 from tpuc.errors import UnsupportedError
 from tpuc.frontend.aten.registry import ATEN
 from tpuc.frontend.torchscript_context import Missing, TorchContext, TorchNode, is_known
+from tpuc.frontend.torchscript_fold import evaluate
 from tpuc.ir import Value
 
 __all__ = ["Problems", "walk"]
@@ -75,7 +76,8 @@ def _read(item: Any, context: TorchContext) -> TorchNode:
         kind = kind[:-1]
     names = tuple(i.debugName() for i in item.inputs())
     args = tuple(context.known.get(n) for n in names)
-    return TorchNode(kind, names, args, tuple(o.debugName() for o in item.outputs()))
+    outputs = tuple(o.debugName() for o in item.outputs())
+    return TorchNode(kind, names, args, outputs, item.schema())
 
 
 def _convert(node: TorchNode, context: TorchContext, problems: Problems) -> None:
@@ -88,7 +90,7 @@ def _convert(node: TorchNode, context: TorchContext, problems: Problems) -> None
         if node.kind in _FOLDS:
             context.alias(node, _FOLDS[node.kind](node))
         elif all(is_known(a) for a in node.args):
-            _fold(node, context)
+            context.known.update(zip(node.outputs, evaluate(node)))
         elif node.kind in ATEN:
             ATEN[node.kind](context, node)
         else:
@@ -107,22 +109,6 @@ def _has_missing(item: object) -> bool:
     if isinstance(item, list | tuple):
         return any(_has_missing(i) for i in item)
     return isinstance(item, Missing)
-
-
-def _fold(node: TorchNode, context: TorchContext) -> None:
-    """Evaluate an operator whose operands are all known."""
-    space, _, name = node.kind.partition("::")
-    operator = getattr(getattr(torch.ops, space), name, None)
-    if operator is None:
-        raise UnsupportedError(f"{node}: can not be evaluated at import")
-    try:
-        with torch.inference_mode():
-            result = operator(*node.args)
-    except Exception as error:  # torch raises many types
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnsupportedError(f"{node}: can not be evaluated at import ({reason})") from error
-    results = result if len(node.outputs) > 1 else (result,)
-    context.known.update(zip(node.outputs, results))
 
 
 def _branch(

@@ -42,7 +42,8 @@ def extreme(context: TorchContext, node: TorchNode) -> None:
             "select_last_index": True,
         }
         values, indices = node.outputs
-        made = context.emit_many(node, "Arg", [x], attrs, [f"{indices}", f"{values}"])
+        # TPU-MLIR names the indices, its first result, after torch's first output: the values
+        made = context.emit_many(node, "Arg", [x], attrs, [values, indices])
         context.known[indices], context.known[values] = made
     elif len(node.args) == 1:
         axes = tuple(range(len(context.value(node).shape)))
