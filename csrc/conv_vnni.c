@@ -25,6 +25,9 @@ TPUC_INLINE __m512i broadcast4(const uint8_t *p) {
         if (N > 2) TPUC_DOT(s##r##_2, a, w2); \
         if (N > 3) TPUC_DOT(s##r##_3, a, w3); \
     }
+/* Weights far ahead: the machine's own prefetching stops at the end of each page. */
+#define PREFETCH(n) \
+    if (N > n) _mm_prefetch((const char *)w + 64 * n + AHEAD, _MM_HINT_T0);
 #define STORE(r, n) \
     if (R > r) \
         _mm_mask_storeu_epi8(t->out[r] + 16 * n, mask, tpuc_requantize_512(&q, s##r##_##n, low, away));
@@ -38,6 +41,8 @@ TPUC_INLINE __m512i broadcast4(const uint8_t *p) {
         const __mmask16 mask = n == N - 1 ? last : (__mmask16)0xFFFF; \
         ROWS(STORE##n) \
     }
+
+enum { AHEAD = 2048 };
 
 /* R pixels x N blocks of sums stay in registers: R * N <= 24, plus N weights and one broadcast. */
 TPUC_INLINE void tile(const tpuc_tile *t, const int R, const int N, const int away) {
@@ -53,6 +58,7 @@ TPUC_INLINE void tile(const tpuc_tile *t, const int R, const int N, const int aw
             const __m512i w1 = N > 1 ? _mm512_loadu_si512(w + 64) : w0;
             const __m512i w2 = N > 2 ? _mm512_loadu_si512(w + 128) : w0;
             const __m512i w3 = N > 3 ? _mm512_loadu_si512(w + 192) : w0;
+            PREFETCH(0) PREFETCH(1) PREFETCH(2) PREFETCH(3)
             ROWS(DOT)
         }
     }

@@ -50,6 +50,11 @@ TPUC_INLINE void line(const tpuc_line *t, const int rows, const int V, const int
     const __mmask16 mask = (__mmask16)((1u << t->lanes) - 1);
     int x = 0;
     for (; x + S <= t->count; x += S) outputs(t, x, rows, V, S, S, order, &q, mask);
+    if (x == t->count) return;
+    if (t->count >= S) { /* the last step does some outputs again */
+        outputs(t, t->count - S, rows, V, S, S, order, &q, mask);
+        return;
+    }
     for (; x < t->count; x++) outputs(t, x, rows, V, 1, S, order, &q, mask);
 }
 

@@ -1,7 +1,9 @@
-#include "image.h"
+#define QUANTIZE tpuc_quantize_portable
+#include "quantize_body.h"
 
 #include <string.h>
 
+#include "cpu.h"
 #include "parallel.h"
 
 typedef struct {
@@ -70,32 +72,47 @@ void tpuc_image_store(const tpuc_image *m, uint8_t *plain, int threads) {
     tpuc_parallel(threads, (int64_t)m->n * m->h, store_item, &j);
 }
 
-/* Saturate, then round: halves away from zero. The difference is exact. */
-static inline uint8_t quantized(float v, float low, float high, int zero) {
-    v = v == v ? v : 0.0f;
-    v = v < low ? low : v;
-    v = v > high ? high : v;
-    const int whole = (int)v;
-    const float rest = v - (float)whole;
-    return (uint8_t)(whole + (rest >= 0.5f) - (rest <= -0.5f) + zero);
+static tpuc_quantize_function choose(void) {
+#if defined(__x86_64__)
+    if (tpuc_cpu_isa() == TPUC_ISA_VNNI) return tpuc_quantize_vnni;
+    if (tpuc_cpu_isa() == TPUC_ISA_AVX2) return tpuc_quantize_avx2;
+#endif
+    return tpuc_quantize_portable;
 }
 
-enum { RUN = 256 };
+enum { RUN = 256, FEW = 4 };
 
-/* Quantize runs of a row, then scatter them: the first loop is a vector loop. */
+/* Pixels of four bytes are written whole. */
+static void interleave4(const uint8_t line[FEW][RUN], uint8_t *to, int count) {
+    for (int i = 0; i < count; i++) {
+        to[4 * i] = line[0][i];
+        to[4 * i + 1] = line[1][i];
+        to[4 * i + 2] = line[2][i];
+        to[4 * i + 3] = line[3][i];
+    }
+}
+
+/* Quantize runs of a row, a few channels at a time, then scatter them. */
 static void quantize_item(const void *context, int64_t item) {
     const job *j = context;
     const tpuc_image *m = j->image;
-    const int zero = m->zero;
-    const float low = (float)-zero, high = (float)(255 - zero), factor = j->factor;
-    uint8_t *to = row_of(m, item);
-    for (int c = 0; c < m->c; c++) {
-        const float *from = (const float *)j->plain + plain_of(m, item) + (ptrdiff_t)c * m->h * m->w;
+    const tpuc_quantize_function function = choose();
+    const ptrdiff_t plane = (ptrdiff_t)m->h * m->w;
+    const float *from = (const float *)j->plain + plain_of(m, item);
+    uint8_t *row = row_of(m, item), line[FEW][RUN] = {{0}};
+    for (int c0 = 0; c0 < m->c; c0 += FEW) {
+        const int channels = m->c - c0 < FEW ? m->c - c0 : FEW;
         for (int x0 = 0; x0 < m->w; x0 += RUN) {
-            uint8_t line[RUN];
             const int count = m->w - x0 < RUN ? m->w - x0 : RUN;
-            for (int i = 0; i < count; i++) line[i] = quantized(from[x0 + i] * factor, low, high, zero);
-            for (int i = 0; i < count; i++) to[(x0 + i) * m->pixel + c] = line[i];
+            uint8_t *to = row + x0 * m->pixel + c0;
+            for (int c = 0; c < channels; c++)
+                function(from + (c0 + c) * plane + x0, j->factor, m->zero, line[c], count);
+            if (m->pixel == FEW) {
+                interleave4(line, to, count);
+                continue;
+            }
+            for (int i = 0; i < count; i++)
+                for (int c = 0; c < channels; c++) to[i * m->pixel + c] = line[c][i];
         }
     }
 }

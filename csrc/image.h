@@ -32,4 +32,10 @@ void tpuc_image_quantize(const tpuc_image *image, const float *plain, float inve
 /* An image to float32 NCHW: scale * q. */
 void tpuc_image_dequantize(const tpuc_image *image, float *plain, float scale, int threads);
 
+/* A run of it. */
+typedef void (*tpuc_quantize_function)(const float *x, float factor, int zero, uint8_t *out, int count);
+void tpuc_quantize_portable(const float *x, float factor, int zero, uint8_t *out, int count);
+void tpuc_quantize_avx2(const float *x, float factor, int zero, uint8_t *out, int count);
+void tpuc_quantize_vnni(const float *x, float factor, int zero, uint8_t *out, int count);
+
 #endif

@@ -1,0 +1,2 @@
+#define QUANTIZE tpuc_quantize_vnni
+#include "quantize_body.h"
