@@ -38,18 +38,21 @@ typedef struct {
     const tpuc_image *in, *out;
     const ptrdiff_t *row;
     tpuc_line_function function;
+    int rows; /* of outputs, per item */
 } job;
 
-/* Item: one row of one picture, all channels. */
+/* Item: some rows of one picture, one block of channels, whose weights then stay in the first cache. */
 static void run_item(const void *context, int64_t item) {
     const job *j = context;
     const tpuc_depthwise *v = j->conv;
-    const int n = (int)(item / j->out->h), y = (int)(item % j->out->h);
-    const uint8_t *source = j->in->data + n * j->in->image - v->left * j->in->pixel +
-                            ((ptrdiff_t)y * v->stride_h - v->top) * j->in->row;
-    uint8_t *target = j->out->data + n * j->out->image + y * j->out->row;
-    const int blocks = (v->channels + TPUC_BLOCK - 1) / TPUC_BLOCK;
+    const int blocks = (v->channels + TPUC_BLOCK - 1) / TPUC_BLOCK, block = (int)(item % blocks);
+    const int pieces = (j->out->h + j->rows - 1) / j->rows, piece = (int)(item / blocks % pieces);
+    const int64_t n = item / blocks / pieces;
+    const int left = v->channels - block * TPUC_BLOCK;
     const ptrdiff_t weights = (ptrdiff_t)v->rows * v->vectors * v->step * 64;
+    const uint8_t *source = j->in->data + n * j->in->image - v->left * j->in->pixel -
+                            v->top * j->in->row + block * TPUC_BLOCK;
+    uint8_t *target = j->out->data + n * j->out->image + block * TPUC_BLOCK;
     tpuc_line line = {.row = j->row,
                       .pixel = v->dilation_w * j->in->pixel,
                       .advance = v->stride_w * j->in->pixel,
@@ -58,14 +61,13 @@ static void run_item(const void *context, int64_t item) {
                       .vectors = v->vectors,
                       .step = v->step,
                       .count = j->out->w,
-                      .low = v->low};
-    for (int b = 0; b < blocks; b++) {
-        const int left = v->channels - b * TPUC_BLOCK;
-        line.in = source + b * TPUC_BLOCK;
-        line.out = target + b * TPUC_BLOCK;
-        line.lanes = left < TPUC_BLOCK ? left : TPUC_BLOCK;
-        line.weights = v->weights + b * weights;
-        line.requant = v->requant + b;
+                      .lanes = left < TPUC_BLOCK ? left : TPUC_BLOCK,
+                      .low = v->low,
+                      .weights = v->weights + block * weights,
+                      .requant = v->requant + block};
+    for (int y = piece * j->rows; y < j->out->h && y < (piece + 1) * j->rows; y++) {
+        line.in = source + (ptrdiff_t)y * v->stride_h * j->in->row;
+        line.out = target + y * j->out->row;
         j->function(&line);
     }
 }
@@ -74,6 +76,10 @@ void tpuc_depthwise_run(const tpuc_depthwise *v, const tpuc_image *in, const tpu
                         int threads) {
     ptrdiff_t row[TPUC_MAX_WINDOW_ROWS];
     for (int r = 0; r < v->rows; r++) row[r] = v->row_dy[r] * in->row;
-    const job j = {.conv = v, .in = in, .out = out, .row = row, .function = choose()};
-    tpuc_parallel(threads, (int64_t)out->n * out->h, run_item, &j);
+    job j = {.conv = v, .in = in, .out = out, .row = row, .function = choose()};
+    j.rows = 1 + 128 / out->w;
+    if (j.rows > out->h) j.rows = out->h;
+    const int blocks = (v->channels + TPUC_BLOCK - 1) / TPUC_BLOCK;
+    const int64_t pieces = (out->h + j.rows - 1) / j.rows;
+    tpuc_parallel(threads, out->n * pieces * blocks, run_item, &j);
 }

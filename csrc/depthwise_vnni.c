@@ -4,12 +4,10 @@
 
 
 /* Byte 4 c + i of a vector comes from channel c of pixel i, i.e. from byte 16 i + c of the four loads. */
-TPUC_INLINE __m512i interleave_order(void) {
-    uint8_t order[64];
-    for (int c = 0; c < 16; c++)
-        for (int i = 0; i < 4; i++) order[4 * c + i] = (uint8_t)(16 * i + c);
-    return _mm512_loadu_si512(order);
-}
+#define QUAD(c) c, 16 + c, 32 + c, 48 + c
+static const uint8_t ORDER[64] = {QUAD(0),  QUAD(1),  QUAD(2),  QUAD(3), QUAD(4),  QUAD(5),
+                                  QUAD(6),  QUAD(7),  QUAD(8),  QUAD(9), QUAD(10), QUAD(11),
+                                  QUAD(12), QUAD(13), QUAD(14), QUAD(15)};
 
 TPUC_INLINE __m512i gather4(const uint8_t *p, ptrdiff_t pixel, __m512i order) {
     __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)p));
@@ -45,7 +43,7 @@ TPUC_INLINE void outputs(const tpuc_line *t, int x, const int rows, const int V,
 }
 
 TPUC_INLINE void line(const tpuc_line *t, const int rows, const int V, const int S) {
-    const __m512i order = interleave_order();
+    const __m512i order = _mm512_loadu_si512(ORDER);
     const tpuc_requant_512 q = tpuc_requant_load(t->requant);
     const __mmask16 mask = (__mmask16)((1u << t->lanes) - 1);
     int x = 0;
