@@ -113,8 +113,13 @@ class Module:
     def exported(self) -> set[str] | None:
         """What `__all__` lists, or None without one."""
         for node in self.tree.body:
-            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
-                return set(ast.literal_eval(node.value))
+            target: object = None
+            if isinstance(node, ast.Assign):
+                target = node.targets[0]
+            elif isinstance(node, ast.AnnAssign):
+                target = node.target
+            if getattr(target, "id", "") == "__all__":
+                return set(ast.literal_eval(node.value))  # type: ignore[union-attr]
         return None
 
     def defined(self) -> set[str]:

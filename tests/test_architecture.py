@@ -18,22 +18,17 @@ PARAMETERS = 6
 
 # Longer than the limits above today; these numbers only ever fall.
 LONGER_MODULES: dict[str, int] = {
-    "execute/kernels.py": 415,
     "ir/graph.py": 320,
     "ir/shapes.py": 323,
     "kernels/reference.py": 319,
 }
 LONGER_FUNCTIONS: dict[str, int] = {
-    "calibration/__init__.py:observe": 43,
     "calibration/table.py:parse": 44,
     "ir/text_parse.py:_parse_op": 42,
     "pipeline/reporting.py:report_data": 45,
     "pipeline/run.py:run": 55,
 }
-MORE_PARAMETERS: dict[str, int] = {
-    "calibration/__init__.py:observe": 8,
-    "calibration/__init__.py:calibrate": 9,
-}
+MORE_PARAMETERS: dict[str, int] = {}
 
 CHIP = re.compile(r"\b(bm16\d\d\w?|cv18\dx?|sg2\d{3})\b", re.IGNORECASE)
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "instantiate"}

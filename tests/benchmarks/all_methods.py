@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tpuc.calibration import FloatEngine, calibrate
+from tpuc.calibration import FloatEngine, Options, calibrate
 from tpuc.calibration import table as table_text
 from tpuc.dataset import open_samples, select_files
 from tpuc.execute import FloatRunner, run_node
@@ -21,10 +21,11 @@ def main(network: Path, pictures: Path, count: int, out: Path) -> None:
     """Write `out/METHOD` for each method."""
     graph = load_mlir(network)
     samples = open_samples(select_files(pictures, None), graph)[:count]
-    runner = FloatRunner(graph, 2)
+    runner = FloatRunner(graph, 1)
     engine = FloatEngine(runner.run, runner.walk, run_node)
     tuning = next(samples[:5].batches(5))
-    result = calibrate(graph, engine, samples.batches(4), METHODS, len(samples), tune_batch=tuning)
+    options = Options(METHODS, len(samples))
+    result = calibrate(graph, engine, samples.batches(2), options, tuning)
     for method, table in result.tables.items():
         (out / method).write_text(table_text.to_text(table))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.golden import networks
-from tpuc.calibration import FloatEngine, calibrate
+from tpuc.calibration import FloatEngine, Options, calibrate
 from tpuc.calibration import table as table_text
 from tpuc.execute import FloatRunner, run_node
 
@@ -21,11 +21,11 @@ def _batches(size: int):
 def _calibrate(graph, size: int, threads: int = 2, methods=("kl",)):
     runner = FloatRunner(graph, 2)
     engine = FloatEngine(runner.run, runner.walk, run_node)
-    return calibrate(graph, engine, _batches(size), list(methods), 8, threads=threads)
+    return calibrate(graph, engine, _batches(size), Options(tuple(methods), 8, threads=threads))
 
 
 def _order() -> list[int]:
-    """TPU-MLIR shuffles the eight files with its seed; the histogram's width depends on the order."""
+    """TPU-MLIR's shuffled order of the eight files; the histogram's width depends on it."""
     import random
 
     order = [f"{i:03d}" for i in range(8)]

@@ -2,7 +2,7 @@
 
 Every thread runs whole batches on its own, so no result depends on how many there are. What is
 remembered of a tensor depends on the order of samples, so a thread waits at a tensor until the
-batch before has passed it. All walk the graph in the same order: they follow one another like trains.
+batch before has passed it. All walk the graph in the same order, like trains on one line.
 """
 
 from __future__ import annotations

@@ -108,10 +108,8 @@ def tune(
     abs_max: Mapping[str, float],
     forward: Callable[[Callable[[Node, Mapping[str, np.ndarray]], None]], object],
     run: RunNode,
-    samples: int,
-    threads: int = 2,
 ) -> dict[str, float]:
-    """Tuned thresholds.
+    """Tuned thresholds, of a graph whose batch is the tuning samples.
 
     Parameters
     ----------
@@ -122,14 +120,11 @@ def tune(
         the op and the arrays that are alive (operands and outputs, by name).
     run : RunNode
         Runs one op of the graph with fake-quantized weights.
-    samples : int
-    threads : int
-        Candidates that are tried at the same time.
     """
     quantized = fake_quantize_weights(graph)
     twins = {n.name: n for n in quantized.nodes}
-    with ThreadPoolExecutor(threads) as pool:
-        tuner = _Tuner(thresholds, abs_max, samples, pool)
+    with ThreadPoolExecutor() as pool:  # candidates are tried side by side
+        tuner = _Tuner(thresholds, abs_max, graph.inputs[0].shape[0], pool)
 
         def visit(node: Node, live: Mapping[str, np.ndarray]) -> None:
             if node.op != "Input":

@@ -109,24 +109,17 @@ def _tuning_samples(job: Job, graph: Graph, chosen: Samples) -> Samples | None:
 def _measure(
     job: Job, graph: Graph, chosen: Samples, tuning: Samples | None, threads: int, folder: Path
 ) -> None:
-    from tpuc.calibration import FloatEngine, calibrate
+    from tpuc.calibration import FloatEngine, Options, calibrate
     from tpuc.execute import FloatRunner, run_node
 
     runner = FloatRunner(graph, 1)  # several batches run side by side instead
     engine = FloatEngine(runner.run, runner.walk, run_node)
     batches = progress(chosen.batches(_BATCH), math.ceil(len(chosen) / _BATCH), "calibrating")
     method = job.calibration.method.name
-    result = calibrate(
-        graph,
-        engine,
-        batches,
-        [method],
-        len(chosen),
-        job.calibration.histogram_bins,
-        next(tuning.batches(len(tuning))) if tuning else None,
-        threads,
-        job.calibration.kurtosis,
-    )
+    bins, kurtosis = job.calibration.histogram_bins, job.calibration.kurtosis
+    options = Options((method,), len(chosen), bins, threads, kurtosis)
+    tune_batch = next(tuning.batches(len(tuning))) if tuning else None
+    result = calibrate(graph, engine, batches, options, tune_batch)
     write_whole(folder / "cali_table", table_text.to_text(result.tables[method]))
     notes = {
         "histograms": {n: _coarse(*h) for n, h in result.histograms.items() if len(h[0])},

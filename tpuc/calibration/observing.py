@@ -1,0 +1,157 @@
+"""The pass over the data: every sample through the float graph, every tensor to its observer."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tpuc.calibration.observers import TensorObserver
+from tpuc.calibration.ordered import Gate, run_ordered
+from tpuc.calibration.tuning import RunNode
+from tpuc.errors import DataError
+from tpuc.ir import Graph, Node
+
+__all__ = ["LEAST", "Batch", "FloatEngine", "Options", "observe"]
+
+LEAST = 1e-5
+"""Smallest threshold that TPU-MLIR writes."""
+
+Batch = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure.
+
+    Parameters
+    ----------
+    methods : tuple of str
+    samples : int
+        How many samples all batches have together.
+    bins : int
+        Of the first histogram of each tensor.
+    threads : int
+        Batches that run side by side.
+    kurtosis : bool
+        Also measure the kurtosis of every tensor.
+    """
+
+    methods: tuple[str, ...]
+    samples: int
+    bins: int = 2048
+    threads: int = 2
+    kurtosis: bool = False
+
+
+@dataclass(frozen=True)
+class FloatEngine:
+    """The float engine, as calibration needs it; the pipeline fills it in.
+
+    Parameters
+    ----------
+    run : callable
+        (batch, observe): one batch, calling observe(name, array) for each op output.
+    walk : callable
+        (batch, visit): one batch, calling visit(node, live arrays by name) after each op.
+    run_node : RunNode
+        Runs one op with the weights it carries.
+    """
+
+    run: Callable[[Batch, Callable[[str, np.ndarray], None]], object]
+    walk: Callable[[Batch, Callable[[Node, Mapping[str, np.ndarray]], None]], object]
+    run_node: RunNode
+
+
+class _Stopped(Exception):
+    """Another batch failed; this one ends without a word."""
+
+
+def _percentiles(count: int) -> list[float]:
+    return [99.99 + i * (99.999999 - 99.99) / count for i in range(count)]
+
+
+def observe(
+    graph: Graph, engine: FloatEngine, batches: Iterable[Batch], options: Options
+) -> dict[str, TensorObserver]:
+    """Stream all samples through the graph once.
+
+    Raises
+    ------
+    DataError : an activation is NaN or infinite (names the op and the sample), or no samples
+    """
+    names = [v.name for v in graph.values()]
+    observers = _observers(names, options)
+    torch_observers: dict[str, object] = {}
+    if "torch_observer" in options.methods:
+        torch_observers = _torch_observers(names, options.bins)
+    gate = Gate()
+
+    def take(index: int, name: str, rows: np.ndarray) -> None:
+        if not gate.enter(name, index):
+            raise _Stopped
+        _update(observers[name], rows)
+        for row in rows if name in torch_observers else ():
+            _feed(torch_observers[name], row)
+        gate.leave(name)
+
+    def work(index: int, batch: Batch) -> None:
+        count = next(iter(batch.values())).shape[0] // graph.inputs[0].shape[0]
+
+        def note(name: str, array: np.ndarray) -> None:
+            take(index, name, np.ascontiguousarray(array, np.float32).reshape(count, -1))
+
+        with contextlib.suppress(_Stopped):
+            engine.run(batch, note)
+
+    if not run_ordered(batches, work, gate, options.threads):
+        raise DataError("calibration: there are no samples")
+    for name, observer in torch_observers.items():
+        observers[name].torch_range = _torch_range(observer)
+    return observers
+
+
+def _observers(names: list[str], options: Options) -> dict[str, TensorObserver]:
+    extra = ["kurtosis"] if options.kurtosis else []
+    wanted = frozenset([*options.methods, "kl", *extra])  # the report draws the histograms
+    percentiles = _percentiles(len(names))
+    last = len(names) - 5
+    return {
+        name: TensorObserver(name, wanted, options.bins, percentiles[i], options.samples, i >= last)
+        for i, name in enumerate(names)
+    }
+
+
+def _update(observer: TensorObserver, rows: np.ndarray) -> None:
+    first = observer.seen
+    bad = observer.update(rows)
+    if bad is not None:
+        raise DataError(
+            f"op '{observer.name}': NaN or infinite activation in sample {first + bad}; "
+            "expected finite numbers. Hint: check the preprocessing of that sample"
+        )
+
+
+def _torch_observers(names: list[str], bins: int) -> dict[str, object]:
+    import torch
+    from torch.ao.quantization import HistogramObserver
+
+    return {
+        n: HistogramObserver(bins=bins, dtype=torch.qint8, qscheme=torch.per_tensor_affine)
+        for n in names
+    }
+
+
+def _feed(observer: object, row: np.ndarray) -> None:
+    import torch
+
+    observer(torch.from_numpy(row))  # type: ignore[operator]
+
+
+def _torch_range(observer: object) -> tuple[float, float, float]:
+    """(threshold, min, max) of a torch observer, asymmetric qint8."""
+    scale, zero = (v.item() for v in observer.calculate_qparams())  # type: ignore[attr-defined]
+    low, high = scale * (-128 - zero), scale * (127 - zero)
+    return max(scale * max(128 + zero, 127 - zero), LEAST), low, high

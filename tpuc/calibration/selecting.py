@@ -1,0 +1,74 @@
+"""Observers to thresholds and table rows, with TPU-MLIR's special rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tpuc.artifacts import Range
+from tpuc.calibration.observers import TensorObserver
+from tpuc.calibration.observing import LEAST
+from tpuc.calibration.thresholds import kl_threshold
+from tpuc.ir import Graph
+
+__all__ = ["choose_thresholds", "table_row"]
+
+_LAST_FIVE = {"mse", "aciq_gauss", "aciq_laplace"}
+"""Methods that keep the full range of inputs and, without outliers, of the last tensors."""
+
+
+def choose_thresholds(
+    graph: Graph, observers: Mapping[str, TensorObserver], method: str
+) -> dict[str, float]:
+    """Threshold of every tensor by one method, before tuning."""
+    inputs = {v.name for v in graph.inputs}
+    found: dict[str, float] = {}
+    for name, o in observers.items():
+        if method == "torch_observer":
+            found[name] = o.torch_range[0]
+        elif method == "kl":
+            found[name] = _kl(o)
+        elif method == "max" or (method in _LAST_FIVE and name in inputs):
+            found[name] = o.abs_max
+        elif method == "percentile9999":
+            found[name] = max(abs(o.edge("high")), abs(o.edge("low")))
+        else:
+            found[name] = o.mean(method)
+    if method in _LAST_FIVE:
+        _last_five(graph, observers, found)
+    return {n: LEAST if not t > LEAST else t for n, t in found.items()}
+
+
+def _kl(o: TensorObserver) -> float:
+    if not len(o.histogram.counts):
+        return min(1.0, o.abs_max)
+    return min(kl_threshold(o.histogram.counts, o.histogram.width), o.abs_max)
+
+
+def _last_five(
+    graph: Graph, observers: Mapping[str, TensorObserver], found: dict[str, float]
+) -> None:
+    """The outputs' end of the graph keeps its full range where a percentile finds no outliers."""
+    makers = {v.name: v.producer for v in graph.values()}
+    for name in list(observers)[-5:][::-1]:
+        o = observers[name]
+        edge = np.float32(o.edge("absolute"))
+        if edge != np.float32(o.abs_max):
+            return
+        found[name] = float(edge)
+        maker = makers[name]
+        if maker is not None and maker.op in ("Conv", "MatMul"):
+            return
+
+
+def table_row(o: TensorObserver, threshold: float, method: str) -> Range:
+    """Row of the calibration table, rounded as it is printed."""
+    low, high = o.low, o.high
+    if method == "percentile9999":
+        low, high = -o.edge("low"), o.edge("high")
+    elif method == "torch_observer":
+        _, low, high = o.torch_range
+    if abs(low) <= LEAST and abs(high) <= LEAST:
+        low, high = (-LEAST if low < 0 else 0.0), LEAST
+    return Range(round(threshold, 7), round(low, 7), round(high, 7))
