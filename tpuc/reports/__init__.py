@@ -5,7 +5,7 @@ judge           verdict.py    accurate enough? where is accuracy lost? what to t
 build_report    structure.py  report.json and layers.csv
 report_html     page.py       the page; view.py computes it, charts.py draws, templates/ hold it
 write_report    write.py      all three files
-write_sweep     sweep.py      sweep.json and sweep.html
+write_sweep     sweep.py      sweep.json and sweep.html; pareto.py computes the picture
 
 A report knows no graph and no arrays: only plain values reach it.
 """

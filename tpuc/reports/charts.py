@@ -1,7 +1,8 @@
 """Our own SVG charts, without text: labels are HTML beside them, so that a chart may stretch.
 
-Every chart is drawn in a box of 1000 x 1000 units that the page stretches to any width; strokes
-keep their width by `vector-effect`, and a dot is a stroke of no length with round ends.
+A chart is drawn in a box of 1000 x 1000 units (histograms: bins x 100) that the page stretches to
+any width; strokes keep their width by `vector-effect`, and a dot is a stroke of no length with
+round ends.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from markupsafe import Markup
 
 from tpuc.reports.data import Histogram
 
-__all__ = ["area", "cos_share", "dots", "histogram_paths", "line", "rebin"]
+__all__ = ["clipped_share", "cos_share", "dots", "histogram_paths", "line", "rebin"]
 
 _BOX = 1000.0
 _FLOOR = 1e-6  # 1 - cos below this is drawn as exact
@@ -41,48 +42,31 @@ def dots(points: Iterable[tuple[float, float]]) -> Markup:
     return Markup("".join(f"M{_point(x, y)}h0" for x, y in points))
 
 
-def area(heights: Sequence[float], start: float = 0.0, stop: float = 1.0) -> Markup:
-    """Path data of a filled bar chart of equal bins from `start` to `stop`."""
+def _area(heights: Sequence[float], start: int = 0) -> Markup:
+    """Path data of a filled bar chart: bins one unit wide from `start`, in a box 100 high."""
     if not heights:
         return Markup("")
-    step = (stop - start) * _BOX / len(heights)
-    parts = [f"M{start * _BOX:.0f} {_BOX:.0f}"]
-    for index, height in enumerate(heights):
-        top = round((1 - height) * _BOX)
-        right = round(start * _BOX + step * (index + 1))
-        parts.append(f"V{top}H{right}")
-    return Markup("".join(parts) + f"V{_BOX:.0f}z")
+    tops = "".join(f"V{100 - round(height * 100)}h1" for height in heights)
+    return Markup(f"M{start} 100{tops}V100z")
 
 
-def rebin(histogram: Histogram, bins: int) -> tuple[float, ...]:
-    """Counts in at most `bins` bins of equal width; the last may be short of one old bin."""
+def rebin(histogram: Histogram, bins: int) -> tuple[tuple[float, ...], float]:
+    """Counts in at most `bins` equal bins, and how many of them reach `high` (the last may not)."""
     counts = histogram.counts
     group = max(1, -(-len(counts) // bins))
-    return tuple(sum(counts[i : i + group]) for i in range(0, len(counts), group))
+    sums = tuple(sum(counts[i : i + group]) for i in range(0, len(counts), group))
+    return sums, len(counts) / group
 
 
-def histogram_paths(
-    histogram: Histogram, threshold: float | None, bins: int = 48
-) -> tuple[Markup, Markup, float]:
-    """Bars kept, bars clipped, and the share of the samples that is clipped.
-
-    Heights are log(1 + count) over the largest.
-    """
-    counts = rebin(histogram, bins)
+def histogram_paths(counts: Sequence[float], cut: int) -> tuple[Markup, Markup]:
+    """Bars before bin `cut` and the bars from there on; heights are log(1 + count)."""
     top = math.log1p(max(counts, default=0.0)) or 1.0
-    heights = [math.log1p(c) / top for c in counts]
-    if threshold is None or threshold >= histogram.high or not heights:
-        return area(heights), Markup(""), 0.0
-    cut = round(len(heights) * threshold / histogram.high)
-    share = cut / len(heights)
-    return (
-        area(heights[:cut], 0.0, share),
-        area(heights[cut:], share),
-        _clipped(histogram, threshold),
-    )
+    heights = [math.log1p(count) / top for count in counts]
+    return _area(heights[:cut]), _area(heights[cut:], cut)
 
 
-def _clipped(histogram: Histogram, threshold: float) -> float:
+def clipped_share(histogram: Histogram, threshold: float) -> float:
+    """Share of the samples in bins that lie wholly beyond the threshold."""
     total = sum(histogram.counts)
     first = math.ceil(len(histogram.counts) * threshold / histogram.high)
     return sum(histogram.counts[first:]) / total if total else 0.0

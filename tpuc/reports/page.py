@@ -9,11 +9,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tpuc.reports import wording
-from tpuc.reports.data import LayerRow, ReportData
+from tpuc.reports.data import ReportData
 from tpuc.reports.verdict import judge, losses
 from tpuc.reports.view import Bar, bars_by_type, histogram_cards, network_panels
 
-__all__ = ["render", "report_html"]
+__all__ = ["figures", "render", "report_html"]
 
 _WORST = 6
 _FIRST_HISTOGRAMS = 12
@@ -48,9 +48,8 @@ def report_html(data: ReportData) -> str:
         verdict=judge(data),
         worst=worst,
         worst_drop=worst[0].drop if worst else 1.0,
-        figures=_figures(data),
+        figures=figures(data),
         panels=network_panels(data.layers),
-        readouts=[_readout(index, row) for index, row in enumerate(data.layers)],
         cards=histogram_cards(data.layers, losses(data.layers)),
         first_cards=_FIRST_HISTOGRAMS,
         dtypes=sorted({row.dtype for row in data.layers}),
@@ -62,7 +61,7 @@ def report_html(data: ReportData) -> str:
     )
 
 
-def _figures(data: ReportData) -> list[tuple[str, str, str]]:
+def figures(data: ReportData) -> list[tuple[str, str, str]]:
     """Name, value and note of each figure in the first card; unknown ones are left out."""
     a, c = data.accuracy, data.cost
     found = []
@@ -91,20 +90,6 @@ def _figures(data: ReportData) -> list[tuple[str, str, str]]:
     if c.macs:
         found.append(("MACs", wording.count(c.macs), "one inference"))
     return found
-
-
-def _readout(index: int, row: LayerRow) -> str:
-    """What a reader hears or sees when the cursor of the charts is on an op."""
-    parts = [f"{index + 1}. {row.type} {row.name} ({row.dtype})"]
-    if row.cos is not None:
-        parts.append(f"cosine {wording.cosine(row.cos)}")
-    if row.sqnr_db is not None:
-        parts.append(wording.decibel(row.sqnr_db))
-    if row.threshold is not None:
-        parts.append(f"threshold {wording.real(row.threshold)}")
-    if row.weights is not None:
-        parts.append(f"weights {wording.real(row.weights.min)} to {wording.real(row.weights.max)}")
-    return " · ".join(parts)
 
 
 def _time_bars(data: ReportData) -> list[Bar]:

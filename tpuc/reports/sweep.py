@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tpuc.files import write_whole
-from tpuc.reports.charts import cos_share
-from tpuc.reports.data import SweepRow
-from tpuc.reports.page import render
-from tpuc.reports.structure import plain
+from tpuc.reports.data import ReportData, SweepRow
+from tpuc.reports.page import figures, render
+from tpuc.reports.pareto import pareto
+from tpuc.reports.structure import SCHEMA_VERSION, plain
+from tpuc.reports.verdict import judge
 from tpuc.reports.write import json_text
 
-__all__ = ["write_sweep"]
-
-SCHEMA_VERSION = 1
+__all__ = ["sweep_html", "write_sweep"]
 
 
 @dataclass(frozen=True)
-class _Dot:
-    """A run in the picture: shares of the axes from left and from the bottom."""
+class _Best:
+    """The run whose outputs are closest to float."""
 
     number: int
-    left: float
-    bottom: float
-    best: bool
+    row: SweepRow
+    figures: Sequence[tuple[str, str, str]]
 
 
 def write_sweep(folder: str | Path, rows: Sequence[SweepRow]) -> None:
@@ -38,23 +37,37 @@ def write_sweep(folder: str | Path, rows: Sequence[SweepRow]) -> None:
     folder = Path(folder)
     content = {"schema_version": SCHEMA_VERSION, "runs": [plain(asdict(row)) for row in rows]}
     write_whole(folder / "sweep.json", json_text(content))
-    write_whole(folder / "sweep.html", render("sweep.html.j2", rows=rows, dots=_dots(rows)))
+    write_whole(folder / "sweep.html", sweep_html(rows))
 
 
-def _dots(rows: Sequence[SweepRow]) -> list[_Dot]:
-    """Cosine against weight bytes; `best` marks runs that no other run beats in both."""
+def sweep_html(rows: Sequence[SweepRow]) -> str:
+    """The whole page."""
+    best = _best(rows)
+    statuses = Counter(row.status for row in rows)
+    return render(
+        "sweep.html.j2",
+        rows=rows,
+        counts=", ".join(f"{count} {status}" for status, count in sorted(statuses.items())),
+        best=best,
+        best_level=judge(_as_report(best.row)).level if best else "unknown",
+        picture=pareto(rows),
+        has_top1=any(row.accuracy.top1 is not None for row in rows),
+        has_map=any(row.accuracy.map is not None for row in rows),
+    )
+
+
+def _as_report(row: SweepRow) -> ReportData:
+    return ReportData("", "", "", "", (), accuracy=row.accuracy, cost=row.cost)
+
+
+def _best(rows: Sequence[SweepRow]) -> _Best | None:
+    """Highest mean cosine; among equals the smaller, then the earlier."""
     known = [
-        (i, row.accuracy.output_cos_mean, row.cost.weight_bytes)
-        for i, row in enumerate(rows, 1)
-        if row.accuracy.output_cos_mean is not None
+        (-row.accuracy.output_cos_mean, row.bmodel_bytes or 0, number)
+        for number, row in enumerate(rows, 1)
+        if row.accuracy.output_cos_mean is not None and row.status != "failed"
     ]
-    largest = max((size for _, _, size in known), default=0) or 1
-    return [
-        _Dot(
-            number,
-            size / largest,
-            cos_share(cos),
-            not any(c >= cos and s <= size and (c > cos or s < size) for _, c, s in known),
-        )
-        for number, cos, size in known
-    ]
+    if not known:
+        return None
+    number = min(known)[2]
+    return _Best(number, rows[number - 1], figures(_as_report(rows[number - 1])))

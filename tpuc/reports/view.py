@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tpuc.reports import wording
-from tpuc.reports.charts import cos_share, dots, histogram_paths, line
-from tpuc.reports.data import LayerRow
+from tpuc.reports.charts import clipped_share, cos_share, dots, histogram_paths, line, rebin
+from tpuc.reports.data import Histogram, LayerRow
 from tpuc.reports.verdict import Loss
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 Place = tuple[float, float]
+_BINS = 48
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class HistogramCard:
-    """Distribution of |x| of one activation with its threshold; shares are of the width."""
+    """Distribution of |x| of one activation: paths in a box of `width` bins, and its threshold."""
 
     index: int
     layer: LayerRow
+    width: float
     kept: Markup
     clipped: Markup
     threshold_share: float | None
@@ -186,13 +188,19 @@ def histogram_cards(layers: Sequence[LayerRow], worst: Sequence[Loss]) -> list[H
     for index, row in enumerate(layers):
         if row.histogram is None or not row.histogram.high:
             continue
-        kept, clipped, lost = histogram_paths(row.histogram, row.threshold)
-        share = None
-        if row.threshold is not None:
-            share = min(row.threshold / row.histogram.high, 1.0)
-        cards.append(HistogramCard(index, row, kept, clipped, share, lost))
+        cards.append(_histogram_card(index, row, row.histogram))
     cards.sort(key=lambda card: (first.get(card.layer.name, len(first)), card.index))
     return cards
+
+
+def _histogram_card(index: int, row: LayerRow, histogram: Histogram) -> HistogramCard:
+    counts, width = rebin(histogram, _BINS)
+    if row.threshold is None:
+        return HistogramCard(index, row, width, *histogram_paths(counts, len(counts)), None, 0)
+    share = min(row.threshold / histogram.high, 1.0)
+    paths = histogram_paths(counts, round(share * width))
+    lost = clipped_share(histogram, row.threshold)
+    return HistogramCard(index, row, width, *paths, share, lost)
 
 
 def bars_by_type(layers: Sequence[LayerRow], what: str) -> list[Bar]:

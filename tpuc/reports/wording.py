@@ -70,6 +70,8 @@ def fact(x: object) -> str:
         return _NONE
     if isinstance(x, bool):
         return "yes" if x else "no"
+    if isinstance(x, int):
+        return f"{x:,}" if abs(x) >= 10000 else str(x)
     if isinstance(x, float):
         return f"{x:.6g}"
     if isinstance(x, tuple | list):
@@ -78,5 +80,5 @@ def fact(x: object) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """An op's name that may break after a slash or before a dot."""
-    return Markup(str(escape(name)).replace("/", "/<wbr>").replace(".", "<wbr>."))
+    """An op's name that may break after a slash."""
+    return Markup(str(escape(name)).replace("/", "/<wbr>"))

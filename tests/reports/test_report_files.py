@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import csv
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.reports.sample import HOSTILE, layers, report, sweep
+from tpuc.errors import ArtifactError
+from tpuc.reports import build_report, report_html, write_report, write_sweep
+from tpuc.reports.structure import CSV_COLUMNS
+
+DESIGNED = (
+    "schema_version recipe model processor quantize calibration search accuracy layers cost "
+    "timings artifacts"
+).split()
+
+
+def test_report_json_has_the_designed_keys():
+    content = build_report(report())
+    assert set(DESIGNED) <= set(content) and content["schema_version"] == 1
+    layer = content["layers"][1]
+    for key in "name type dtype threshold min max cos sqnr_db reason".split():
+        assert key in layer
+    assert layer["histogram"]["high"] == 5.0
+    assert content["accuracy"]["output_cos_mean"] == 0.9995
+    assert content["layers"][0]["sqnr_db"] is None  # infinite: JSON has no such number
+
+
+def test_write_report(tmp_path):
+    content = write_report(tmp_path, report())
+    assert json.loads((tmp_path / "report.json").read_text()) == content
+    assert (
+        sorted(p.name for p in tmp_path.iterdir()) == "layers.csv report.html report.json".split()
+    )
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    write_report(tmp_path, report())
+    assert before == {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+
+
+def test_layers_csv(tmp_path):
+    write_report(tmp_path, report())
+    with (tmp_path / "layers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == CSV_COLUMNS
+    assert [r["name"] for r in rows] == [row.name for row in layers()]
+    assert rows[1]["shape"] == "1x4x8x8" and rows[3]["threshold"] == ""
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ArtifactError, match=r"report\.json.*No space left") as caught:
+        write_report(tmp_path, report())
+    assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
+
+
+# ---- pages ---------------------------------------------------------------------------------------
+
+_VOID = {"meta", "link", "input", "br", "wbr", "path", "circle"}
+
+
+class _Page(HTMLParser):
+    """Balanced tags, unique ids, every attribute."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.attrs: list[tuple[str, str, str]] = []
+        self.tags: list[str] = []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in _VOID:
+            self.open.append(tag)
+        self.tags.append(tag)
+        for key, value in attrs:
+            self.attrs.append((tag, key, value or ""))
+            if key == "id":
+                self.ids.append(value)
+
+    def handle_endtag(self, tag):
+        if tag not in _VOID:
+            assert self.open.pop() == tag
+
+    def values(self, key):
+        return [value for _, k, value in self.attrs if k == key]
+
+
+@pytest.fixture(params=["report", "sweep"])
+def html(request, tmp_path):
+    if request.param == "report":
+        return report_html(report(model=HOSTILE, command=HOSTILE, recipe=HOSTILE))
+    write_sweep(tmp_path, sweep())
+    return (tmp_path / "sweep.html").read_text()
+
+
+def test_page_is_well_formed_and_stands_alone(html):
+    page = _Page(html)
+    assert len(page.ids) == len(set(page.ids))
+    assert "http:" not in html and "https:" not in html and "@import" not in html
+    assert set(page.values("src")) == set()
+    for link in page.values("href"):
+        assert link.startswith(("#", "data:")) or link.endswith("/report.html")
+        if link.startswith("#"):
+            assert link[1:] in page.ids
+    for key in ("aria-labelledby", "aria-describedby"):
+        for target in page.values(key):
+            assert target in page.ids
+    assert len(html) < 60_000
+
+
+def test_every_text_is_escaped(html):
+    page = _Page(html)
+    assert page.tags.count("script") == 1 and "<script>alert" not in html
+    assert "&lt;script&gt;" in html and "{{7*7}}" in html
+
+
+def test_page_speaks_to_screen_readers(html):
+    page = _Page(html)
+    for tag in ("main", "h1"):
+        assert page.tags.count(tag) == 1
+    assert {"nav", "section", "footer"} <= set(page.tags)
+    assert page.tags.count("table") == page.tags.count("caption") > 0
+    assert page.tags.count("th") == page.values("scope").count("col") > 0
+    assert 'aria-sort="ascending"' in html
+
+
+def test_empty_report_says_what_is_missing():
+    html = report_html(report(layers=(), accuracy=report().accuracy.__class__(), timings=()))
+    _Page(html)
+    assert "Accuracy was not measured" in html and "dataset.path" in html
+
+
+def test_page_of_a_large_network_stays_small():
+    many = tuple(
+        row.__class__(**{**row.__dict__, "name": f"/features/block.{i}/{row.type}"})
+        for i in range(100)
+        for row in layers()[1:3]
+    )
+    assert len(report_html(report(layers=many))) < 500_000
+
+
+def test_sweep_json(tmp_path):
+    write_sweep(tmp_path, sweep())
+    runs = json.loads((tmp_path / "sweep.json").read_text())["runs"]
+    assert [r["status"] for r in runs] == ["done", "done", "done", "failed"]
+    assert runs[1]["accuracy"]["output_cos_mean"] == 0.999 and runs[1]["command"] == "tpuc x=1"

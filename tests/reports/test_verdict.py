@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.reports.sample import layers, report
+from tpuc.reports import Accuracy, judge
+from tpuc.reports.verdict import losses
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "level"),
+    [
+        (Accuracy(), "unknown"),
+        (Accuracy(20, 0.99), "good"),
+        (Accuracy(20, 0.9899), "fair"),
+        (Accuracy(20, 0.9699), "poor"),
+        (Accuracy(20, 0.999, float_top1=0.75, top1=0.745), "good"),
+        (Accuracy(20, 0.999, float_top1=0.75, top1=0.73), "fair"),
+        (Accuracy(20, 0.999, float_map=0.5, map=0.4), "poor"),
+        (Accuracy(20, 0.999, goals_missed=("cosine 0.999 is below 0.9999.",)), "poor"),
+    ],
+)
+def test_level(accuracy, level):
+    assert judge(report(accuracy=accuracy)).level == level
+
+
+def test_a_good_build_needs_no_advice():
+    assert judge(report()).hints == ()
+
+
+def test_text_names_figures():
+    text = judge(report(accuracy=Accuracy(20, 0.98, float_top1=0.75, top1=0.70))).text
+    assert "0.98" in text and "loses 5.0 points" in text and "20 samples" in text
+
+
+def test_losses_are_measured_against_the_worst_input():
+    found = losses(layers())
+    assert [loss.layer.name for loss in found] == ["conv"]  # relu gains, the last has no figure
+    assert found[0].before == 1.0 and found[0].drop == pytest.approx(0.05)
+
+
+def test_a_clipped_layer_is_named():
+    clipped = dataclasses.replace(layers()[1], threshold=1.0)
+    poor = report(layers=(layers()[0], clipped), accuracy=Accuracy(20, 0.9))
+    hints = judge(poor).hints
+    assert any("'conv' is cut at 1" in hint.why for hint in hints)
+    assert any(hint.keys == "calibration.input_num=100" for hint in hints)
+
+
+def test_overlap_is_answered():
+    flattered = dataclasses.replace(report().accuracy, overlap="12 of 20")
+    assert judge(report(accuracy=flattered)).hints[0].keys == "evaluation.path=FOLDER"
