@@ -3,7 +3,8 @@
     TPUC_VENDOR/bin/python tests/golden/make_torchscript.py WORK_FOLDER
 
 Run it with the Python of an installed TPU-MLIR (which brings torch). For each model it writes
-`NAME.pt`, `NAME.mlir` and, if the model has weights, the npz that the mlir names.
+`NAME.pt`, `NAME.mlir` and, if the model has weights, the npz that the mlir names. For `unit` also
+`unit_cali_table` and `unit_int8.npz`: the sample and every INT8 tensor on bm1684x, dequantized.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -159,12 +162,21 @@ class Unit(nn.Module):
         return self.last(torch.flatten(F.max_pool2d(x, 2, 2).mean([2, 3]), 1))
 
 
+def strip_debug(source: Path, target: Path) -> None:
+    """Leave out where in which source file each line came from; date everything 1980."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                new.writestr(zipfile.ZipInfo(entry.filename), old.read(entry))
+
+
 def build(name: str, module: nn.Module, work: Path) -> None:
     """Trace one model, let TPU-MLIR import it, keep the results."""
     folder = work / name
     folder.mkdir(parents=True, exist_ok=True)
     x = torch.randn(1, 4, 8, 8)
-    torch.jit.trace(module.eval(), x).save(str(FOLDER / f"{name}.pt"))
+    torch.jit.trace(module.eval(), x).save(str(folder / f"{name}.pt"))
+    strip_debug(folder / f"{name}.pt", FOLDER / f"{name}.pt")
     bin_folder = Path(sys.executable).parent
     command = [
         str(bin_folder / "model_transform"), "--model_name", name,
@@ -180,6 +192,31 @@ def build(name: str, module: nn.Module, work: Path) -> None:
         shutil.copy(folder / weights[1], FOLDER / weights[1])
 
 
+def quantize(name: str, work: Path) -> None:
+    """Calibrate on one sample, lower to INT8 for bm1684x and keep every tensor."""
+    folder, bin_folder = work / name, Path(sys.executable).parent
+    env = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
+    text = (folder / f"{name}.mlir").read_text()
+    (input_name,) = re.findall(r'^#loc1 = loc\("([^"]+)"\)', text, re.M)
+    x = np.random.default_rng(1684).standard_normal((1, 4, 8, 8)).astype(np.float32)
+    (folder / "samples").mkdir(exist_ok=True)
+    np.savez(folder / "samples" / "0.npz", **{input_name: x})
+    calibrate = f"run_calibration {name}.mlir --dataset samples --input_num 1 --tune_num 0"
+    deploy = (
+        f"model_deploy --mlir {name}.mlir --quantize INT8 --processor bm1684x "
+        f"--calibration_table {name}_cali_table --model {name}.bmodel --debug"
+    )
+    runner = (
+        f"model_runner --input samples/0.npz --model {name}_bm1684x_int8_sym_tpu.mlir "
+        "--dump_all_tensors --output tensors.npz"
+    )
+    for command in (f"{calibrate} -o {name}_cali_table", deploy, runner):
+        subprocess.run(command.split(), cwd=folder, check=True, env=env)
+    shutil.copy(folder / f"{name}_cali_table", FOLDER)
+    with np.load(folder / "tensors.npz") as tensors:
+        np.savez_compressed(FOLDER / f"{name}_int8.npz", sample=x, **dict(tensors))
+
+
 def main() -> None:
     """Write the folder."""
     FOLDER.mkdir(exist_ok=True)
@@ -193,6 +230,7 @@ def main() -> None:
             elif name.endswith("running_mean"):
                 buffer.normal_(std=0.1)
         build(kind.__name__.lower(), module, work)
+    quantize("unit", work)
 
 
 if __name__ == "__main__":
