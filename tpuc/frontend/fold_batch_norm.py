@@ -1,8 +1,8 @@
 """Folds BatchNormalization into the convolution before it, as ONNX simplifiers do.
 
     w = gamma / sqrt(var + eps);  filter[o] *= w[o];  bias[o] = (bias[o] - mean[o]) * w[o] + beta[o]
-in float32. Unlike the canonical passes this keeps the convolution's own name: TPU-MLIR simplifies
-the ONNX graph before it names anything.
+in float32. Unlike the canonical passes this keeps the convolution's own name, unless the result is
+an output of the model: TPU-MLIR simplifies the ONNX graph before it names anything.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _foldable(conv: Node) -> bool:
 
 def _fold(graph: Graph, conv: Node, norm: Node) -> None:
     mean, variance, gamma, beta = (norm.weight(i) for i in range(1, 5))
-    epsilon = np.float32(float(norm.attrs["epsilon"]))  # type: ignore[arg-type]
+    epsilon = np.float32(norm.number("epsilon"))
     factor = (gamma / np.sqrt(variance + epsilon)).astype(np.float32)
     filters = conv.weight(1)
     given = conv.inputs[2] if len(conv.inputs) > 2 else None
@@ -46,5 +46,8 @@ def _fold(graph: Graph, conv: Node, norm: Node) -> None:
         name = f"{conv.name}_{suffix}_folded"
         operands.append(Value(name, data.shape, data=np.ascontiguousarray(data, np.float32)))
     graph.set_inputs(conv, operands)
+    is_output = any(v is norm.output for v in graph.outputs)
     graph.replace_uses(norm.output, conv.output)
+    if is_output:
+        conv.output.name = norm.name.removesuffix("BatchNormalization") + "Conv"
     graph.remove(norm)

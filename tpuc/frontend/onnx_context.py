@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tpuc.errors import GraphError, UnsupportedError
+from tpuc.errors import GraphError, ModelError, UnsupportedError
 from tpuc.ir import Attr, Graph, Value, with_defaults
 from tpuc.ir.shapes import infer_shapes
 
@@ -46,6 +46,8 @@ class Context:
     constants: dict[str, np.ndarray]
     values: dict[str, Value] = field(default_factory=dict)
     weights: dict[str, Value] = field(default_factory=dict)
+    makers: dict[int, OnnxNode] = field(default_factory=dict)  # by id of the value
+    aliases: dict[str, Value] = field(default_factory=dict)
 
     def is_constant(self, node: OnnxNode, index: int) -> bool:
         """True if the input's contents are known."""
@@ -83,9 +85,19 @@ class Context:
         raise UnsupportedError(f"{node}: input '{name}' has no producer")
 
     def weight(self, name: str, data: np.ndarray) -> Value:
-        """A float32 weight, one value per name."""
+        """A float32 weight, one value per name.
+
+        Raises
+        ------
+        ModelError : it has NaN or infinite values
+        """
         if name not in self.weights:
             array = np.ascontiguousarray(data, np.float32)
+            if not np.isfinite(array).all():
+                bad = int(array.size - np.isfinite(array).sum())
+                raise ModelError(
+                    f"weight '{name}': {bad} of {array.size} values are NaN or infinite"
+                )
             array = array.reshape(1) if array.ndim == 0 else array
             self.weights[name] = Value(name, array.shape, data=array)
         return self.weights[name]
@@ -107,8 +119,21 @@ class Context:
             raise UnsupportedError(f"{node}: {error}") from error
         if name is None:
             self.values[node.outputs[0]] = out
+            self.makers[id(out)] = node
         return out
 
     def alias(self, node: OnnxNode, value: Value) -> None:
         """Let the node's output be an existing value."""
-        self.values[node.outputs[0]] = value
+        self.values[node.outputs[0]] = self.aliases[node.outputs[0]] = value
+
+    def name_outputs(self, outputs: Sequence[str]) -> None:
+        """Give the op before a removed one its name if that was an output of the model.
+
+        ONNX simplifiers keep the names of outputs, and TPU-MLIR names the ops after simplifying.
+        """
+        for name in outputs:
+            value = self.aliases.get(name)
+            maker = self.makers.get(id(value)) if value is not None else None
+            if value is not None and maker is not None and maker.outputs[0] not in outputs:
+                value.name = f"{name}_{maker.op_type}"
+                self.makers.pop(id(value))

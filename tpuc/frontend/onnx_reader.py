@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tpuc.errors import ConfigError, ModelError, UnsupportedError
 from tpuc.frontend import converters
 from tpuc.frontend.fold import fold_constants, static_shapes
@@ -57,6 +55,7 @@ def read_onnx(
     """
     model = _load(path)
     _choose_outputs(model, output_names, path)
+    _drop_unread(model)
     inputs = _fix_inputs(model, input_shapes, path)
     nodes, constants = fold_constants(static_shapes(model, path), path)
     _check_support(nodes, model, path)
@@ -67,11 +66,22 @@ def read_onnx(
         graph.add("Input", [], [out], with_defaults("Input", {}))
         context.values[input_name] = out
     for node in nodes:
-        CONVERTERS[node.op_type](context, node)
+        _convert(context, node, path)
     graph.outputs = [_output(context, o.name, path) for o in model.graph.output]
+    context.name_outputs([o.name for o in model.graph.output])
     graph.remove_dead()
     fold_batch_norm(graph)
     return verify(graph, "top")
+
+
+def _convert(context: Context, node: OnnxNode, path: Path) -> None:
+    try:
+        CONVERTERS[node.op_type](context, node)
+    except ModelError as error:
+        raise type(error)(f"{path}: {error}") from error
+    except (KeyError, IndexError, ValueError, TypeError, AssertionError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ModelError(f"{path}: {node}: an attribute or input is wrong ({reason})") from error
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -80,9 +90,11 @@ def _load(path: Path) -> onnx.ModelProto:
     if not path.is_file():
         raise ModelError(f"{path}: no such file; expected an ONNX model. Hint: model.path")
     try:
-        model = onnx.load(str(path))
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: its external data file is missing: {error.filename}") from error
+        model = onnx.load(str(path), load_external_data=False)
+        _check_external(model, path)
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except ModelError:
+        raise
     except Exception as error:  # protobuf raises a type of its own for each backend
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{path}: not an ONNX model, or damaged ({reason})") from error
@@ -90,12 +102,26 @@ def _load(path: Path) -> onnx.ModelProto:
         raise ModelError(f"{path}: not an ONNX model, or damaged (it has no graph)")
     for tensor in model.graph.initializer:
         try:
-            array = onnx.numpy_helper.to_array(tensor)
+            onnx.numpy_helper.to_array(tensor)
         except Exception as error:
             raise ModelError(f"{path}: initializer '{tensor.name}' is damaged ({error})") from error
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ModelError(f"{path}: initializer '{tensor.name}' has NaN or infinite values")
+    made = Counter(o for n in model.graph.node for o in n.output if o)
+    if twice := [name for name, count in made.items() if count > 1]:
+        raise ModelError(f"{path}: two nodes make the tensor '{twice[0]}'")
     return model
+
+
+def _check_external(model: onnx.ModelProto, path: Path) -> None:
+    import onnx
+
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            location = next((e.value for e in tensor.external_data if e.key == "location"), "")
+            if not (path.parent / location).is_file():
+                raise ModelError(
+                    f"{path}: its external data file {location} is missing; "
+                    "expected it in the same folder"
+                )
 
 
 def _opset(model: onnx.ModelProto) -> int:
@@ -124,6 +150,22 @@ def _choose_outputs(model: onnx.ModelProto, names: Sequence[str] | None, path: P
         )
 
 
+def _drop_unread(model: onnx.ModelProto) -> None:
+    """Remove nodes that no output depends on, so that nobody has to support them."""
+    needed = {o.name for o in model.graph.output}
+    kept = []
+    for node in reversed(model.graph.node):
+        if needed.intersection(o for o in node.output if o):
+            kept.append(node)
+            needed.update(node.input)
+            needed.update(i for a in node.attribute for n in a.g.node for i in n.input)
+    if len(kept) < len(model.graph.node):
+        kept.reverse()
+        copies = [type(n).FromString(n.SerializeToString()) for n in kept]
+        del model.graph.node[:]
+        model.graph.node.extend(copies)
+
+
 def _fix_inputs(
     model: onnx.ModelProto, shapes: Shapes | None, path: Path
 ) -> dict[str, tuple[int, ...]]:
@@ -141,7 +183,7 @@ def _fix_inputs(
                     label = dims[i].dim_param or "?"
                     raise ConfigError(
                         f"{path}: input '{info.name}' leaves dimension {i} ('{label}') open. "
-                        f"Hint: model.input_shapes={[[d.dim_value or 1 for d in dims]]}"
+                        f"Hint: model.input_shapes={[[max(d.dim_value, 1) for d in dims]]}"
                     )
         elif info.type.tensor_type.HasField("shape") and len(shape) != len(dims):
             raise ConfigError(

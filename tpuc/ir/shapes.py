@@ -181,7 +181,8 @@ def _reduce(node: Node) -> tuple[Shape, ...]:
     shape = _in(node)
     axes = {a % len(shape) for a in node.ints("axes")}
     keep = node.flag("keepdims")
-    return (tuple(1 if i in axes else d for i, d in enumerate(shape) if keep or i not in axes),)
+    left = tuple(1 if i in axes else d for i, d in enumerate(shape) if keep or i not in axes)
+    return (left or (1,),)  # a scalar is one element
 
 
 @_rule("Arg")

@@ -76,8 +76,8 @@ def clip(context: Context, node: OnnxNode) -> None:
         bounds.append(float(np.float32(number)))
     low, high = bounds
     x = context.value(node)
-    if low == 0.0:
-        limit = high if np.isfinite(high) and high < 3e38 else -1.0
+    if low == 0.0 and high > 0.0:
+        limit = high if np.isfinite(high) else 0.0  # TPU-MLIR's way to say that there is none
         context.emit(node, "Relu", [x], {"relu_limit": limit})
     else:
         context.emit(node, "Clip", [x], {"min": low, "max": high})

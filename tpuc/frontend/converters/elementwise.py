@@ -20,16 +20,22 @@ def _scalar(context: Context, node: OnnxNode, index: int) -> float | None:
     return None
 
 
+def _chain(context: Context, node: OnnxNode, op: str) -> None:
+    """Two operands at a time; TPU-MLIR numbers the ops in between: `<output>_1_Sum`."""
+    operands = [context.value(node, i) for i in range(len(node.inputs))]
+    out, *others = sorted(operands, key=lambda v: v.is_weight)
+    if not others:
+        context.alias(node, out)
+    for i, other in enumerate(others, 1):
+        between = f"{node.outputs[0]}_{i}_{node.op_type}"
+        name = None if i == len(others) else between
+        out = context.emit(node, op, [out, other], name=name)
+
+
 @converts("Add", "Mul", "Sum")
 def add_mul(context: Context, node: OnnxNode) -> None:
     """Constants stay operands (on the right); a pass turns scalars into AddConst, MulConst."""
-    op = "Mul" if node.op_type == "Mul" else "Add"
-    operands = [context.value(node, i) for i in range(len(node.inputs))]
-    if len(operands) == 1:
-        context.alias(node, operands[0])
-        return
-    ordered = sorted(operands, key=lambda v: v.is_weight)
-    context.emit(node, op, ordered)
+    _chain(context, node, "Mul" if node.op_type == "Mul" else "Add")
 
 
 @converts("Sub")
@@ -62,16 +68,7 @@ def divide(context: Context, node: OnnxNode) -> None:
 @converts("Max", "Min")
 def extremum(context: Context, node: OnnxNode) -> None:
     """Max and Min of two or more; more than two become a chain."""
-    operands = [context.value(node, i) for i in range(len(node.inputs))]
-    ordered = sorted(operands, key=lambda v: v.is_weight)
-    if len(ordered) == 1:
-        context.alias(node, ordered[0])
-        return
-    out = ordered[0]
-    for i, other in enumerate(ordered[1:], 1):
-        last = i == len(ordered) - 1
-        name = None if last else f"{node.name}_{i}"
-        out = context.emit(node, node.op_type, [out, other], name=name)
+    _chain(context, node, node.op_type)
 
 
 @converts("Pow")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tpuc.errors import UnsupportedError
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import converts
-from tpuc.ir import Value, with_defaults
+from tpuc.ir import Attr, Value, with_defaults
 from tpuc.ir.shapes import infer_shapes
 
 __all__ = ["concat", "expand", "flatten", "gather", "pad", "reshape", "slice_", "split", "tile"]
@@ -32,9 +34,10 @@ def flatten(context: Context, node: OnnxNode) -> None:
     if axis == 1:
         context.emit(node, "Flatten", [x], {"start_dim": 1, "end_dim": -1})
         return
-    axis %= len(x.shape) + 1
-    head = int(np.prod(x.shape[:axis], dtype=np.int64))
-    context.emit(node, "Reshape", [x], {"shape": (head, -1)})
+    axis += len(x.shape) if axis < 0 else 0
+    head, tail = math.prod(x.shape[:axis]), math.prod(x.shape[axis:])
+    attrs: dict[str, Attr] = {"flatten_start_dim": axis, "shape": (head, tail)}
+    context.emit(node, "Reshape", [x], attrs)
 
 
 @converts("Transpose")

@@ -20,9 +20,11 @@ def reduce(context: Context, node: OnnxNode) -> None:
             context.alias(node, x)
             return
         axes = tuple(range(len(x.shape)))
+    keep = bool(node.attrs.get("keepdims", 1))
     attrs: dict[str, Attr] = {
         "axes": tuple(sorted(a % len(x.shape) for a in axes)),
-        "keepdims": bool(node.attrs.get("keepdims", 1)),
+        "is_scalar": not keep and len(axes) == len(x.shape),
+        "keepdims": keep,
         "mode": node.op_type,
     }
     context.emit(node, "Reduce", [x], attrs)
