@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -54,10 +55,15 @@ class Samples(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def,override]
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Samples: ...
+    def __getitem__(self, index: int | slice) -> Sample | Samples:
         """A sample, or for a slice a smaller set."""
-        found = self.items[index]
-        return found if isinstance(found, Sample) else Samples(found, self.inputs)
+        if isinstance(index, slice):
+            return Samples(self.items[index], self.inputs)
+        return self.items[index]
 
     @cached_property
     def digests(self) -> tuple[str, ...]:
