@@ -54,9 +54,11 @@ class ConvSpec:
 
     def requant(self, groups: int) -> np.ndarray:
         """Packed words; the zero byte of the input moves into the bias."""
-        w = self.weights.astype(np.int64).reshape(self.weights.shape[0], -1)
-        sums = 255 * np.minimum(w, 0).sum(1), 255 * np.maximum(w, 0).sum(1)
-        bias = self.bias.astype(np.int64) - self.zero_in * w.sum(1)
+        w = self.weights.reshape(self.weights.shape[0], -1)
+        total = w.sum(1, dtype=np.int64)
+        positive = np.maximum(w, 0).sum(1, dtype=np.int64)
+        sums = 255 * (total - positive), 255 * positive
+        bias = self.bias.astype(np.int64) - self.zero_in * total
         shape = (groups, -1)
         factors = self.multiplier.reshape(shape), self.rshift.reshape(shape)
         ends = sums[0].reshape(shape), sums[1].reshape(shape)
