@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 import tpuc.reports
 from tests.reports.sample import layers, sweep
-from tpuc.reports import Histogram, wording
+from tpuc.reports import Histogram, WeightRange, wording
 from tpuc.reports.charts import clipped_share, cos_share, histogram_paths, line, rebin
 from tpuc.reports.pareto import pareto
 from tpuc.reports.view import bars_by_type, histogram_cards, network_panels
@@ -52,6 +53,13 @@ def test_panels_and_cards():
     assert network_panels(()) == []
     (card,) = histogram_cards(layers(), [])
     assert card.threshold_share == 0.5 and card.clipped_share == pytest.approx(2 / 162)
+
+
+def test_dead_channels_do_not_stretch_the_axis():
+    conv = layers()[1]
+    dead = dataclasses.replace(conv, weights=WeightRange(-1.0, 0.5, (1e-12, 1.0)))
+    labels = [label for _, label in network_panels((dead,))[-1].ticks]
+    assert labels[0] == "1e-05" and labels[-1] == "1"
 
 
 def test_bars():

@@ -39,6 +39,13 @@ def test_write_report(tmp_path):
     assert before == {p.name: p.read_bytes() for p in tmp_path.iterdir()}
 
 
+def test_json_keeps_lists_of_numbers_on_one_line(tmp_path):
+    write_report(tmp_path, report(recipe="[\n 1,\n 2\n]"))
+    text = (tmp_path / "report.json").read_text()
+    assert '"counts": [ 100.0, 50.0, 10.0, 0.0, 2.0 ]' in text
+    assert json.loads(text)["recipe"] == "[\n 1,\n 2\n]"
+
+
 def test_layers_csv(tmp_path):
     write_report(tmp_path, report())
     with (tmp_path / "layers.csv").open(newline="") as file:

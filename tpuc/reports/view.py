@@ -127,10 +127,10 @@ def _linear(low: float, high: float) -> Callable[[float], float]:
 
 
 def _logarithmic(values: Iterable[float]) -> tuple[Callable[[float], float], list[float]]:
-    """Scale over the decades that the values span, and the decades."""
+    """Scale over the decades that the values span, at most five, and the decades."""
     found = [v for v in values if v > 0 and math.isfinite(v)]
-    low = math.floor(math.log10(min(found)))
-    high = max(math.ceil(math.log10(max(found))), low + 1)
+    high = math.ceil(math.log10(max(found)))
+    low = min(max(math.floor(math.log10(min(found))), high - 5), high - 1)
     scale = _linear(low, high)
     step = max(1, (high - low) // 4)
     return lambda v: scale(math.log10(max(v, 10.0**low))), [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from tpuc.reports.structure import build_report, layers_csv
 
 __all__ = ["json_text", "write_report"]
 
+_FLAT_LIST = re.compile(r"\[\n[-+.0-9eE,\s]*\]")  # no string holds a bare newline
+
 
 def json_text(content: Mapping[str, Any]) -> str:
-    """Strict JSON, readable, the same bytes for the same content."""
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """Strict JSON, lists of numbers on one line, the same bytes for the same content."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    return _FLAT_LIST.sub(lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def write_report(folder: str | Path, data: ReportData) -> dict[str, Any]:
