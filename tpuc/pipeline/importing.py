@@ -7,9 +7,8 @@ from typing import Any
 
 from tpuc.cache import StageCache, digest_file
 from tpuc.config import Job
-from tpuc.errors import ModelError
 from tpuc.files import write_whole
-from tpuc.frontend import Preprocess, attach_preprocess
+from tpuc.frontend import Preprocess, attach_preprocess, read_model
 from tpuc.ir import Graph
 from tpuc.ir.text import print_mlir, save_weights
 from tpuc.ir.text_parse import load_mlir
@@ -68,21 +67,8 @@ def import_model(job: Job, path: Path, cache: StageCache) -> tuple[Graph, bool]:
 
 
 def _read(job: Job, path: Path, name: str) -> Graph:
-    kind = job.model.format.name
-    if kind == "auto":
-        kind = "torchscript" if path.suffix in (".pt", ".pth", ".ts") else "onnx"
-    shapes, outputs = job.model.input_shapes, job.model.output_names
-    if kind == "onnx":
-        from tpuc.frontend.onnx_reader import read_onnx
-
-        return read_onnx(path, shapes, outputs, name)
-    try:
-        from tpuc.frontend.torchscript_reader import read_torchscript
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"{path}: TorchScript is not available in this version. Hint: export to ONNX"
-        ) from error
-    return read_torchscript(path, shapes, outputs, name)
+    model = job.model
+    return read_model(path, model.format.name, model.input_shapes, model.output_names, name)
 
 
 def _preprocess(job: Job, graph: Graph) -> None:
