@@ -32,5 +32,7 @@ def quantize(x: np.ndarray, dtype: DType, quant: QuantType) -> np.ndarray:
 
 def dequantize(q: np.ndarray, quant: QuantType) -> np.ndarray:
     """x = float32(scale) * (q - zero_point), in float32."""
+    if quant.zero_point == 0:
+        return np.multiply(q, np.float32(quant.scale), dtype=np.float32)
     shifted = (np.asarray(q, np.int64) - quant.zero_point).astype(np.float32)
     return shifted * np.float32(quant.scale)
