@@ -6,36 +6,16 @@ same form for people to read; it is not meant to be parsed.
 
 from __future__ import annotations
 
-import math
-import struct
+import re
 from pathlib import Path
 
 import numpy as np
 
+from tpuc.ir.double_text import format_double
 from tpuc.ir.graph import Attr, Graph, Node, Value
 from tpuc.ir.ops import spec_of
 
-__all__ = ["format_double", "print_mlir", "save_weights"]
-
-
-def format_double(x: float) -> str:
-    """Write a double as MLIR does: 6 digits if they say it all, else 17, else hexadecimal."""
-    if not math.isfinite(x):
-        return "0x" + struct.pack(">d", x).hex().upper()
-    short = f"{x:.6e}"
-    if float(short) == x:
-        return short
-    mantissa, exponent = f"{x:.16e}".split("e")
-    sign = "-" if x < 0 else ""
-    digits = mantissa.lstrip("-").replace(".", "").rstrip("0")
-    power = int(exponent)  # of the first digit
-    if power < -3:
-        return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power}"
-    if power < 0:
-        return f"{sign}0.{'0' * (-power - 1)}{digits}"
-    if power < len(digits) - 1:
-        return f"{sign}{digits[: power + 1]}.{digits[power + 1 :]}"
-    return "0x" + struct.pack(">d", x).hex().upper()
+__all__ = ["print_mlir", "save_weights"]
 
 
 def _attr(kind: str, value: Attr) -> str:
@@ -63,11 +43,41 @@ def _type(value: Value) -> str:
     return f"tensor<{dims}!quant.uniform<{storage}:f32, {value.quant.scale!r}{zero}>>"
 
 
+def _escape(name: str) -> str:
+    """MLIR's escapes: bytes that are not printable ASCII, and quotes, in hexadecimal."""
+    plain = name.replace("\\", "\\\\").encode()
+    return "".join(chr(b) if 32 <= b < 127 and b != 34 else f"\\{b:02X}" for b in plain)
+
+
+def _symbol(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z_][\w$.]*", name, re.ASCII) else f'"{_escape(name)}"'
+
+
+def _weight_names(graph: Graph) -> dict[int, str]:
+    """Name in the npz of each weight, by id; equal names of different numbers get a suffix."""
+    taken: dict[str, np.ndarray] = {}
+    names: dict[int, str] = {}
+    for value in graph.weights():
+        assert value.data is not None
+        name, count = value.name, 0
+        while name in taken and not _same(taken[name], value.data):
+            count += 1
+            name = f"{value.name}_{count}"
+        taken[name] = value.data
+        names[id(value)] = name
+    return names
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a is b or (a.size == b.size and bool(np.array_equal(a.reshape(-1), b.reshape(-1))))
+
+
 class _Printer:
     """Numbers values and locations while it writes."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.weight_names = _weight_names(graph)
         self.lines: list[str] = []
         self.numbers: dict[int, str] = {}
         self.locs: dict[str, int] = {}
@@ -97,11 +107,12 @@ class _Printer:
         returned = ", ".join(self.numbers[id(v)] for v in graph.outputs)
         head = [
             "#loc = loc(unknown)",
-            f'module @{graph.name} attributes {{{attrs}module.weight_file = "{weight_file}"}} {{',
+            f"module @{_symbol(graph.name)} attributes "
+            f'{{{attrs}module.weight_file = "{weight_file}"}} {{',
             f"  func.func @main({args}) -> {many} {{",
         ]
         tail = [f"    return {returned} : {results} loc(#loc)", "  } loc(#loc)", "} loc(#loc)"]
-        table = [f'#loc{i} = loc("{name}")' for name, i in self.locs.items()]
+        table = [f'#loc{i} = loc("{_escape(name)}")' for name, i in self.locs.items()]
         for i, (_, members) in enumerate(self.fused):
             inner = ", ".join(f"#loc{m}" for m in members)
             table.append(f"#loc{len(self.locs) + 1 + i} = loc(fused[{inner}])")
@@ -122,7 +133,7 @@ class _Printer:
         if id(value) not in self.numbers:  # a weight at its first use
             number = self.fresh()
             self.numbers[id(value)] = number
-            loc = self.loc(value.name)
+            loc = self.loc(self.weight_names[id(value)])
             self.lines.append(
                 f'    {number} = "top.Weight"() : () -> {_type(value)} loc(#loc{loc})'
             )
@@ -140,7 +151,7 @@ class _Printer:
         types = ", ".join(_type(v) for v in node.outputs)
         if node.op == "Arg" and len(node.outputs) == 1:
             result, types = f"{result}:2", f"{types}, none"
-        many = "," in types
+        many = len(node.outputs) > 1 or node.op == "Arg"
         if len(node.outputs) > 1:
             for i, out in enumerate(node.outputs):
                 self.numbers[id(out)] = f"{result}#{i}"
@@ -186,9 +197,15 @@ def save_weights(graph: Graph, path: Path) -> None:
     """
     import zipfile
 
+    names = _weight_names(graph)
+    written: set[str] = set()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for value in graph.weights():
             assert value.data is not None
-            entry = zipfile.ZipInfo(f"{value.name}.npy", (1980, 1, 1, 0, 0, 0))
+            name = names[id(value)]
+            if name in written:
+                continue
+            written.add(name)
+            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
             with archive.open(entry, "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.ascontiguousarray(value.data))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from tpuc.errors import GraphError, ModelError
-from tpuc.ir.graph import Attr, Graph, Value
+from tpuc.ir.graph import Attr, Graph, Node, Value
 from tpuc.ir.ops import TOP_OPS
 from tpuc.ir.shapes import infer_shapes
-from tpuc.ir.spec import A
+from tpuc.ir.spec import REQUIRED, A
 from tpuc.ir.verify import verify
 
 __all__ = ["load_mlir", "parse_mlir"]
@@ -37,11 +39,13 @@ def parse_mlir(text: str, weights: Mapping[str, np.ndarray], where: str = "MLIR 
     """
     lines = text.splitlines()
     locs = _locations(lines)
-    head = re.search(r"^module @(\S+) attributes \{(.*)\} \{", text, re.M)
+    head = re.search(r'^module @("[^"]*"|\S+) attributes \{(.*)\} \{', text, re.M)
     if head is None:
         raise ModelError(f"{where}: no 'module @name attributes {{...}}' line; expected Top MLIR")
     platform = re.search(r'module\.platform = "(\w+)"', head[2])
-    graph = Graph(head[1], "top", {"platform": platform[1] if platform else "ONNX"})
+    graph = Graph(
+        _unescape(head[1].strip('"')), "top", {"platform": platform[1] if platform else "ONNX"}
+    )
     values: dict[str, Value | None] = {}
     for number, line in enumerate(lines, 1):
         if line.strip().startswith("return "):
@@ -75,8 +79,12 @@ def load_mlir(path: Path) -> Graph:
         if '"top.Weight"' in text:
             raise ModelError(f"{path}: its weight file {store} is missing")
         return parse_mlir(text, {}, str(path))
-    with np.load(store, allow_pickle=False) as archive:
-        return parse_mlir(text, archive, str(path))
+    try:
+        with store.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            weights = {key: archive[key] for key in archive.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise ModelError(f"{store}: not a readable npz of weights ({error})") from error
+    return parse_mlir(text, weights, str(path))
 
 
 def _locations(lines: list[str]) -> dict[str, list[str]]:
@@ -85,12 +93,24 @@ def _locations(lines: list[str]) -> dict[str, list[str]]:
     for line in lines:
         match = _LOC.match(line)
         if match and match["name"] is not None:
-            found[match[1]] = [match["name"]]
+            found[match[1]] = [_unescape(match["name"])]
         elif match and match["fused"]:
             fused[match[1]] = match["fused"].split(", ")
     for key, parts in fused.items():
         found[key] = [name for p in parts for name in found.get(p, [p.strip('"')])]
     return found
+
+
+def _unescape(text: str) -> str:
+    """Undo MLIR's escapes: two hexadecimal digits behind a backslash are one byte."""
+    if "\\" not in text:
+        return text
+    raw = re.sub(
+        rb"\\(\\|[0-9A-Fa-f]{2})",
+        lambda m: m[1] if m[1] == b"\\" else bytes.fromhex(m[1].decode()),
+        text.encode(),
+    )
+    return raw.decode(errors="replace")
 
 
 def _known(values: Mapping[str, Value | None], name: str, where: str, line: int) -> Value:
@@ -117,7 +137,7 @@ def _parse_op(
         return
     names = locs.get(match["loc"].strip(), [match["loc"].strip('"')])
     if op == "Weight":
-        values[result] = _weight(names[0], _shape(match["outs"]), weights, where)
+        values[result] = _weight(names[0], match["outs"], weights, where)
         return
     if op not in TOP_OPS:
         raise ModelError(f"{where}: op top.{op} is not supported")
@@ -127,15 +147,14 @@ def _parse_op(
     while operands and operands[-1] is None:
         operands.pop()
     shapes = [
-        tuple(map(int, m[1].split("x"))) if m[1] else ()
+        _dims(m, where)
         for m in _TENSOR.finditer(match["outs"])
         if m[0] != "none" and "*" not in m[0]
     ]
     outputs = [Value(name, shape) for name, shape in zip(names, shapes or [()] * len(names))]
     node = graph.add(op, operands, outputs, attrs)
     if not shapes:
-        for out, shape in zip(outputs, infer_shapes(node)):
-            out.shape = shape
+        _infer(node, where)
     refs = [f"{result.split(':')[0]}#{i}" for i in range(len(outputs))]
     if "," in result:
         refs = [r.strip() for r in result.split(",")]
@@ -144,20 +163,33 @@ def _parse_op(
     values.update(zip(refs, outputs))
 
 
+def _infer(node: Node, where: str) -> None:
+    """Give the results of an unranked op (`tensor<*xf32>`) their shapes."""
+    try:
+        shapes = infer_shapes(node)
+    except (GraphError, LookupError, ValueError, AssertionError) as error:
+        raise ModelError(f"{where}: {node} has no shape and none follows ({error})") from error
+    for out, shape in zip(node.outputs, shapes):
+        out.shape = shape
+
+
 def _operand(values: Mapping[str, Value | None], name: str, where: str) -> Value | None:
     if name not in values:
         raise ModelError(f"{where}: operand {name} is not defined")
     return values[name]
 
 
-def _shape(text: str) -> tuple[int, ...]:
-    match = _TENSOR.search(text)
-    return tuple(map(int, match[1].split("x"))) if match and match[1] else ()
+def _dims(found: re.Match[str], where: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"(\d+(x\d+)*)?", found[1] or ""):
+        raise ModelError(f"{where}: {found[0]} is not a float32 tensor of a fixed shape")
+    return tuple(map(int, found[1].split("x"))) if found[1] else ()
 
 
-def _weight(
-    name: str, shape: tuple[int, ...], weights: Mapping[str, np.ndarray], where: str
-) -> Value:
+def _weight(name: str, declared: str, weights: Mapping[str, np.ndarray], where: str) -> Value:
+    found = _TENSOR.search(declared)
+    if found is None:
+        raise ModelError(f"{where}: weight '{name}' has no tensor type")
+    shape = _dims(found, where)
     if name not in weights:
         raise ModelError(f"{where}: weight '{name}' is not in the weight file")
     data = np.asarray(weights[name])
@@ -173,6 +205,9 @@ def _parse_attrs(op: str, text: str, where: str) -> dict[str, Attr]:
         if key not in rows:
             raise ModelError(f"{where}: top.{op} has an unknown attribute '{key}'")
         attrs[key] = _value(rows[key], raw.strip(), where)
+    for key, row in rows.items():
+        if row.default is REQUIRED and key not in attrs:
+            raise ModelError(f"{where}: top.{op} lacks its attribute '{key}'")
     return attrs
 
 
