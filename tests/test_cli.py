@@ -127,9 +127,7 @@ def test_the_calibrated_table_can_be_given_back(built, home):
 
 
 def test_a_missed_goal_is_status_3_and_everything_is_written(home):
-    done = tpuc(
-        "recipe=digits", "evaluation.expected_cos=1.0", "hydra.run.dir=goal", cwd=home
-    )
+    done = tpuc("recipe=digits", "evaluation.expected_cos=1.0", "hydra.run.dir=goal", cwd=home)
     assert done.returncode == 3
     assert (home / "goal" / "report.html").is_file()
 

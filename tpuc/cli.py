@@ -106,11 +106,14 @@ def _app(config: Any) -> None:
     try:
         job, plain = to_job(config)
         result = run(job, folder, plain, command)
-    except InputError as error:
-        logging.getLogger("tpuc").error("tpuc: %s", error)
+    except (InputError, OSError) as error:
+        reason = str(error)
+        if isinstance(error, OSError):
+            reason = f"{error.filename or folder}: {error.strerror}. Hint: hydra.run.dir, cache"
+        logging.getLogger("tpuc").error("tpuc: %s", reason)
         _outcome.append(2)
         if sweep:
-            _record(folder, overrides, command, str(error))
+            _record(folder, overrides, command, reason)
         return
     for missed in result.goals_missed:
         logging.getLogger("tpuc").warning("goal missed: %s", missed)

@@ -147,14 +147,16 @@ def _make_folder(folder: Path) -> None:
 
 
 def _write_top(folder: Path, name: str, graph: Graph) -> None:
-    weights = f"{name}_top_weights.npz"
+    weights = folder / f"{name}_top_weights.npz"
+    part = weights.with_name(f".{weights.name}.{os.getpid()}.part")
     try:
-        save_weights(graph, folder / weights)
+        save_weights(graph, part)
+        part.replace(weights)
     except OSError as error:
-        raise ArtifactError(
-            f"'{folder / weights}': can not be written ({error.strerror})"
-        ) from error
-    write_whole(folder / f"{name}.mlir", print_mlir(graph, weights))
+        raise ArtifactError(f"'{weights}': can not be written ({error.strerror})") from error
+    finally:
+        part.unlink(missing_ok=True)
+    write_whole(folder / f"{name}.mlir", print_mlir(graph, weights.name))
 
 
 def _graph_key(folder: Path, name: str, graph: Graph) -> str:
