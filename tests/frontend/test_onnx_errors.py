@@ -153,12 +153,13 @@ def test_two_nodes_of_one_name(tmp_path):
         ("y = Reshape(x, s)", r"Reshape 'y': .*"),
         ("s = Sigmoid(x) y = Reshape(x, s)", r"Reshape 'y': input 1 's' must be constant"),
         ('y = Pad<mode="wrap">(x, p)', r"mode 'wrap'; expected constant, reflect or edge"),
+        ("y = Slice(x, q, q)", r"Slice 'y': its result is empty, \(0, 4, 8, 8\)"),
         ("y = Div(x, z)", r"divides by the constant 0"),
         ("y = Add(x, w)", r"Add 'y': .*broadcast"),
         ('y = Resize<mode="cubic">(x, "", f)', r"mode 'cubic'; expected nearest or linear"),
     ],
 )
 def test_malformed_nodes(body, pattern, tmp_path):
-    known = {**constants(p=[0] * 8, z=0.0, f=[1.0, 1.0, 2.0, 2.0]), "w": weights(1, 4, 8, 7)}
+    known = {**constants(p=[0] * 8, z=0.0, q=[0], f=[1.0, 1.0, 2.0, 2.0]), "w": weights(1, 4, 8, 7)}
     data = {k: v for k, v in known.items() if f" {k})" in body and "Relu" not in body}
     _refused(save(build(body, data), tmp_path), ModelError, pattern)

@@ -117,6 +117,8 @@ class Context:
             out.shape = infer_shapes(made)[0]
         except GraphError as error:
             raise UnsupportedError(f"{node}: {error}") from error
+        if 0 in out.shape:
+            raise UnsupportedError(f"{node}: its result is empty, {out.shape}")
         if name is None:
             self.values[node.outputs[0]] = out
             self.makers[id(out)] = node

@@ -18,6 +18,8 @@ _AXIS_OPS = ("Concat", "Split", "Softmax", "Gather", "Arg")
 def with_batch(graph: Graph, factor: int) -> Graph | Skip:
     """A clone whose activations have a `factor` times larger first dimension.
 
+    Running it equals running `graph` sample by sample and concatenating along the first dimension.
+
     Returns
     -------
     Graph or Skip
@@ -51,12 +53,13 @@ def with_batch(graph: Graph, factor: int) -> Graph | Skip:
 def _mixes(node: Node) -> str | None:
     if any(not v.shape for v in node.activations):
         return "it reads a scalar"
-    if node.op in _AXIS_OPS and int(node.attrs.get("axis", 1)) == 0:  # type: ignore[arg-type]
+    rank = len(node.activations[0].shape) if node.activations else 1
+    if node.op in _AXIS_OPS and "axis" in node.attrs and node.integer("axis") % rank == 0:
         return "it works along the batch"
-    if node.op == "Reduce":
-        rank = len(node.activations[0].shape)
-        if any(int(a) % rank == 0 for a in node.attrs["axes"]):  # type: ignore[union-attr]
-            return "it reduces the batch"
+    if node.op == "Reduce" and any(a % rank == 0 for a in node.ints("axes")):
+        return "it reduces the batch"
+    if node.op == "Slice" and _reverses(node, rank):
+        return "it reverses the batch"
     if node.op == "Permute" and node.ints("order")[0] != 0:
         return "it moves the batch"
     if node.op in ("Squeeze", "Unsqueeze") and 0 in node.ints("axes"):
@@ -73,6 +76,12 @@ def _mixes(node: Node) -> str | None:
             if len(value.shape) == rank and value.shape[0] != 1:
                 return "it has a constant for each sample"
     return None
+
+
+def _reverses(node: Node, rank: int) -> bool:
+    steps = node.ints("steps")
+    axes = node.ints("axes") or tuple(range(len(steps)))
+    return any(axis % rank == 0 and step < 0 for axis, step in zip(axes, steps))
 
 
 def _rewrite(node: Node, old: tuple[int, ...], factor: int) -> None:

@@ -173,7 +173,8 @@ def _matmul(node: Node) -> tuple[Shape, ...]:
     if left[-1] != right[-2 if len(right) > 1 else 0]:
         raise GraphError(f"{node}: {left} x {right}: inner sizes differ")
     batch = _broadcast(node, [left[:-2], right[:-2]])
-    return ((*batch, *left[-2:-1], *right[-1:]),)
+    columns = right[-1:] if len(right) > 1 else ()
+    return ((*batch, *left[-2:-1], *columns),)
 
 
 @_rule("Reduce")
