@@ -16,6 +16,7 @@ from tpuc.errors import ConfigError, ModelError, UnsupportedError
 from tpuc.frontend import converters
 from tpuc.frontend.fold import fold_constants, static_shapes
 from tpuc.frontend.fold_batch_norm import fold_batch_norm
+from tpuc.frontend.fold_conv_bias import fold_conv_bias
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import CONVERTERS
 from tpuc.ir import Graph, Value, verify, with_defaults
@@ -70,6 +71,7 @@ def read_onnx(
     graph.outputs = [_output(context, o.name, path) for o in model.graph.output]
     context.name_outputs([o.name for o in model.graph.output])
     graph.remove_dead()
+    fold_conv_bias(graph)
     fold_batch_norm(graph)
     return verify(graph, "top")
 
