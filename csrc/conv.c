@@ -36,6 +36,12 @@ static tpuc_tile_function choose(void) {
     return tpuc_tile_portable;
 }
 
+/* Corner of the window of the first output of a row. */
+static inline const uint8_t *row_in(const tpuc_conv *v, const tpuc_image *in, const uint8_t *source, int n,
+                                    int y) {
+    return source + n * in->image + (ptrdiff_t)y * v->stride_h * in->row;
+}
+
 /* The pixels [from, to) of one strip. */
 static void run_strip(const tpuc_conv *v, const tpuc_image *in, const tpuc_image *out, int group,
                       const tpuc_strip *strip, const ptrdiff_t *tap, int64_t from, int64_t to,
@@ -50,19 +56,22 @@ static void run_strip(const tpuc_conv *v, const tpuc_image *in, const tpuc_image
     const uint8_t *source = in->data - v->top * in->row - v->left * in->pixel + group * v->in_per_group;
     uint8_t *target = out->data + group * v->out_per_group + strip->first * TPUC_BLOCK;
     const int64_t plane = (int64_t)out->h * out->w;
+    const ptrdiff_t in_step = v->stride_w * in->pixel, out_step = out->pixel;
     int n = (int)(from / plane), y = (int)(from % plane / out->w), x = (int)(from % out->w);
+    const uint8_t *input = row_in(v, in, source, n, y) + x * in_step;
+    uint8_t *output = target + n * out->image + y * out->row + x * out_step;
     const int most = tpuc_tile_rows(strip->width);
     for (int64_t p = from, left; (left = to - p) > 0; p += tile.rows) {
         const int64_t tiles = (left + most - 1) / most;
         tile.rows = (int)((left + tiles - 1) / tiles);
         for (int r = 0; r < tile.rows; r++) {
-            tile.in[r] = source + n * in->image + (ptrdiff_t)y * v->stride_h * in->row +
-                         (ptrdiff_t)x * v->stride_w * in->pixel;
-            tile.out[r] = target + n * out->image + y * out->row + x * out->pixel;
-            if (++x == out->w) {
-                x = 0;
-                if (++y == out->h) y = 0, n++;
-            }
+            tile.in[r] = input, tile.out[r] = output;
+            input += in_step, output += out_step;
+            if (++x < out->w) continue;
+            x = 0;
+            if (++y == out->h) y = 0, n++;
+            input = row_in(v, in, source, n, y);
+            output = target + n * out->image + y * out->row;
         }
         function(&tile);
     }

@@ -28,19 +28,30 @@ TPUC_INLINE __m512i broadcast4(const uint8_t *p) {
 /* Weights far ahead: the machine's own prefetching stops at the end of each page. */
 #define PREFETCH(n) \
     if (N > n) _mm_prefetch((const char *)w + 64 * n + AHEAD, _MM_HINT_T0);
-#define STORE(r, n) \
-    if (R > r) \
-        _mm_mask_storeu_epi8(t->out[r] + 16 * n, mask, tpuc_requantize_512(&q, s##r##_##n, low, away));
-#define STORE0(r) STORE(r, 0)
-#define STORE1(r) STORE(r, 1)
-#define STORE2(r) STORE(r, 2)
-#define STORE3(r) STORE(r, 3)
-#define FINISH(n) \
+#define SCALE(r, n) \
+    if (R > r) s##r##_##n = tpuc_scale_512(&q, s##r##_##n, away);
+#define SCALE0(r) SCALE(r, 0)
+#define SCALE1(r) SCALE(r, 1)
+#define SCALE2(r) SCALE(r, 2)
+#define SCALE3(r) SCALE(r, 3)
+#define SCALE_ALL(n) \
     if (N > n) { \
         const tpuc_requant_512 q = tpuc_requant_load(t->requant + n); \
-        const __mmask16 mask = n == N - 1 ? last : (__mmask16)0xFFFF; \
-        ROWS(STORE##n) \
+        ROWS(SCALE##n) \
     }
+#define STORE(r) \
+    if (R > r) \
+        _mm512_mask_storeu_epi8(t->out[r], mask, \
+                                packed(s##r##_0, N > 1 ? s##r##_1 : s##r##_0, N > 2 ? s##r##_2 : s##r##_0, \
+                                       N > 3 ? s##r##_3 : s##r##_0, low));
+
+/* Four blocks of 16 channels as saturated bytes. Packing works within quarters; dword 4 i + n is quarter i of
+ * block n. */
+TPUC_INLINE __m512i packed(__m512i y0, __m512i y1, __m512i y2, __m512i y3, __m512i low) {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i bytes = _mm512_packus_epi16(_mm512_packs_epi32(y0, y1), _mm512_packs_epi32(y2, y3));
+    return _mm512_max_epu8(_mm512_permutexvar_epi32(order, bytes), low);
+}
 
 enum { AHEAD = 2048 };
 
@@ -62,9 +73,10 @@ TPUC_INLINE void tile(const tpuc_tile *t, const int R, const int N, const int aw
             ROWS(DOT)
         }
     }
-    const __m512i low = _mm512_set1_epi32(t->low);
-    const __mmask16 last = (__mmask16)((1u << t->lanes) - 1);
-    FINISH(0) FINISH(1) FINISH(2) FINISH(3)
+    const __m512i low = _mm512_set1_epi8((char)t->low);
+    const __mmask64 mask = ~0ULL >> (64 - 16 * (N - 1) - t->lanes);
+    SCALE_ALL(0) SCALE_ALL(1) SCALE_ALL(2) SCALE_ALL(3)
+    ROWS(STORE)
 }
 
 #define CASE(R, N) \

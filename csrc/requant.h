@@ -46,8 +46,9 @@ static inline __attribute__((always_inline)) tpuc_requant_512 tpuc_requant_load(
     return z;
 }
 
-static inline __attribute__((always_inline)) __m128i tpuc_requantize_512(
-    const tpuc_requant_512 *q, __m512i sum, __m512i low, const int away) {
+/* y of each channel, not yet clamped. */
+static inline __attribute__((always_inline)) __m512i tpuc_scale_512(const tpuc_requant_512 *q, __m512i sum,
+                                                                    const int away) {
     __m512i even = _mm512_add_epi64(_mm512_mul_epi32(sum, q->m0), q->b0);
     __m512i odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(sum, 32), q->m1), q->b1);
     if (away) {
@@ -56,8 +57,12 @@ static inline __attribute__((always_inline)) __m128i tpuc_requantize_512(
     }
     even = _mm512_rorv_epi64(even, q->s0);
     odd = _mm512_rolv_epi64(odd, q->s1);
-    const __m512i y = _mm512_mask_blend_epi32(0xAAAA, even, odd);
-    return _mm512_cvtusepi32_epi8(_mm512_max_epi32(y, low));
+    return _mm512_mask_blend_epi32(0xAAAA, even, odd);
+}
+
+static inline __attribute__((always_inline)) __m128i tpuc_requantize_512(
+    const tpuc_requant_512 *q, __m512i sum, __m512i low, const int away) {
+    return _mm512_cvtusepi32_epi8(_mm512_max_epi32(tpuc_scale_512(q, sum, away), low));
 }
 #elif defined(__AVX2__)
 #include <immintrin.h>
