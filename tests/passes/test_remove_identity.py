@@ -52,3 +52,12 @@ def test_what_changes_something_stays(kind, attrs):
     net = Net(1, 3, 4, 4)
     graph = net.done(net.op("Abs", "a", net.op(kind, "k", net.x, **attrs)))
     assert _run(graph).count == 0
+
+
+@pytest.mark.parametrize(("axis", "left"), [(-1, ["Abs a"]), (2, None)])
+def test_squeeze_undoes_unsqueeze(axis, left):
+    net = Net(1, 3, 1, 4)
+    wide = net.op("Unsqueeze", "u", net.x, axes=(4,))
+    graph = net.done(net.op("Abs", "a", net.op("Squeeze", "s", wide, axes=(axis,))))
+    _run(graph)
+    assert ops(graph) == (left or ["Unsqueeze u", "Squeeze s", "Abs a"])

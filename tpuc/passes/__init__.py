@@ -21,6 +21,7 @@ from tpuc.passes import (
     fuse_relu,
     merge_convs,
     merge_moves,
+    merge_slices,
     remove_identity,
     simplify_constants,
 )
@@ -31,6 +32,7 @@ __all__ = ["CANONICAL_PASSES", "PassResult", "canonicalize"]
 CANONICAL_PASSES: list[tuple[str, Callable[[Graph], PassResult]]] = [
     ("expand_composites", expand_composites.run),
     ("merge_moves", merge_moves.run),
+    ("merge_slices", merge_slices.run),
     ("remove_identity", remove_identity.run),
     ("fuse_activation", fuse_activation.run),
     ("fold_bias", fold_bias.run),
