@@ -145,5 +145,5 @@ def _say(folder: Path, report: dict[str, Any]) -> None:
     if accuracy.get("top1") is not None:
         log.info("top-1: float %.4f, lowered %.4f", accuracy.get("float_top1"), accuracy["top1"])
     log.info("results in %s", os.path.relpath(folder))
-    if report:
+    if (folder / "report.html").is_file():
         log.info("open %s", os.path.relpath(folder / "report.html"))

@@ -19,7 +19,7 @@ from tpuc.files import write_whole
 from tpuc.ir import Graph
 from tpuc.progress import progress
 
-__all__ = ["Calibrated", "calibrate_job", "open_dataset"]
+__all__ = ["Calibrated", "calibrate_job", "kurtosis_text", "open_dataset"]
 
 _BATCH = 2
 """Samples a thread runs at once: its tensors stay in the caches."""
@@ -134,3 +134,9 @@ def _coarse(counts: np.ndarray, width: float, bars: int = 64) -> tuple[list[floa
     step = -(-len(counts) // bars)
     padded = np.pad(counts, (0, -len(counts) % step)).reshape(-1, step).sum(axis=1)
     return [float(c) for c in padded], float(width) * step * len(padded)
+
+
+def kurtosis_text(kurtosis: dict[str, float]) -> str:
+    """Rows `op,kurtosis`, heaviest tails first: candidates for another threshold method."""
+    rows = sorted(kurtosis.items(), key=lambda item: (-item[1], item[0]))
+    return "op,kurtosis\n" + "".join(f'"{name}",{value:.6g}\n' for name, value in rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from tpuc.ir.text import print_mlir, save_weights
 from tpuc.ir.text_parse import load_mlir
 from tpuc.passes import canonicalize
 
-__all__ = ["import_model", "model_name", "model_path"]
+__all__ = ["Imported", "import_model", "model_name", "model_path"]
 
 
 def model_path(job: Job, zoo: Path) -> Path:
@@ -45,7 +47,16 @@ def _facts(job: Job, path: Path) -> dict[str, Any]:
     }
 
 
-def import_model(job: Job, path: Path, cache: StageCache) -> tuple[Graph, bool]:
+@dataclass(frozen=True)
+class Imported:
+    """A canonical graph, and where a pass nearly applied (pass, reason, ops)."""
+
+    graph: Graph
+    skips: tuple[tuple[str, str, tuple[str, ...]], ...]
+    cached: bool
+
+
+def import_model(job: Job, path: Path, cache: StageCache) -> Imported:
     """Import, canonicalize and attach preprocessing; from the cache where possible.
 
     Raises
@@ -56,14 +67,18 @@ def import_model(job: Job, path: Path, cache: StageCache) -> tuple[Graph, bool]:
 
     def compute(folder: Path) -> None:
         graph = _read(job, path, name)
-        canonicalize(graph)
+        results = canonicalize(graph)
         _preprocess(job, graph)
         weights = f"{name}_top_weights.npz"
         save_weights(graph, folder / weights)
         write_whole(folder / f"{name}.mlir", print_mlir(graph, weights))
+        skips = [(r.name, s.reason, s.nodes) for r in results for s in r.skips]
+        write_whole(folder / "skips.json", json.dumps(skips))
 
     place, cached = cache.get("import", _facts(job, path), compute)
-    return load_mlir(place / f"{name}.mlir"), cached
+    found = json.loads((place / "skips.json").read_text())
+    skips = tuple((str(p), str(r), tuple(map(str, n))) for p, r, n in found)
+    return Imported(load_mlir(place / f"{name}.mlir"), skips, cached)
 
 
 def _read(job: Job, path: Path, name: str) -> Graph:

@@ -22,11 +22,12 @@ from tpuc.files import write_whole
 from tpuc.ir import Graph
 from tpuc.ir.text import print_mlir, save_weights
 from tpuc.lowering import Lowered, lower
-from tpuc.pipeline.calibrating import calibrate_job, open_dataset
+from tpuc.pipeline.calibrating import calibrate_job, kurtosis_text, open_dataset
+from tpuc.pipeline.checking import check_graph
 from tpuc.pipeline.evaluating import choose_samples, evaluate
 from tpuc.pipeline.importing import import_model, model_name, model_path
 from tpuc.pipeline.reporting import Gathered, artifacts_of, report_data
-from tpuc.reports import Timing, write_report
+from tpuc.reports import Note, Timing, write_report
 from tpuc.search import qtable as qtable_text
 
 __all__ = ["RunResult", "run"]
@@ -87,8 +88,10 @@ def run(
     cache = StageCache(cache_root, folder / "stages")
     path = model_path(job, zoo)
     name = model_name(job, path)
-    graph, _ = clock.stage("import", lambda: import_model(job, path, cache), lambda r: r[1])
+    imported = clock.stage("import", lambda: import_model(job, path, cache), lambda r: r.cached)
+    graph = imported.graph
     dataset = open_dataset(job, graph, zoo)
+    check_graph(job, graph, processor, dataset)
     _make_folder(folder)
     if _stops(job, "import"):
         if not _stops(job, "check"):
@@ -96,6 +99,7 @@ def run(
         return RunResult(folder, {})
     g = Gathered(job, processor, name, path, graph, graph, {}, command=command)
     g.timings = clock.timings
+    g.notes = [Note(f"pass {p}", reason, nodes) for p, reason, nodes in imported.skips]
     g.versions = _versions()
     graph_key = _graph_key(folder, name, graph)
     if job.quantize.mode.name == "INT8":
@@ -108,8 +112,13 @@ def run(
             g.calibration_samples = dataset[: job.calibration.input_num]
         text = table_text.to_text(g.calibrated.table)
         write_whole(folder / f"{name}_cali_table", text)
+        if g.calibrated.kurtosis:
+            write_whole(folder / f"{name}_kurtosis.csv", kurtosis_text(g.calibrated.kurtosis))
     if _stops(job, "calibrate"):
         return RunResult(folder, {})
+    if job.quantize.table is not None:
+        choices = qtable_text.read(Path(job.quantize.table))
+        write_whole(folder / f"{name}_qtable", qtable_text.to_text(choices))
     lowered = clock.stage("lower", lambda: _lower(job, g, processor))
     g.lowered, g.reasons = lowered.graph, lowered.reasons
     if _stops(job, "lower"):
@@ -194,11 +203,13 @@ def _report(g: Gathered, folder: Path, bmodel: str, config: dict[str, Any]) -> R
         f"{g.name}.mlir": "Top MLIR, canonical; TPU-MLIR reads it",
         f"{g.name}_top_weights.npz": "float weights",
         f"{g.name}_cali_table": "calibration table; TPU-MLIR reads it",
+        f"{g.name}_qtable": "types of single ops; TPU-MLIR reads it",
+        f"{g.name}_kurtosis.csv": "kurtosis of every tensor, largest first",
         bmodel: "bmodel with a program for tpuc's simulator (no chip instructions)",
     }
     artifacts = artifacts_of(folder, what)
     data = report_data(g, artifacts)
-    report = write_report(folder, data)
+    report = write_report(folder, data, g.job.report.html)
     _manifest(g, folder, [a.name for a in artifacts], config)
     shutil.rmtree(folder / "stages", ignore_errors=True)
     return RunResult(folder, report, data.accuracy.goals_missed)

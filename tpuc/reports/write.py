@@ -24,8 +24,8 @@ def json_text(content: Mapping[str, Any]) -> str:
     return _FLAT_LIST.sub(lambda found: " ".join(found[0].split()), text) + "\n"
 
 
-def write_report(folder: str | Path, data: ReportData) -> dict[str, Any]:
-    """Write report.json, layers.csv and report.html; return the content of report.json.
+def write_report(folder: str | Path, data: ReportData, html: bool = True) -> dict[str, Any]:
+    """Write report.json, layers.csv and, if wanted, report.html; return report.json's content.
 
     Raises
     ------
@@ -35,5 +35,6 @@ def write_report(folder: str | Path, data: ReportData) -> dict[str, Any]:
     content = build_report(data)
     write_whole(folder / "report.json", json_text(content))
     write_whole(folder / "layers.csv", layers_csv(data.layers))
-    write_whole(folder / "report.html", report_html(data))
+    if html:
+        write_whole(folder / "report.html", report_html(data))
     return content
