@@ -103,3 +103,10 @@ def test_unequal_blocks_are_no_depth_to_space():
     b = net.op("Permute", "b", a, order=(0, 1, 4, 2, 5, 3))
     graph = net.done(net.op("Reshape", "c", b, shape=(1, 2, 6, 15)))
     assert _run(graph).count == 0
+
+
+def test_concats_of_torchscript_stay():
+    net = Net(1, 3, 4, 4, platform="TORCH")
+    inner = net.op("Concat", "i", net.x, net.x, axis=1)
+    graph = net.done(net.op("Concat", "o", inner, net.x, axis=1))
+    assert merge_moves.run(graph).count == 0

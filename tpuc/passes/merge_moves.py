@@ -6,7 +6,8 @@
 4. Reshape (6-D), Permute, Reshape (4-D)   -> Depth2Space, by its order:
        0 1 4 2 5 3 (pixel shuffle), 0 3 4 1 5 2 (depth first), 0 1 3 5 2 4 (space to depth)
 
-The inner op must have one user.
+The inner op must have one user. TPU-MLIR applies rule 3 to ONNX models only: TorchScript's lists
+count as users.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ def _permute(graph: Graph, node: Node) -> bool:
 
 
 def _concat(graph: Graph, node: Node) -> bool:
+    if graph.attrs.get("platform") == "TORCH":
+        return False
     rank = len(node.output.shape)
     axis = node.integer("axis") % rank
     for index in range(len(node.inputs)):
