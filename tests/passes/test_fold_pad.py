@@ -44,7 +44,6 @@ def test_an_average_counts_the_zeros():
         ((0, 0, 1, 1, 0, 0, 1, 1), 0.0, "reflect", "mode is reflect"),
         ((0, 1, 1, 1, 0, 1, 1, 1), 0.0, "constant", "are not spatial"),
         ((0, 0, -1, 0, 0, 0, 1, 1), 0.0, "constant", "are not spatial"),
-        ((0, 0, 1, 16, 0, 0, 1, 1), 0.0, "constant", "above 15"),
     ],
 )
 def test_what_a_conv_can_not_take(paddings, value, mode, reason):
@@ -53,6 +52,14 @@ def test_what_a_conv_can_not_take(paddings, value, mode, reason):
     result = _run(net.done(net.conv("c", p, 4, 3)))
     assert result.count == 0
     assert reason in reasons(result.skips)
+
+
+@pytest.mark.parametrize(("platform", "count"), [("ONNX", 1), ("TORCH", 0)])
+def test_a_wide_padding(platform, count):
+    net = Net(1, 4, 6, 6, platform=platform)
+    result = _run(net.done(net.conv("c", _pad(net, (0, 0, 1, 16, 0, 0, 1, 1)), 4, 3)))
+    assert result.count == count
+    assert count or "above 15" in reasons(result.skips)
 
 
 def test_a_maximum_must_not_see_zeros():
@@ -82,3 +89,12 @@ def test_a_pad_that_is_an_output_stays():
     p = _pad(net, (0, 0, 1, 1, 0, 0, 1, 1))
     result = _run(net.done(p, net.conv("c", p, 4, 3)))
     assert "it is an output" in reasons(result.skips)
+
+
+def test_two_pads_in_a_row_fold_both():
+    net = Net(1, 4, 6, 6)
+    inner = _pad(net, (0, 0, 1, 0, 0, 0, 2, 0))
+    outer = net.op("Pad", "o", inner, paddings=(0, 0, 0, 3, 0, 0, 0, 4), mode="constant")
+    graph = net.done(net.conv("c", outer, 4, 3))
+    assert _run(graph).count == 2
+    assert graph.nodes[1].attrs["pads"] == (1, 3, 2, 4)

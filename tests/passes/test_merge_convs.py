@@ -73,3 +73,14 @@ def test_other_users_keep_them_apart():
     a = net.conv("a", net.x, 4)
     result = _run(net.done(a, net.conv("b", a, 6)))
     assert "it has other users" in reasons(result.skips)
+
+
+@pytest.mark.parametrize("biased", [(False, False), (True, False), (False, True)])
+def test_without_biases_there_is_none(biased):
+    net = Net(1, 5, 6, 6)
+    graph = net.done(net.conv("b", net.conv("a", net.x, 4), 6))
+    for node, keep in zip(graph.nodes[1:], biased):
+        if not keep:
+            graph.set_inputs(node, node.inputs[:2])
+    assert _run(graph).count == 1
+    assert len(graph.nodes[1].inputs) == (3 if any(biased) else 2)

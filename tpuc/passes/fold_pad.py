@@ -1,7 +1,8 @@
 """Folds a constant spatial Pad into the convolutions and pools that read it.
 
 All users must be Conv (value 0) or pools (AvgPool: the value must equal pad_value and padding must
-count; MaxPool: never, padding there means minus infinity), and no resulting pad may exceed 15.
+count; MaxPool: never, padding there means minus infinity). No resulting pad may exceed 15, except
+that of a Conv from ONNX, where simplifiers fold without a limit before TPU-MLIR looks.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def run(graph: Graph) -> PassResult:
     """Fold every Pad that all of its users can take."""
     count = 0
     skips: list[Skip] = []
-    for node in graph:
+    for node in reversed(list(graph)):  # the last of several Pads in a row folds first
         if node.op == "Pad":
             reason = _obstacle(graph, node)
             if reason is None:
@@ -60,7 +61,8 @@ def _obstacle(graph: Graph, node: Node) -> str | None:
             fits = user.op == "AvgPool" and value == user.number("pad_value") and counts
         if not fits:
             return f"{user} can not take a padding of {value}"
-        if max(_total(node, user)) > _MAX_PAD:
+        free = user.op == "Conv" and graph.attrs.get("platform") != "TORCH"
+        if max(_total(node, user)) > _MAX_PAD and not free:
             return f"{user} would get pads {_total(node, user)}, above {_MAX_PAD}"
     return None
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from tpuc.errors import Skip
-from tpuc.ir import Graph, Node
+from tpuc.ir import Graph, Node, Value
 from tpuc.passes.edit import only_user, weight
 from tpuc.passes.result import PassResult
 
@@ -81,13 +81,18 @@ def _merge(graph: Graph, first: Node, second: Node) -> None:
             bias += taps[:, middle, tap] * inner[middle]
     bias += _bias(second, e)
     shape = (e, int(f1.shape[1]), *f2.shape[2:])
-    operands = [
+    operands: list[Value | None] = [
         first.inputs[0],
         weight(f"{second.name}_merge_filter_weight", merged.reshape(shape)),
-        weight(f"{second.name}_merge_bias_weight", bias),
     ]
+    if _has_bias(first) or _has_bias(second):
+        operands.append(weight(f"{second.name}_merge_bias_weight", bias))
     graph.set_inputs(second, operands)
     graph.remove(first)
+
+
+def _has_bias(node: Node) -> bool:
+    return len(node.inputs) > 2 and node.inputs[2] is not None
 
 
 def _bias(node: Node, size: int) -> np.ndarray:
