@@ -1,10 +1,11 @@
 """Auto-tune: raises a threshold while the op that reads the tensor gets closer to its float output.
 
 For an op E and a producer p of its inputs that is not tuned yet: candidates from p's threshold to
-its largest |x| in 21 steps. Distance = mean over samples of |ref - y|_2 / |ref|_1, y = E with
-weights rounded to 8 bits on reference inputs rounded to 127 steps of the candidate. The first
-smallest distance wins; a threshold is only ever raised. If all producers of E are tuned, the first
-one is tuned again with E. This is TPU-MLIR's `--tune_num`.
+its largest |x| in 21 steps. Distance = mean over samples of |ref - y|_2 / |ref|_1, y = E, with
+float weights, on reference inputs rounded to 127 steps of the candidate. The first smallest
+distance wins; a threshold is only ever raised. If all producers of E are tuned, the first one is
+tuned again with E. This is TPU-MLIR's `--tune_num` as its programs do it: they mean to round the
+weights too, but the distances they print are those of float weights.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from tpuc.ir import Graph, Node
 
-__all__ = ["RunNode", "TUNE_STEPS", "fake_quantized", "fake_quantize_weights", "tune"]
+__all__ = ["RunNode", "TUNE_STEPS", "fake_quantized", "tune"]
 
 TUNE_STEPS = 21
 _MIN_GAIN = 0.01
@@ -30,25 +31,6 @@ def fake_quantized(x: np.ndarray, threshold: float) -> np.ndarray:
     scale = np.float32(127.0 / threshold)
     q = np.rint(np.asarray(x, np.float32) * scale)
     return np.clip(q, -128, 127, out=q) / scale
-
-
-def fake_quantize_weights(graph: Graph) -> Graph:
-    """A clone whose weights (not biases) are rounded to 127 steps of their largest value."""
-    copy = graph.clone()
-    done: set[int] = set()
-    for node in copy.nodes:
-        for index, value in enumerate(node.inputs):
-            if value is None or value.data is None or id(value) in done:
-                continue
-            if node.op in ("Conv", "Deconv", "MatMul") and index == 2:
-                continue
-            done.add(id(value))
-            largest = float(np.abs(value.data).max()) if value.data.size else 0.0
-            if largest > 0:
-                steps = value.data * np.float32(127.0 / largest)
-                whole = np.copysign(np.floor(np.abs(steps) + np.float32(0.5)), steps)
-                value.data = (whole * np.float32(largest / 127.0)).astype(np.float32)
-    return copy
 
 
 class _Tuner:
@@ -66,20 +48,16 @@ class _Tuner:
         self.pool = pool
         self.tuned: set[str] = set()
 
-    def visit(
-        self, node: Node, quantized: Node, live: Mapping[str, np.ndarray], run: RunNode
-    ) -> None:
+    def visit(self, node: Node, live: Mapping[str, np.ndarray], run: RunNode) -> None:
         producers = list(dict.fromkeys(v.name for v in node.activations))
         if not producers or any(p not in self.initial for p in producers):
             return
         fresh = [p for p in producers if p not in self.tuned]
         for name in fresh or producers[:1]:
-            self._tune(name, node, quantized, live, run)
+            self._tune(name, node, live, run)
             self.tuned.add(name)
 
-    def _tune(
-        self, name: str, node: Node, quantized: Node, live: Mapping[str, np.ndarray], run: RunNode
-    ) -> None:
+    def _tune(self, name: str, node: Node, live: Mapping[str, np.ndarray], run: RunNode) -> None:
         start, top = self.initial[name], self.abs_max[name]
         step = (top - start) / TUNE_STEPS
         if step <= 0 or top - start <= _MIN_GAIN:
@@ -88,10 +66,8 @@ class _Tuner:
         norms = np.abs(reference).sum(axis=1, dtype=np.float64)
 
         def distance(candidate: float) -> float:
-            operands = {
-                id(v): fake_quantized(live[v.name], candidate) for v in quantized.activations
-            }
-            y = run(quantized, operands).reshape(self.samples, -1)
+            operands = {id(v): fake_quantized(live[v.name], candidate) for v in node.activations}
+            y = run(node, operands).reshape(self.samples, -1)
             error = np.sqrt(np.square(reference - y).sum(axis=1, dtype=np.float64))
             with np.errstate(divide="ignore", invalid="ignore"):
                 return float(np.nan_to_num(error / norms).mean())
@@ -119,16 +95,14 @@ def tune(
         Runs the float graph once on all tuning samples and calls its argument after each op with
         the op and the arrays that are alive (operands and outputs, by name).
     run : RunNode
-        Runs one op of the graph with fake-quantized weights.
+        Runs one op on given operands.
     """
-    quantized = fake_quantize_weights(graph)
-    twins = {n.name: n for n in quantized.nodes}
     with ThreadPoolExecutor() as pool:  # candidates are tried side by side
         tuner = _Tuner(thresholds, abs_max, graph.inputs[0].shape[0], pool)
 
         def visit(node: Node, live: Mapping[str, np.ndarray]) -> None:
             if node.op != "Input":
-                tuner.visit(node, twins[node.name], live, run)
+                tuner.visit(node, live, run)
 
         forward(visit)
     return tuner.current
