@@ -26,8 +26,8 @@ class OnnxNode:
 
     @property
     def name(self) -> str:
-        """Name of the op made from it: TPU-MLIR's `<output tensor>_<operator>`."""
-        return f"{self.outputs[0]}_{self.op_type}"
+        """Name of the op made from it: TPU-MLIR's `<output tensor>_<operator>`, but for Ceil."""
+        return self.outputs[0] if self.op_type == "Ceil" else f"{self.outputs[0]}_{self.op_type}"
 
     def has(self, index: int) -> bool:
         """True if the optional input is given."""
@@ -101,6 +101,18 @@ class Context:
             array = array.reshape(1) if array.ndim == 0 else array
             self.weights[name] = Value(name, array.shape, data=array)
         return self.weights[name]
+
+    def operands(self, node: OnnxNode) -> list[Value]:
+        """All inputs, weights with as many dimensions as the largest input, as in TPU-MLIR."""
+        given = [self.value(node, i) for i in range(len(node.inputs))]
+        rank = max(len(v.shape) for v in given)
+        return [self._of_rank(v, rank) for v in given]
+
+    def _of_rank(self, value: Value, rank: int) -> Value:
+        if value.data is None or value.size == 1 or len(value.shape) == rank:
+            return value
+        shape = (1,) * (rank - len(value.shape)) + value.shape
+        return self.weight(f"{value.name}_{rank}d", value.data.reshape(shape))
 
     def emit(
         self,

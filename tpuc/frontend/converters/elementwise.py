@@ -22,8 +22,7 @@ def _scalar(context: Context, node: OnnxNode, index: int) -> float | None:
 
 def _chain(context: Context, node: OnnxNode, op: str) -> None:
     """Two operands at a time; TPU-MLIR numbers the ops in between: `<output>_1_Sum`."""
-    operands = [context.value(node, i) for i in range(len(node.inputs))]
-    out, *others = sorted(operands, key=lambda v: v.is_weight)
+    out, *others = sorted(context.operands(node), key=lambda v: v.is_weight)
     if not others:
         context.alias(node, out)
     for i, other in enumerate(others, 1):
@@ -48,7 +47,7 @@ def subtract(context: Context, node: OnnxNode) -> None:
         attrs = {"const_val": left, "is_reverse": True}
         context.emit(node, "SubConst", [context.value(node, 1)], attrs)
     else:
-        context.emit(node, "Sub", [context.value(node), context.value(node, 1)])
+        context.emit(node, "Sub", context.operands(node))
 
 
 @converts("Div")
@@ -62,7 +61,7 @@ def divide(context: Context, node: OnnxNode) -> None:
     elif left is not None:
         context.emit(node, "Reciprocal", [context.value(node, 1)], {"const_val": left})
     else:
-        context.emit(node, "Div", [context.value(node), context.value(node, 1)])
+        context.emit(node, "Div", context.operands(node))
 
 
 @converts("Max", "Min")
