@@ -15,7 +15,8 @@ void tpuc_tile_portable(const tpuc_tile *t) {
             for (int tap = 0; tap < t->taps; tap++) {
                 const uint8_t *x = t->in[r] + t->tap[tap];
                 for (int k = 0; k < t->k4; k++) {
-                    const int8_t *w = t->weights + (((ptrdiff_t)tap * t->k4 + k) * t->width + n) * 64;
+                    const int8_t *w =
+                        t->weights + (((ptrdiff_t)tap * t->k4 + k) * t->width + n) * 64;
                     for (int o = 0; o < TPUC_BLOCK; o++)
                         for (int j = 0; j < 4; j++) sum[o] += (int32_t)x[4 * k + j] * w[4 * o + j];
                 }
@@ -37,8 +38,8 @@ static tpuc_tile_function choose(void) {
 }
 
 /* Corner of the window of the first output of a row. */
-static inline const uint8_t *row_in(const tpuc_conv *v, const tpuc_image *in, const uint8_t *source, int n,
-                                    int y) {
+static inline const uint8_t *row_in(const tpuc_conv *v, const tpuc_image *in, const uint8_t *source,
+                                    int n, int y) {
     return source + n * in->image + (ptrdiff_t)y * v->stride_h * in->row;
 }
 
@@ -53,7 +54,8 @@ static void run_strip(const tpuc_conv *v, const tpuc_image *in, const tpuc_image
     tile.low = v->low, tile.away = v->away;
     tile.weights = v->weights + group * v->group_weights + strip->offset;
     tile.requant = v->requant + (ptrdiff_t)group * blocks + strip->first;
-    const uint8_t *source = in->data - v->top * in->row - v->left * in->pixel + group * v->in_per_group;
+    const uint8_t *source =
+        in->data - v->top * in->row - v->left * in->pixel + group * v->in_per_group;
     uint8_t *target = out->data + group * v->out_per_group + strip->first * TPUC_BLOCK;
     const int64_t plane = (int64_t)out->h * out->w;
     const ptrdiff_t in_step = v->stride_w * in->pixel, out_step = out->pixel;
@@ -85,7 +87,8 @@ typedef struct {
     tpuc_tile_function function;
 } job;
 
-/* Item: one strip of one group over one piece of the pixels; strips of a piece follow one another. */
+/* Item: one strip of one group over one piece of the pixels; strips of a piece follow one another.
+ */
 static void run_item(const void *context, int64_t item) {
     const job *j = context;
     const int strips = j->conv->strips, rest = (int)(item % (j->conv->groups * strips));

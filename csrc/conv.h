@@ -1,9 +1,11 @@
 /* int8 convolution as a blocked matrix product, with requantization fused.
  *
- *     sum[p][o] = sum over taps t and channels k of  image[pixel(p) + offset(t) + k] * weight[o][t][k]
+ *     sum[p][o] = sum over taps t and channels k of  image[pixel(p) + offset(t) + k] *
+ * weight[o][t][k]
  *
- * A tap is a run of 4 * k4 consecutive bytes that starts (dy, dx) pixels from the window's corner: one pixel of a
- * window, or one whole row of it. Weights are packed for a run of `width` blocks of 16 channels:
+ * A tap is a run of 4 * k4 consecutive bytes that starts (dy, dx) pixels from the window's corner:
+ * one pixel of a window, or one whole row of it. Weights are packed for a run of `width` blocks of
+ * 16 channels:
  *
  *     weights[strip][tap][k4][block][16 channels][4 bytes]
  *
@@ -17,8 +19,9 @@
 enum { TPUC_MAX_TAPS = 512, TPUC_MAX_ROWS = 14 };
 
 typedef struct {
-    int32_t first, width;      /* blocks of the output channels: first .. first + width - 1 of the group */
-    int64_t offset;            /* of its weights, in bytes */
+    int32_t first,
+        width;      /* blocks of the output channels: first .. first + width - 1 of the group */
+    int64_t offset; /* of its weights, in bytes */
 } tpuc_strip;
 
 typedef struct {

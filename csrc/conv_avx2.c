@@ -20,7 +20,8 @@ static void block(const tpuc_tile *t, int r, int n) {
             const int8_t *w = t->weights + (((ptrdiff_t)i * t->k4 + k) * t->width + n) * 64;
             const __m256i a = broadcast4(x + 4 * k);
             for (int j = 0; j < 4; j++)
-                sum[j] = _mm256_add_epi32(sum[j], _mm256_madd_epi16(a, tpuc_weights_16(w + 16 * j)));
+                sum[j] =
+                    _mm256_add_epi32(sum[j], _mm256_madd_epi16(a, tpuc_weights_16(w + 16 * j)));
         }
     }
     const int lanes = n == t->width - 1 ? t->lanes : TPUC_BLOCK;

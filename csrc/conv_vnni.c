@@ -10,7 +10,8 @@ TPUC_INLINE __m512i broadcast4(const uint8_t *p) {
     return _mm512_set1_epi32(word);
 }
 
-/* Sums are named, not indexed: an array of registers would live in memory. Those beyond R x N vanish. */
+/* Sums are named, not indexed: an array of registers would live in memory. Those beyond R x N
+ * vanish. */
 #define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13)
 #define DECLARE(r) \
     __m512i s##r##_0 = zero, s##r##_1 = zero, s##r##_2 = zero, s##r##_3 = zero; \
@@ -41,15 +42,17 @@ TPUC_INLINE __m512i broadcast4(const uint8_t *p) {
     }
 #define STORE(r) \
     if (R > r) \
-        _mm512_mask_storeu_epi8(t->out[r], mask, \
-                                packed(s##r##_0, N > 1 ? s##r##_1 : s##r##_0, N > 2 ? s##r##_2 : s##r##_0, \
-                                       N > 3 ? s##r##_3 : s##r##_0, low));
+        _mm512_mask_storeu_epi8( \
+            t->out[r], mask, \
+            packed(s##r##_0, N > 1 ? s##r##_1 : s##r##_0, N > 2 ? s##r##_2 : s##r##_0, \
+                   N > 3 ? s##r##_3 : s##r##_0, low));
 
-/* Four blocks of 16 channels as saturated bytes. Packing works within quarters; dword 4 i + n is quarter i of
- * block n. */
+/* Four blocks of 16 channels as saturated bytes. Packing works within quarters; dword 4 i + n is
+ * quarter i of block n. */
 TPUC_INLINE __m512i packed(__m512i y0, __m512i y1, __m512i y2, __m512i y3, __m512i low) {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i bytes = _mm512_packus_epi16(_mm512_packs_epi32(y0, y1), _mm512_packs_epi32(y2, y3));
+    const __m512i bytes =
+        _mm512_packus_epi16(_mm512_packs_epi32(y0, y1), _mm512_packs_epi32(y2, y3));
     return _mm512_max_epu8(_mm512_permutexvar_epi32(order, bytes), low);
 }
 

@@ -4,8 +4,8 @@
 
 typedef enum { TPUC_ISA_PORTABLE = 0, TPUC_ISA_AVX2 = 1, TPUC_ISA_VNNI = 2 } tpuc_isa;
 
-/* Best instruction set of the machine, lowered to `TPUC_ISA` (portable, avx2, vnni) when that variable is set,
- * or to the last tpuc_cpu_limit. */
+/* Best instruction set of the machine, lowered to `TPUC_ISA` (portable, avx2, vnni) when that
+ * variable is set, or to the last tpuc_cpu_limit. */
 tpuc_isa tpuc_cpu_isa(void);
 
 /* Use at most `most` from now on; what is then in use. */

@@ -41,7 +41,8 @@ typedef struct {
     int rows; /* of outputs, per item */
 } job;
 
-/* Item: some rows of one picture, one block of channels, whose weights then stay in the first cache. */
+/* Item: some rows of one picture, one block of channels, whose weights then stay in the first
+ * cache. */
 static void run_item(const void *context, int64_t item) {
     const job *j = context;
     const tpuc_depthwise *v = j->conv;

@@ -1,8 +1,8 @@
 /* Depthwise int8 convolution, one filter per channel, with requantization fused.
  *
- * Four neighbouring pixels of 16 channels form a vector [16 channels][4 pixels]. `step` outputs in a row share the
- * `vectors` vectors that start at the first output's window; pixel 4 v + i of them meets output j with weight
- * w[4 v + i - j * stride_w], or zero outside the window:
+ * Four neighbouring pixels of 16 channels form a vector [16 channels][4 pixels]. `step` outputs in
+ * a row share the `vectors` vectors that start at the first output's window; pixel 4 v + i of them
+ * meets output j with weight w[4 v + i - j * stride_w], or zero outside the window:
  *
  *     weights[block][row][vector][output][16 channels][4 pixels] */
 #ifndef TPUC_DEPTHWISE_H

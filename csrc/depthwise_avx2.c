@@ -18,8 +18,8 @@ static void pixel(const tpuc_line *t, int x) {
             const __m128i quad[4] = {_mm_unpacklo_epi16(a, b), _mm_unpackhi_epi16(a, b),
                                      _mm_unpacklo_epi16(c, d), _mm_unpackhi_epi16(c, d)};
             for (int j = 0; j < 4; j++)
-                sum[j] = _mm256_add_epi32(
-                    sum[j], _mm256_madd_epi16(_mm256_cvtepu8_epi16(quad[j]), tpuc_weights_16(w + 16 * j)));
+                sum[j] = _mm256_add_epi32(sum[j], _mm256_madd_epi16(_mm256_cvtepu8_epi16(quad[j]),
+                                                                    tpuc_weights_16(w + 16 * j)));
         }
     }
     tpuc_finish_256(t->requant, sum, t->low, 0, t->out + x * t->out_pixel, t->lanes);

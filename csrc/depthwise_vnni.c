@@ -2,8 +2,8 @@
 #include "depthwise.h"
 #include "vnni.h"
 
-
-/* Byte 4 c + i of a vector comes from channel c of pixel i, i.e. from byte 16 i + c of the four loads. */
+/* Byte 4 c + i of a vector comes from channel c of pixel i, i.e. from byte 16 i + c of the four
+ * loads. */
 #define QUAD(c) c, 16 + c, 32 + c, 48 + c
 static const uint8_t ORDER[64] = {QUAD(0),  QUAD(1),  QUAD(2),  QUAD(3), QUAD(4),  QUAD(5),
                                   QUAD(6),  QUAD(7),  QUAD(8),  QUAD(9), QUAD(10), QUAD(11),
@@ -18,8 +18,9 @@ TPUC_INLINE __m512i gather4(const uint8_t *p, ptrdiff_t pixel, __m512i order) {
 }
 
 /* `S` outputs from `V` vectors a row; the weights come from the first cache. */
-TPUC_INLINE void outputs(const tpuc_line *t, int x, const int rows, const int V, const int S, const int stored,
-                    __m512i order, const tpuc_requant_512 *q, __mmask16 mask) {
+TPUC_INLINE void outputs(const tpuc_line *t, int x, const int rows, const int V, const int S,
+                         const int stored, __m512i order, const tpuc_requant_512 *q,
+                         __mmask16 mask) {
     __m512i s0 = _mm512_setzero_si512(), s1 = s0, s2 = s0, s3 = s0;
     const uint8_t *in = t->in + x * t->advance;
     const int8_t *w = t->weights;
@@ -38,8 +39,10 @@ TPUC_INLINE void outputs(const tpuc_line *t, int x, const int rows, const int V,
     uint8_t *out = t->out + x * t->out_pixel;
     _mm_mask_storeu_epi8(out, mask, tpuc_requantize_512(q, s0, low, 0));
     if (S > 1) _mm_mask_storeu_epi8(out + t->out_pixel, mask, tpuc_requantize_512(q, s1, low, 0));
-    if (S > 2) _mm_mask_storeu_epi8(out + 2 * t->out_pixel, mask, tpuc_requantize_512(q, s2, low, 0));
-    if (S > 3) _mm_mask_storeu_epi8(out + 3 * t->out_pixel, mask, tpuc_requantize_512(q, s3, low, 0));
+    if (S > 2)
+        _mm_mask_storeu_epi8(out + 2 * t->out_pixel, mask, tpuc_requantize_512(q, s2, low, 0));
+    if (S > 3)
+        _mm_mask_storeu_epi8(out + 3 * t->out_pixel, mask, tpuc_requantize_512(q, s3, low, 0));
 }
 
 TPUC_INLINE void line(const tpuc_line *t, const int rows, const int V, const int S) {

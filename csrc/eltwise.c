@@ -70,7 +70,8 @@ static void table_item(const void *context, int64_t item) {
         j->function(j->table, from + x * in->pixel, to + x * out->pixel, out->c);
 }
 
-void tpuc_table_run(const uint8_t *table, const tpuc_image *in, const tpuc_image *out, int threads) {
+void tpuc_table_run(const uint8_t *table, const tpuc_image *in, const tpuc_image *out,
+                    int threads) {
     table_job j = {table, in, out, tpuc_table_portable};
 #if defined(__x86_64__)
     if (tpuc_cpu_isa() == TPUC_ISA_VNNI) j.function = tpuc_table_vnni;
@@ -94,7 +95,8 @@ static void copy_item(const void *context, int64_t item) {
         for (int c = 0; c < channels; c++) to[c] = clamped(from[c] + shift, j->low);
 }
 
-void tpuc_copy_channels(const tpuc_image *in, const tpuc_image *out, int first, int low, int threads) {
+void tpuc_copy_channels(const tpuc_image *in, const tpuc_image *out, int first, int low,
+                        int threads) {
     const copy_job j = {in, out, first, low};
     tpuc_parallel(threads, (int64_t)out->n * out->h, copy_item, &j);
 }

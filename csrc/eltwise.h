@@ -5,8 +5,8 @@
  *     Max, Min: y = max(a, b), min(a, b)
  *     stored byte = clamp(y + zero, low, 255)
  *
- * a and b are the integers behind the stored bytes. Ranges, checked by the caller: |m| < 2^14, 0 <= s <= 30 for
- * Add; |m| < 2^14, 0 <= s <= 30 for Mul. Every intermediate value then fits int32. */
+ * a and b are the integers behind the stored bytes. Ranges, checked by the caller: |m| < 2^14, 0 <=
+ * s <= 30 for Add; |m| < 2^14, 0 <= s <= 30 for Mul. Every intermediate value then fits int32. */
 #ifndef TPUC_ELTWISE_H
 #define TPUC_ELTWISE_H
 
@@ -39,11 +39,14 @@ void tpuc_eltwise_run(const tpuc_eltwise *op, const tpuc_image *a, const tpuc_im
 /* out = table[in] on stored bytes. */
 void tpuc_table_run(const uint8_t *table, const tpuc_image *in, const tpuc_image *out, int threads);
 
-typedef void (*tpuc_table_function)(const uint8_t *table, const uint8_t *in, uint8_t *out, ptrdiff_t count);
+typedef void (*tpuc_table_function)(const uint8_t *table, const uint8_t *in, uint8_t *out,
+                                    ptrdiff_t count);
 void tpuc_table_portable(const uint8_t *table, const uint8_t *in, uint8_t *out, ptrdiff_t count);
 void tpuc_table_vnni(const uint8_t *table, const uint8_t *in, uint8_t *out, ptrdiff_t count);
 
-/* Channels of `in` to channels from `first` of `out`, clamped to [low, 255] of the output's bytes. */
-void tpuc_copy_channels(const tpuc_image *in, const tpuc_image *out, int first, int low, int threads);
+/* Channels of `in` to channels from `first` of `out`, clamped to [low, 255] of the output's bytes.
+ */
+void tpuc_copy_channels(const tpuc_image *in, const tpuc_image *out, int first, int low,
+                        int threads);
 
 #endif

@@ -25,8 +25,8 @@ static void mul_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a
         out[i] = clamped((((a[i] - za) * (b[i] - zb) * m0 + h0) >> s0) + zero, low);
 }
 
-static void extreme_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a, const uint8_t *b,
-                        uint8_t *out, ptrdiff_t count) {
+static void extreme_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a,
+                        const uint8_t *b, uint8_t *out, ptrdiff_t count) {
     const int32_t za = t->a_zero, zb = t->b_zero, zero = t->zero, low = op->low;
     if (op->kind == TPUC_MAX)
         for (ptrdiff_t i = 0; i < count; i++)
@@ -44,7 +44,8 @@ static void any_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a
 }
 
 void PAIR(const tpuc_eltwise *op, const tpuc_pair *t) {
-    if (t->a_pixel == t->b_pixel && t->a_pixel == t->out_pixel) { /* one run, unused channels included */
+    if (t->a_pixel == t->b_pixel &&
+        t->a_pixel == t->out_pixel) { /* one run, unused channels included */
         any_run(op, t, t->a, t->b, t->out, (ptrdiff_t)(t->count - 1) * t->a_pixel + t->channels);
         return;
     }

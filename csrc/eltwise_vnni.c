@@ -14,7 +14,8 @@ void tpuc_table_vnni(const uint8_t *table, const uint8_t *in, uint8_t *out, ptrd
         const __m512i x = _mm512_maskz_loadu_epi8(mask, in + i);
         const __m512i low = _mm512_permutex2var_epi8(t0, x, t1);
         const __m512i high = _mm512_permutex2var_epi8(t2, x, t3);
-        _mm512_mask_storeu_epi8(out + i, mask, _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high));
+        _mm512_mask_storeu_epi8(out + i, mask,
+                                _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high));
     }
 }
 #endif

@@ -1,4 +1,5 @@
-/* Shared by the AVX2 kernels: 16 channels whose sums lie in four registers as pairs (2 partial sums per channel). */
+/* Shared by the AVX2 kernels: 16 channels whose sums lie in four registers as pairs (2 partial sums
+ * per channel). */
 #ifndef TPUC_FOLD_AVX2_H
 #define TPUC_FOLD_AVX2_H
 

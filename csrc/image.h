@@ -3,8 +3,9 @@
  *     stored byte = q + zero,   zero = 128 for a signed tensor, 0 for an unsigned one
  *     address of (n, y, x, c)  = data + n * image + y * row + x * pixel + c
  *
- * Around each picture lies a halo whose bytes equal `zero`, as wide as the widest padding of any reader;
- * `data` points at pixel (0, 0) inside it. Behind the last picture lies slack for reads of whole vectors. */
+ * Around each picture lies a halo whose bytes equal `zero`, as wide as the widest padding of any
+ * reader; `data` points at pixel (0, 0) inside it. Behind the last picture lies slack for reads of
+ * whole vectors. */
 #ifndef TPUC_IMAGE_H
 #define TPUC_IMAGE_H
 
@@ -33,7 +34,8 @@ void tpuc_image_quantize(const tpuc_image *image, const float *plain, float inve
 void tpuc_image_dequantize(const tpuc_image *image, float *plain, float scale, int threads);
 
 /* A run of it. */
-typedef void (*tpuc_quantize_function)(const float *x, float factor, int zero, uint8_t *out, int count);
+typedef void (*tpuc_quantize_function)(const float *x, float factor, int zero, uint8_t *out,
+                                       int count);
 void tpuc_quantize_portable(const float *x, float factor, int zero, uint8_t *out, int count);
 void tpuc_quantize_avx2(const float *x, float factor, int zero, uint8_t *out, int count);
 void tpuc_quantize_vnni(const float *x, float factor, int zero, uint8_t *out, int count);

@@ -24,16 +24,18 @@ static struct {
     pthread_mutex_t busy; /* one loop at a time; a second caller runs its loop alone */
     pthread_mutex_t sleep;
     pthread_cond_t wake;
-    atomic_int open;     /* the job below may be read */
-    atomic_int inside;   /* threads that may be reading it */
-    atomic_uint round;   /* counts jobs */
+    atomic_int open;   /* the job below may be read */
+    atomic_int inside; /* threads that may be reading it */
+    atomic_uint round; /* counts jobs */
     atomic_int sleepers;
     int workers, threads;
     pid_t owner; /* threads do not survive a fork */
     tpuc_task task;
     const void *context;
     share shares[MOST];
-} pool = {.busy = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+} pool = {.busy = PTHREAD_MUTEX_INITIALIZER,
+          .sleep = PTHREAD_MUTEX_INITIALIZER,
+          .wake = PTHREAD_COND_INITIALIZER};
 
 static void work(int self) {
     for (int i = 0; i < pool.threads; i++) {

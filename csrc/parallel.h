@@ -1,8 +1,8 @@
 /* Loops over independent items on a pool of threads.
  *
- * Each thread owns a contiguous share of the items and, when done, takes items of others. The caller never waits
- * for a thread that has not started: on a busy machine it does the work itself. Results must not depend on
- * who runs an item, nor on the order. */
+ * Each thread owns a contiguous share of the items and, when done, takes items of others. The
+ * caller never waits for a thread that has not started: on a busy machine it does the work itself.
+ * Results must not depend on who runs an item, nor on the order. */
 #ifndef TPUC_PARALLEL_H
 #define TPUC_PARALLEL_H
 

@@ -2,11 +2,11 @@
  *
  *     Max:  y = max over the window's pixels inside the picture
  *     Avg:  v = sum over them (all of the window where padding counts as zeros), or
- *           v = round(float32(sum / count) * float32(area)), halves away, where padding does not count
- *           y = (v * m + h) >> s,   h = 2^(s-1), 0 if s = 0
- *     stored byte = clamp(y + zero, low, 255)
+ *           v = round(float32(sum / count) * float32(area)), halves away, where padding does not
+ * count y = (v * m + h) >> s,   h = 2^(s-1), 0 if s = 0 stored byte = clamp(y + zero, low, 255)
  *
- * Ranges, checked by the caller: |m| < 2^31, 0 <= s <= 32, y fits int32; a window holds at most 2^22 pixels. */
+ * Ranges, checked by the caller: |m| < 2^31, 0 <= s <= 32, y fits int32; a window holds at most
+ * 2^22 pixels. */
 #ifndef TPUC_POOL_H
 #define TPUC_POOL_H
 

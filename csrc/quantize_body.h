@@ -1,4 +1,5 @@
-/* Quantization of a run of float32 in plain C, compiled once per instruction set under the name QUANTIZE. */
+/* Quantization of a run of float32 in plain C, compiled once per instruction set under the name
+ * QUANTIZE. */
 #include "image.h"
 
 /* Saturate, then round: halves away from zero. The difference is exact. */

@@ -5,11 +5,11 @@
  *     r = 2^(s-1) + (zero << s)   (s = 0: no 2^(s-1))
  *     stored byte = clamp(y, low, 255),  low = `zero` of the output under relu, else 0
  *
- * Ranges, checked by the caller when it packs: |m| < 2^31, 0 <= s <= 32, the sum fits int32, sum * m + b + r fits
- * int64 and y fits int32. Hence y is bits s..s+31 of the 64-bit word, which needs no arithmetic shift:
- * even channels shift them down to the low half of the lane, odd channels move them to the high half.
- * Index [0] holds the even channels of the block, [1] the odd ones: the order in which a 64-bit
- * multiply takes 32-bit lanes. */
+ * Ranges, checked by the caller when it packs: |m| < 2^31, 0 <= s <= 32, the sum fits int32, sum *
+ * m + b + r fits int64 and y fits int32. Hence y is bits s..s+31 of the 64-bit word, which needs no
+ * arithmetic shift: even channels shift them down to the low half of the lane, odd channels move
+ * them to the high half. Index [0] holds the even channels of the block, [1] the odd ones: the
+ * order in which a 64-bit multiply takes 32-bit lanes. */
 #ifndef TPUC_REQUANT_H
 #define TPUC_REQUANT_H
 
@@ -21,7 +21,8 @@ typedef struct {
     int64_t m[2][8], b[2][8], r[2][8], s[2][8];
 } tpuc_requant;
 
-static inline uint8_t tpuc_requantize(const tpuc_requant *q, int lane, int32_t sum, int low, int away) {
+static inline uint8_t tpuc_requantize(const tpuc_requant *q, int lane, int32_t sum, int low,
+                                      int away) {
     const int odd = lane & 1, pair = lane >> 1;
     int64_t v = (int64_t)sum * q->m[odd][pair] + q->b[odd][pair];
     if (away) v += (v < 0 ? -1 : 0) + q->r[odd][pair];
@@ -36,7 +37,8 @@ typedef struct {
     __m512i m0, m1, b0, b1, r0, r1, s0, s1;
 } tpuc_requant_512;
 
-static inline __attribute__((always_inline)) tpuc_requant_512 tpuc_requant_load(const tpuc_requant *q) {
+static inline __attribute__((always_inline)) tpuc_requant_512
+tpuc_requant_load(const tpuc_requant *q) {
     tpuc_requant_512 z;
     z.m0 = _mm512_loadu_si512(q->m[0]), z.m1 = _mm512_loadu_si512(q->m[1]);
     z.b0 = _mm512_loadu_si512(q->b[0]), z.b1 = _mm512_loadu_si512(q->b[1]);
@@ -47,8 +49,8 @@ static inline __attribute__((always_inline)) tpuc_requant_512 tpuc_requant_load(
 }
 
 /* y of each channel, not yet clamped. */
-static inline __attribute__((always_inline)) __m512i tpuc_scale_512(const tpuc_requant_512 *q, __m512i sum,
-                                                                    const int away) {
+static inline __attribute__((always_inline)) __m512i tpuc_scale_512(const tpuc_requant_512 *q,
+                                                                    __m512i sum, const int away) {
     __m512i even = _mm512_add_epi64(_mm512_mul_epi32(sum, q->m0), q->b0);
     __m512i odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(sum, 32), q->m1), q->b1);
     if (away) {
@@ -60,8 +62,9 @@ static inline __attribute__((always_inline)) __m512i tpuc_scale_512(const tpuc_r
     return _mm512_mask_blend_epi32(0xAAAA, even, odd);
 }
 
-static inline __attribute__((always_inline)) __m128i tpuc_requantize_512(
-    const tpuc_requant_512 *q, __m512i sum, __m512i low, const int away) {
+static inline __attribute__((always_inline)) __m128i tpuc_requantize_512(const tpuc_requant_512 *q,
+                                                                         __m512i sum, __m512i low,
+                                                                         const int away) {
     return _mm512_cvtusepi32_epi8(_mm512_max_epi32(tpuc_scale_512(q, sum, away), low));
 }
 #elif defined(__AVX2__)

@@ -1,4 +1,5 @@
-/* vpdpbusd that accumulates in place. Compilers turn the intrinsic into a copy and an accumulation, and spill. */
+/* vpdpbusd that accumulates in place. Compilers turn the intrinsic into a copy and an accumulation,
+ * and spill. */
 #ifndef TPUC_VNNI_H
 #define TPUC_VNNI_H
 

@@ -1,4 +1,4 @@
-/* Dot products of bytes in registers alone: the most that one core can do, in 10^9 multiply-adds a second. */
+/* Dot products of bytes in registers alone: what one core can do, in 10^9 multiply-adds a second. */
 #include <immintrin.h>
 #include <stdio.h>
 #include <time.h>
