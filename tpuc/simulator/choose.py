@@ -57,18 +57,14 @@ def choose(node: Node) -> ImageKernel | Skip:
         return Skip(str(reason), (node.name,))
 
 
-def _ints(node: Node, key: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-    return tuple(int(v) for v in (node.attrs.get(key) or default))  # type: ignore[union-attr]
-
-
 def _pair(node: Node, key: str) -> tuple[int, int]:
     """A spatial attribute in two dimensions; a one-dimensional op is one row high."""
-    values = _ints(node, key, (1, 1))
+    values = node.ints(key, (1, 1))
     return (1, values[0]) if len(values) == 1 else (values[0], values[1])
 
 
 def _pads(node: Node) -> tuple[int, int, int, int]:
-    values = _ints(node, "pads", (0, 0, 0, 0))
+    values = node.ints("pads", (0, 0, 0, 0))
     if len(values) == 2:
         return 0, values[0], 0, values[1]
     return values[0], values[1], values[2], values[3]
@@ -114,7 +110,7 @@ def _conv(node: Node) -> ImageKernel:
         _pair(node, "strides"),
         _pads(node),
         _pair(node, "dilations"),
-        int(node.attrs["group"]),  # type: ignore[arg-type]
+        node.integer("group"),
         bool(node.attrs.get("do_relu")),
     )
     kernel, need = (pack_depthwise if is_depthwise(spec) else pack_conv)(spec)
@@ -131,8 +127,8 @@ def _matmul(node: Node) -> ImageKernel:
     spec = ConvSpec(
         np.ascontiguousarray(right)[:, :, None, None],
         _bias(node, channels),
-        np.full(channels, _ints(node, "multipliers")[0], np.int64),
-        np.full(channels, _ints(node, "rshifts")[0], np.int64),
+        np.full(channels, node.ints("multipliers")[0], np.int64),
+        np.full(channels, node.ints("rshifts")[0], np.int64),
         zero_of(source),
         zero_of(node.output),
         relu=bool(node.attrs.get("do_relu")),
@@ -150,14 +146,14 @@ def _eltwise(node: Node) -> ImageKernel:
         raise Unfit("only two computed operands have a C kernel")
     a, b = node.activations
     kind = _KINDS[node.op]
-    m, s = (1, 1), (0, 0)
+    m: tuple[int, ...] = (1, 1)
+    s: tuple[int, ...] = (0, 0)
     if node.op == "Add":
-        m, s = _ints(node, "multipliers"), _ints(node, "rshifts")  # type: ignore[assignment]
+        m, s = node.ints("multipliers"), node.ints("rshifts")
     elif node.op == "Mul":
         if a.shape != node.output.shape:
             a, b = b, a
-        factor = int(node.attrs["multiplier"]), int(node.attrs["rshift"])  # type: ignore[arg-type]
-        m, s = (factor[0], 1), (factor[1], 0)
+        m, s = (node.integer("multiplier"), 1), (node.integer("rshift"), 0)
     if a.shape != node.output.shape or not _repeats(b, node.output):
         raise Unfit(f"operands of shape {a.shape} and {b.shape}")
     if max(map(abs, m)) >= 2**13 or min(s) < 0 or max(s) > 30:
@@ -212,7 +208,7 @@ def _pool(node: Node) -> ImageKernel:
 
 def _concat(node: Node) -> ImageKernel:
     rank = len(node.output.shape)
-    if int(node.attrs["axis"]) % rank != 1 or len(node.activations) != len(node.inputs):  # type: ignore[arg-type]
+    if node.integer("axis") % rank != 1 or len(node.activations) != len(node.inputs):
         raise Unfit("only channels of computed operands are joined by a C kernel")
     inputs = tuple(node.activations)
     starts = np.cumsum([0, *(v.shape[1] for v in inputs)])

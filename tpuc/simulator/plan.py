@@ -39,7 +39,7 @@ def alias_of(node: Node) -> Value | None:
         return None
     before, after = geometry(source.shape), geometry(node.output.shape)
     assert before is not None and after is not None
-    if node.op == "Permute" and (before[2:] != (1, 1) or tuple(node.attrs["order"])[:2] != (0, 1)):  # type: ignore[arg-type]
+    if node.op == "Permute" and (before[2:] != (1, 1) or node.ints("order")[:2] != (0, 1)):
         return None
     same = before == after and (node.op != "Reshape" or before[2:] == after[2:])
     return source if same and source.dtype == node.output.dtype else None
