@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,7 +108,21 @@ def make(name: str, work: Path) -> None:
     (out / f"{name}.json").write_text(json.dumps(digests, indent=0, sort_keys=True) + "\n")
     shutil.copy(folder / f"{name}.mlir", out / f"{name}.mlir")
     shutil.copy(folder / f"{name}_cali_table", out / f"{name}_cali_table")
+    types = {mode: float_types(name, mode, folder) for mode in ("F16", "BF16")}
+    (out / f"{name}_types.json").write_text(json.dumps(types, indent=0, sort_keys=True) + "\n")
     print(name, len(digests), "tensors", flush=True)
+
+
+def float_types(name: str, mode: str, folder: Path) -> dict[str, list[str]]:
+    """[op, type] by name in a float build."""
+    run(folder, "model_deploy", "--mlir", f"{name}.mlir", "--quantize", mode, "--processor",
+        "bm1684x", "--model", f"{name}.bmodel", "--debug", "--not_gen_bmodel")  # fmt: skip
+    text = (folder / f"{name}_bm1684x_{mode.lower()}_tpu.mlir").read_text()
+    names = dict(re.findall(r'^(#loc\d+) = loc\("(.*)"\)$', text, re.M))
+    pattern = (
+        r'"tpu\.(\w+)"\(.*-> tensor<[0-9x]*x?(?:!quant\.calibrated<)?(\w+).* loc\((#loc\d+)\)$'
+    )
+    return {names[loc]: [op, kind] for op, kind, loc in re.findall(pattern, text, re.M)}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The golden networks as the tests see them: ONNX with its made-up weights, and TPU-MLIR's results."""
+"""The golden networks as the tests see them: ONNX with made-up weights, and what TPU-MLIR gives."""
 
 from __future__ import annotations
 

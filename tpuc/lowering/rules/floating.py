@@ -58,6 +58,9 @@ _F32_ONLY = {
     "Softplus",
     "Erf",
     "Sqrt",
+    "SiLU",
+    "GELU",
+    "Mish",
     "Softsign",
     "Sin",
     "Cos",
@@ -82,6 +85,9 @@ def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
         kind = ctx.current(first).dtype
     else:
         kind = float_type(node, dtype)
+    if node.op == "Scale" and len(first.shape) == 4:
+        _scale_as_conv(ctx, node, kind)
+        return
     op, attrs = _form(node)
     operands: list[Value | None] = []
     for index, value in enumerate(node.inputs):
@@ -92,6 +98,30 @@ def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
         else:
             operands.append(ctx.as_float(value, kind, node.name))
     ctx.emit_float(node, op, operands, kind, attrs)
+
+
+def _scale_as_conv(ctx: Lowering, node: Node, kind: DType) -> None:
+    """Scale as a 1x1 depthwise Conv2D, whose bias stays float32."""
+    source = node.inputs[0]
+    assert source is not None
+    channels = source.shape[1]
+    filters = Value(f"{node.name}_filter", (channels, 1, 1, 1))
+    filters.data = node.weight(1).reshape(filters.shape)
+    bias = Value(f"{node.name}_bias", (channels,), data=node.weight(2).reshape(-1))
+    operands = [
+        ctx.as_float(source, kind, node.name),
+        ctx.float_weight(filters, kind),
+        ctx.float_weight(bias, DType.F32),
+    ]
+    attrs: dict[str, Attr] = {
+        "kernel_shape": (1, 1),
+        "strides": (1, 1),
+        "pads": (0, 0, 0, 0),
+        "group": channels,
+        "do_relu": node.attrs["do_relu"],
+        "relu_limit": node.attrs["relu_limit"],
+    }
+    ctx.emit_float(node, "Conv2D", operands, kind, attrs)
 
 
 def _plain_weight(node: Node, index: int) -> bool:
