@@ -34,8 +34,9 @@ def _plain(kind: str, value: object) -> str:
     return f'"{value}"' if kind == "str" else str(value)
 
 
-def _type(value: Value) -> str:
-    dims = "x".join(map(str, value.shape)) + ("x" if value.shape else "")
+def _type(value: Value, declared: tuple[int, ...] | None = None) -> str:
+    shape = value.shape if declared is None else declared
+    dims = "x".join(map(str, shape)) + ("x" if shape else "")
     if value.quant is None:
         return f"tensor<{dims}{value.dtype}>"
     zero = f":{value.quant.zero_point}" if value.quant.zero_point else ""
@@ -72,12 +73,25 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
     return a is b or (a.size == b.size and bool(np.array_equal(a.reshape(-1), b.reshape(-1))))
 
 
+def _filters_of_groups(graph: Graph) -> dict[int, tuple[int, ...]]:
+    """Shapes of grouped Deconv filters by id: (O, I/g, ...) here, (O/g, I, ...) in TPU-MLIR."""
+    found: dict[int, tuple[int, ...]] = {}
+    for node in graph.nodes:
+        filters = node.inputs[1] if node.op == "Deconv" and graph.dialect == "top" else None
+        if filters is not None and filters.is_weight:
+            group = node.integer("group")
+            outs, ins, *kernel = filters.shape
+            found[id(filters)] = (outs // group, ins * group, *kernel)
+    return found
+
+
 class _Printer:
     """Numbers values and locations while it writes."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.weight_names = _weight_names(graph)
+        self.declared = _filters_of_groups(graph)
         self.lines: list[str] = []
         self.numbers: dict[int, str] = {}
         self.locs: dict[str, int] = {}
@@ -130,14 +144,13 @@ class _Printer:
     def operand(self, value: Value | None) -> tuple[str, str]:
         if value is None:
             return self.none, "none"
+        kind = _type(value, self.declared.get(id(value)))
         if id(value) not in self.numbers:  # a weight at its first use
             number = self.fresh()
             self.numbers[id(value)] = number
             loc = self.loc(self.weight_names[id(value)])
-            self.lines.append(
-                f'    {number} = "top.Weight"() : () -> {_type(value)} loc(#loc{loc})'
-            )
-        return self.numbers[id(value)], _type(value)
+            self.lines.append(f'    {number} = "top.Weight"() : () -> {kind} loc(#loc{loc})')
+        return self.numbers[id(value)], kind
 
     def node(self, node: Node) -> None:
         dialect = "top" if node.op == "Input" else self.graph.dialect

@@ -146,6 +146,8 @@ def _parse_op(
     operands = [] if op == "Input" else [_operand(values, a, where) for a in args]
     while operands and operands[-1] is None:
         operands.pop()
+    if op == "Deconv" and len(operands) > 1:
+        operands[1] = _filters_by_output(operands[1], attrs.get("group"))
     shapes = [
         _dims(m, where)
         for m in _TENSOR.finditer(match["outs"])
@@ -161,6 +163,19 @@ def _parse_op(
     elif ":" not in result:
         refs = [result]
     values.update(zip(refs, outputs))
+
+
+def _filters_by_output(filters: Value | None, group: Attr | None) -> Value | None:
+    """A Deconv filter declared as (O/g, I, ...), as the same numbers in shape (O, I/g, ...)."""
+    if filters is None or filters.data is None or not isinstance(group, int) or group < 2:
+        return filters
+    outs, ins, *kernel = filters.shape
+    shape = (outs * group, ins // group, *kernel)
+    return (
+        Value(filters.name, shape, data=filters.data.reshape(shape))
+        if ins % group == 0
+        else filters
+    )
 
 
 def _infer(node: Node, where: str) -> None:
