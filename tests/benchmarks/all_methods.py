@@ -21,11 +21,11 @@ def main(network: Path, pictures: Path, count: int, out: Path) -> None:
     """Write `out/METHOD` for each method."""
     graph = load_mlir(network)
     samples = open_samples(select_files(pictures, None), graph)[:count]
-    runner = FloatRunner(graph, 1)
+    runner = FloatRunner(graph, 1)  # batches run side by side
     engine = FloatEngine(runner.run, runner.walk, run_node)
-    tuning = next(samples[:5].batches(5))
     options = Options(METHODS, len(samples))
-    result = calibrate(graph, engine, samples.batches(2), options, tuning)
+    tuning = next(samples[:5].batches(5))
+    result = calibrate(graph, engine, samples.batches(4), options, tuning)
     for method, table in result.tables.items():
         (out / method).write_text(table_text.to_text(table))
 
