@@ -142,10 +142,7 @@ def _parse_op(
     if op not in TOP_OPS:
         raise ModelError(f"{where}: op top.{op} is not supported")
     attrs = _parse_attrs(op, match["attrs"] or "", where)
-    args = [a.strip() for a in match["args"].split(",") if a.strip()]
-    operands = [] if op == "Input" else [_operand(values, a, where) for a in args]
-    while operands and operands[-1] is None:
-        operands.pop()
+    operands = [] if op == "Input" else _operands(match["args"], values, where)
     if op == "Deconv" and len(operands) > 1:
         operands[1] = _filters_by_output(operands[1], attrs.get("group"))
     shapes = [
@@ -186,6 +183,13 @@ def _infer(node: Node, where: str) -> None:
         raise ModelError(f"{where}: {node} has no shape and none follows ({error})") from error
     for out, shape in zip(node.outputs, shapes):
         out.shape = shape
+
+
+def _operands(args: str, values: Mapping[str, Value | None], where: str) -> list[Value | None]:
+    found = [_operand(values, a.strip(), where) for a in args.split(",") if a.strip()]
+    while found and found[-1] is None:
+        found.pop()
+    return found
 
 
 def _operand(values: Mapping[str, Value | None], name: str, where: str) -> Value | None:
