@@ -24,7 +24,6 @@ LONGER_MODULES: dict[str, int] = {
 }
 LONGER_FUNCTIONS: dict[str, int] = {
     "calibration/table.py:parse": 44,
-    "ir/text_parse.py:_parse_op": 43,
     "pipeline/reporting.py:report_data": 45,
 }
 MORE_PARAMETERS: dict[str, int] = {}
