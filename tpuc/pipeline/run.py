@@ -80,66 +80,104 @@ def run(
     ------
     InputError : what the user gave is wrong (before any slow work where possible)
     """
-    clock = _Clock()
-    processor = clock.stage("check", lambda: check_job(job))
-    threads = job.threads or os.cpu_count() or 1
-    cache_root = Path(job.cache).expanduser() if job.cache else None
-    zoo = (cache_root or folder / "stages") / "zoo"
-    cache = StageCache(cache_root, folder / "stages")
-    path = model_path(job, zoo)
-    name = model_name(job, path)
-    imported = clock.stage("import", lambda: import_model(job, path, cache), lambda r: r.cached)
-    graph = imported.graph
-    dataset = open_dataset(job, graph, zoo)
-    check_graph(job, graph, processor, dataset)
-    _make_folder(folder)
-    if _stops(job, "import"):
+    build = _Build(job, folder, command)
+    stages = (build.read, build.calibrate, build.lower, build.evaluate, build.emit)
+    for name, stage in zip(STAGES[1:], stages):
+        stage()
+        if _stops(job, name):
+            return RunResult(folder, {})
+    return build.report(config or {})
+
+
+class _Build:
+    """The stages of one run, and what they hand on."""
+
+    def __init__(self, job: Job, folder: Path, command: str) -> None:
+        self.job, self.folder, self.command = job, folder, command
+        self.clock = _Clock()
+        self.processor = self.clock.stage("check", lambda: check_job(job))
+        self.threads = job.threads or os.cpu_count() or 1
+        root = Path(job.cache).expanduser() if job.cache else None
+        self.zoo = (root or folder / "stages") / "zoo"
+        self.cache = StageCache(root, folder / "stages")
+
+    def read(self) -> None:
+        """Stage import; also everything that can be checked with the graph at hand."""
+        job = self.job
+        path = model_path(job, self.zoo)
+        self.name = model_name(job, path)
+        imported = self.clock.stage(
+            "import", lambda: import_model(job, path, self.cache), lambda r: r.cached
+        )
+        self.dataset = open_dataset(job, imported.graph, self.zoo)
+        check_graph(job, imported.graph, self.processor, self.dataset)
+        _make_folder(self.folder)
+        graph = imported.graph
+        g = Gathered(job, self.processor, self.name, path, graph, graph, {}, command=self.command)
+        g.timings = self.clock.timings
+        g.versions = _versions()
+        g.notes = [Note(f"pass {p}", reason, nodes) for p, reason, nodes in imported.skips]
+        self.g = g
         if not _stops(job, "check"):
-            _write_top(folder, name, graph)
-        return RunResult(folder, {})
-    g = Gathered(job, processor, name, path, graph, graph, {}, command=command)
-    g.timings = clock.timings
-    g.notes = [Note(f"pass {p}", reason, nodes) for p, reason, nodes in imported.skips]
-    g.versions = _versions()
-    graph_key = _graph_key(folder, name, graph)
-    if job.quantize.mode.name == "INT8":
-        g.calibrated = clock.stage(
+            self.graph_key = _graph_key(self.folder, self.name, graph)
+
+    def calibrate(self) -> None:
+        """Stage calibrate, for integer builds."""
+        job, g = self.job, self.g
+        if job.quantize.mode.name != "INT8":
+            return
+        g.calibrated = self.clock.stage(
             "calibrate",
-            lambda: calibrate_job(job, graph, graph_key, dataset, threads, cache),
+            lambda: calibrate_job(
+                job, g.top, self.graph_key, self.dataset, self.threads, self.cache
+            ),
             lambda r: r.cached,
         )
-        if dataset is not None and job.calibration.method.name != "from_file":
-            g.calibration_samples = dataset[: job.calibration.input_num]
+        if self.dataset is not None and job.calibration.method.name != "from_file":
+            g.calibration_samples = self.dataset[: job.calibration.input_num]
         text = table_text.to_text(g.calibrated.table)
-        write_whole(folder / f"{name}_cali_table", text)
+        write_whole(self.folder / f"{self.name}_cali_table", text)
         if g.calibrated.kurtosis:
-            write_whole(folder / f"{name}_kurtosis.csv", kurtosis_text(g.calibrated.kurtosis))
-    if _stops(job, "calibrate"):
-        return RunResult(folder, {})
-    if job.quantize.table is not None:
-        choices = qtable_text.read(Path(job.quantize.table))
-        write_whole(folder / f"{name}_qtable", qtable_text.to_text(choices))
-    lowered = clock.stage("lower", lambda: _lower(job, g, processor))
-    g.lowered, g.reasons = lowered.graph, lowered.reasons
-    if _stops(job, "lower"):
-        return RunResult(folder, {})
-    g.evaluation_samples = choose_samples(job, graph, dataset, zoo)
-    if g.evaluation_samples is not None:
-        key = _lowered_key(job, g, graph_key)
-        judged = g.evaluation_samples
-        g.evaluated = clock.stage(
+            rows = kurtosis_text(g.calibrated.kurtosis)
+            write_whole(self.folder / f"{self.name}_kurtosis.csv", rows)
+
+    def lower(self) -> None:
+        """Stage lower."""
+        if self.job.quantize.table is not None:
+            choices = qtable_text.read(Path(self.job.quantize.table))
+            write_whole(self.folder / f"{self.name}_qtable", qtable_text.to_text(choices))
+        lowered = self.clock.stage("lower", lambda: _lower(self.job, self.g, self.processor))
+        self.g.lowered, self.g.reasons = lowered.graph, lowered.reasons
+
+    def evaluate(self) -> None:
+        """Stage evaluate, if there are samples."""
+        g = self.g
+        samples = choose_samples(self.job, g.top, self.dataset, self.zoo)
+        if samples is None:
+            return
+        g.evaluation_samples = samples
+        key = _lowered_key(self.job, g, self.graph_key)
+        g.evaluated = self.clock.stage(
             "evaluate",
-            lambda: evaluate(graph, lowered.graph, judged, key, threads, cache),
+            lambda: evaluate(g.top, g.lowered, samples, key, self.threads, self.cache),
             lambda r: r.cached,
         )
-    if _stops(job, "evaluate"):
-        return RunResult(folder, {})
-    bmodel = f"{name}_{processor.name}_{job.quantize.mode.name.lower()}.bmodel"
-    if job.backend.name.name == "bmodel":
-        clock.stage("emit", lambda: _emit(folder / bmodel, lowered.graph, processor.name))
-    if _stops(job, "emit"):
-        return RunResult(folder, {})
-    return _report(g, folder, bmodel, config or {})
+
+    @property
+    def bmodel(self) -> str:
+        """Name of the bmodel."""
+        mode = self.job.quantize.mode.name.lower()
+        return f"{self.name}_{self.processor.name}_{mode}.bmodel"
+
+    def emit(self) -> None:
+        """Stage emit."""
+        if self.job.backend.name.name == "bmodel":
+            path = self.folder / self.bmodel
+            self.clock.stage("emit", lambda: _emit(path, self.g.lowered, self.processor.name))
+
+    def report(self, config: dict[str, Any]) -> RunResult:
+        """Stage report."""
+        return _report(self.g, self.folder, self.bmodel, config)
 
 
 def _stops(job: Job, stage: str) -> bool:
