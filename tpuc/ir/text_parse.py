@@ -154,12 +154,16 @@ def _parse_op(
     node = graph.add(op, operands, outputs, attrs)
     if not shapes:
         _infer(node, where)
-    refs = [f"{result.split(':')[0]}#{i}" for i in range(len(outputs))]
+    values.update(zip(_references(result, len(outputs)), outputs))
+
+
+def _references(result: str, count: int) -> list[str]:
+    """How later lines refer to results written `%5`, `%5:2` or `%a, %b`."""
     if "," in result:
-        refs = [r.strip() for r in result.split(",")]
-    elif ":" not in result:
-        refs = [result]
-    values.update(zip(refs, outputs))
+        return [r.strip() for r in result.split(",")]
+    if ":" not in result:
+        return [result]
+    return [f"{result.split(':')[0]}#{i}" for i in range(count)]
 
 
 def _filters_by_output(filters: Value | None, group: Attr | None) -> Value | None:
