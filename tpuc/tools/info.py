@@ -51,10 +51,13 @@ def _folder(path: Path) -> str:
             f"recipe     {content['recipe']}",
             f"model      {content['model']['name']}",
             f"build      {content['quantize']['mode']} for {content['processor']}",
-            f"cosine     mean {accuracy['output_cos_mean']}, min {accuracy['output_cos_min']}",
-            f"top-1      float {accuracy['float_top1']}, lowered {accuracy['top1']}",
-            f"cost       {cost['macs']} MACs, {cost['weight_bytes']} bytes of weights",
+            f"cost       {cost['macs']:,} MACs, {cost['weight_bytes']:,} bytes of weights",
         ]
+        if accuracy["output_cos_mean"] is not None:
+            mean, least = accuracy["output_cos_mean"], accuracy["output_cos_min"]
+            lines.append(f"cosine     mean {mean:.5f}, min {least:.5f}")
+        if accuracy["top1"] is not None:
+            lines.append(f"top-1      float {accuracy['float_top1']:.4f}, {accuracy['top1']:.4f}")
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{report}: damaged, or of another version ({error})") from error
     files = sorted(p for p in path.iterdir() if p.is_file())
