@@ -119,6 +119,16 @@ TPUC_CLONES void tpuc_similarity(const float *a, const float *b, int64_t n, doub
     out[0] = ab, out[1] = aa, out[2] = bb, out[3] = sa, out[4] = sn, out[5] = nn;
 }
 
+TPUC_CLONES void tpuc_fake_quantize(const float *x, int64_t n, float scale, float *out) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float q = rintf(x[i] * scale);
+        q = q > 127.0f ? 127.0f : q;
+        q = q < -128.0f ? -128.0f : q;
+        out[i] = q / scale;
+    }
+}
+
 /* The order and the float32 roundings below are TPU-MLIR's: near-ties depend on them. */
 int64_t tpuc_kl_search(const int64_t *counts, int64_t n, int64_t group, float *p, float *q) {
     double total = 0.0;

@@ -20,6 +20,9 @@ double tpuc_absolute_deviation(const float *x, int64_t n, float mean);
 /* out[0..5] = sums over all i, with n = a - b, of: a*b, a*a, b*b, a, n, n*n. */
 void tpuc_similarity(const float *a, const float *b, int64_t n, double *out);
 
+/* out = clip(rint(x * scale), -128, 127) / scale, float32, halves to even. */
+void tpuc_fake_quantize(const float *x, int64_t n, float scale, float *out);
+
 /* Number of bins, in steps of `group`, that minimizes the KL divergence, divided by `group`, minus 1.
  * p and q are scratch of n floats each. */
 int64_t tpuc_kl_search(const int64_t *counts, int64_t n, int64_t group, float *p, float *q);

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -24,11 +26,12 @@ def choose_thresholds(
     """Threshold of every tensor by one method, before tuning."""
     inputs = {v.name for v in graph.inputs}
     found: dict[str, float] = {}
-    for name, o in observers.items():
+    if method == "kl":
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = dict(zip(observers, pool.map(_kl, observers.values())))
+    for name, o in observers.items() if method != "kl" else ():
         if method == "torch_observer":
             found[name] = o.torch_range[0]
-        elif method == "kl":
-            found[name] = _kl(o)
         elif method == "max" or (method in _LAST_FIVE and name in inputs):
             found[name] = o.abs_max
         elif method == "percentile9999":

@@ -10,12 +10,14 @@ weights too, but the distances they print are those of float weights.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from tpuc.ir import Graph, Node
+from tpuc.kernels import _calib  # type: ignore[attr-defined]
 
 __all__ = ["RunNode", "TUNE_STEPS", "fake_quantized", "tune"]
 
@@ -28,9 +30,8 @@ RunNode = Callable[[Node, Mapping[int, np.ndarray]], np.ndarray]
 
 def fake_quantized(x: np.ndarray, threshold: float) -> np.ndarray:
     """clip(round(x * 127 / th), -128, 127) / (127 / th), halves to even, float32."""
-    scale = np.float32(127.0 / threshold)
-    q = np.rint(np.asarray(x, np.float32) * scale)
-    return np.clip(q, -128, 127, out=q) / scale
+    flat = np.ascontiguousarray(x, np.float32).reshape(-1)
+    return _calib.fake_quantize(flat, 127.0 / threshold).reshape(x.shape)
 
 
 class _Tuner:
@@ -62,13 +63,13 @@ class _Tuner:
         step = (top - start) / TUNE_STEPS
         if step <= 0 or top - start <= _MIN_GAIN:
             return
-        reference = live[node.name].reshape(self.samples, -1)
+        reference = np.ascontiguousarray(live[node.name]).reshape(self.samples, -1)
         norms = np.abs(reference).sum(axis=1, dtype=np.float64)
 
         def distance(candidate: float) -> float:
             operands = {id(v): fake_quantized(live[v.name], candidate) for v in node.activations}
             y = run(node, operands).reshape(self.samples, -1)
-            error = np.sqrt(np.square(reference - y).sum(axis=1, dtype=np.float64))
+            error = np.sqrt(_calib.squared_distance(reference, y))
             with np.errstate(divide="ignore", invalid="ignore"):
                 return float(np.nan_to_num(error / norms).mean())
 
@@ -97,7 +98,7 @@ def tune(
     run : RunNode
         Runs one op on given operands.
     """
-    with ThreadPoolExecutor() as pool:  # candidates are tried side by side
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # candidates are tried side by side
         tuner = _Tuner(thresholds, abs_max, graph.inputs[0].shape[0], pool)
 
         def visit(node: Node, live: Mapping[str, np.ndarray]) -> None:

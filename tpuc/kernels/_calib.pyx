@@ -11,6 +11,7 @@ cdef extern from "calib/observe.h" nogil:
     double tpuc_octav(const float *x, int64_t n, double s, double quarter)
     double tpuc_absolute_deviation(const float *x, int64_t n, float mean)
     void tpuc_similarity(const float *a, const float *b, int64_t n, double *out)
+    void tpuc_fake_quantize(const float *x, int64_t n, float scale, float *out)
     int64_t tpuc_kl_search(const int64_t *counts, int64_t n, int64_t group, float *p, float *q)
 
 
@@ -63,6 +64,21 @@ def similarity(const float[:, ::1] a, const float[:, ::1] b, int threads):
         for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
             tpuc_similarity(&a[i, 0], &b[i, 0], n, &out[i, 0])
     return np.asarray(out)
+
+
+def fake_quantize(const float[::1] x, float scale):
+    """clip(rint(x * scale), -128, 127) / scale, float32."""
+    cdef Py_ssize_t n = x.shape[0]
+    cdef float[::1] out = np.empty(n, np.float32)
+    if n:
+        with nogil:
+            tpuc_fake_quantize(&x[0], n, scale, &out[0])
+    return np.asarray(out)
+
+
+def squared_distance(const float[:, ::1] a, const float[:, ::1] b):
+    """sum (a - b)**2 of each pair of rows: float64 (rows,)."""
+    return similarity(a, b, 1)[:, 5]
 
 
 def kl_search(const int64_t[::1] counts, int group):

@@ -21,7 +21,7 @@ from tpuc.progress import progress
 
 __all__ = ["Calibrated", "calibrate_job", "kurtosis_text", "open_dataset"]
 
-_BATCH = 2
+_BATCH = 4
 """Samples a thread runs at once: its tensors stay in the caches."""
 
 
