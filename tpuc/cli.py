@@ -6,6 +6,7 @@ anything else; 130 interrupted.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -50,6 +51,7 @@ def main() -> None:
         names = sorted(p.stem for p in (recipes_parent() / "recipes").glob("*.yaml"))
         print(HELP.format(recipes=", ".join(names)), end="")
         return
+    gc.set_threshold(100_000)  # importing torch makes many objects and little garbage
     try:
         status = _run(args)
     except KeyboardInterrupt:
