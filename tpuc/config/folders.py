@@ -1,4 +1,4 @@
-"""Where the shipped configuration lies: inside the installed package, or at the root of a checkout."""
+"""Where the shipped configuration lies: in the installed package, or in a checkout."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def round_bf16(x: np.ndarray) -> np.ndarray:
 
 
 def shift_half_up(v: np.ndarray, shift: np.ndarray | int) -> np.ndarray:
-    """(v + 2**(shift-1)) >> shift in int64, ties towards plus infinity; a negative shift is left."""
+    """(v + 2**(shift-1)) >> shift in int64, ties towards plus infinity; negative shifts left."""
     v = np.asarray(v, np.int64)
     s = np.asarray(shift, np.int64)
     right = np.maximum(s, 0)
