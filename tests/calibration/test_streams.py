@@ -61,11 +61,16 @@ def test_torch_observer_covers_the_data():
     assert 0.5 * largest < row.threshold <= 1.05 * largest
 
 
-def test_kurtosis_is_scipys():
+def test_kurtosis_is_the_mean_of_each_samples():
     stats = pytest.importorskip("scipy.stats")
     samples = _samples(20)
     found = _run(_network(1.0), samples, kurtosis=True).kurtosis
-    assert found["input"] == pytest.approx(stats.kurtosis(samples, axis=None), abs=1e-4)
+    each = [stats.kurtosis(s, axis=None, fisher=False) for s in samples]
+    assert found["input"] == pytest.approx(np.mean(each), rel=1e-4)
+
+
+def test_kurtosis_of_a_constant_is_infinite():
+    assert _run(_network(0.0), _samples(), kurtosis=True).kurtosis["out"] == np.inf
 
 
 def test_max_is_the_largest_magnitude():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,7 +109,6 @@ class TensorObserver:
     seen: int = 0
     elements: int = 0
     sums: dict[str, float] = field(default_factory=dict)
-    moments: np.ndarray = field(default_factory=lambda: np.zeros(5))
     histogram: AbsHistogram = field(default_factory=AbsHistogram)
     edges: dict[str, EdgeKeeper] = field(default_factory=dict)
     torch_range: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -168,22 +168,24 @@ class TensorObserver:
             start = stats[:, 3] / np.maximum(stats[:, 4], 1.0)
             scales = _calib.octav(rows, start, quarter, 1)
             scales = np.where(stats[:, 4] == 0, 1.0, scales)
-            self._sum("mse", float(scales.sum()))
+            for scale in scales:  # one by one: the batch size must not show in the last bits
+                self._sum("mse", float(scale))
         if "aciq_gauss" in self.methods:
             for row in stats:
                 self._sum("aciq_gauss", ACIQ_GAUSS * gauss_std(row[0], row[1], n))
         if "aciq_laplace" in self.methods:
             means = (stats[:, 2] / n).astype(np.float32)
             spread = _calib.absolute_deviation(rows, means, 1) / n
-            self._sum("aciq_laplace", float(ACIQ_LAPLACE * spread.sum()))
+            for value in spread:
+                self._sum("aciq_laplace", float(ACIQ_LAPLACE * value))
         if "percentile9999" in self.methods:
             for key, values in (("high", rows), ("low", -rows)):
                 self._edge(key, values)
         if self.last and self.methods & {"mse", "aciq_gauss", "aciq_laplace"}:
             self._edge("absolute", np.abs(rows))
         if "kurtosis" in self.methods:
-            wide = rows.astype(np.float64)
-            self.moments += [wide.size, *(float((wide**k).sum()) for k in (1, 2, 3, 4))]
+            for values in rows:
+                self._sum("kurtosis", _kurtosis(values))
 
     def _sum(self, key: str, value: float) -> None:
         self.sums[key] = self.sums.get(key, 0.0) + value
@@ -207,11 +209,16 @@ class TensorObserver:
         return min(self.sums[key] / self.seen, self.abs_max)
 
     def kurtosis(self) -> float:
-        """Fourth standardized moment minus 3 (0 for a normal distribution)."""
-        n, s1, s2, s3, s4 = self.moments
-        m = s1 / n
-        variance = s2 / n - m * m
-        if variance <= 0:
-            return 0.0
-        fourth = s4 / n - 4 * m * s3 / n + 6 * m * m * s2 / n - 3 * m**4
-        return float(fourth / variance**2 - 3.0)
+        """Mean over samples of mean(((x - mean) / (std + 1e-8))**4), as TPU-MLIR's analysis.
+
+        3 for a normal distribution; infinite for a tensor that is constant in a sample.
+        """
+        return self.sums["kurtosis"] / self.seen
+
+
+def _kurtosis(row: np.ndarray) -> float:
+    wide = row.astype(np.float64)
+    spread = float(wide.std())
+    if spread == 0.0:
+        return math.inf
+    return float(np.mean(((wide - wide.mean()) / (spread + 1e-8)) ** 4))

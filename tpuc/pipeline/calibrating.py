@@ -136,7 +136,9 @@ def _coarse(counts: np.ndarray, width: float, bars: int = 64) -> tuple[list[floa
     return [float(c) for c in padded], float(width) * step * len(padded)
 
 
-def kurtosis_text(kurtosis: dict[str, float]) -> str:
-    """Rows `op,kurtosis`, heaviest tails first: candidates for another threshold method."""
+def kurtosis_text(kurtosis: dict[str, float], graph: Graph) -> str:
+    """TPU-MLIR's `kurtosis_analysis`: heaviest tails first, candidates for another method."""
+    types = {v.name: f"top.{n.op}" for n in graph.nodes for v in n.outputs}
     rows = sorted(kurtosis.items(), key=lambda item: (-item[1], item[0]))
-    return "op,kurtosis\n" + "".join(f'"{name}",{value:.6g}\n' for name, value in rows)
+    lines = [f"{name}  {value:.7f}  {types[name]}" for name, value in rows]
+    return "\n".join(["# op_name   kurtosis   op_type", *lines]) + "\n"

@@ -138,8 +138,8 @@ class _Build:
         text = table_text.to_text(g.calibrated.table)
         write_whole(self.folder / f"{self.name}_cali_table", text)
         if g.calibrated.kurtosis:
-            rows = kurtosis_text(g.calibrated.kurtosis)
-            write_whole(self.folder / f"{self.name}_kurtosis.csv", rows)
+            rows = kurtosis_text(g.calibrated.kurtosis, g.top)
+            write_whole(self.folder / "kurtosis_analysis", rows)
 
     def lower(self) -> None:
         """Stage lower."""
@@ -242,7 +242,7 @@ def _report(g: Gathered, folder: Path, bmodel: str, config: dict[str, Any]) -> R
         f"{g.name}_top_weights.npz": "float weights",
         f"{g.name}_cali_table": "calibration table; TPU-MLIR reads it",
         f"{g.name}_qtable": "types of single ops; TPU-MLIR reads it",
-        f"{g.name}_kurtosis.csv": "kurtosis of every tensor, largest first",
+        "kurtosis_analysis": "kurtosis of every tensor, largest first",
         bmodel: "bmodel with a program for tpuc's simulator (no chip instructions)",
     }
     artifacts = artifacts_of(folder, what)
