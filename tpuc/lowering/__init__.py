@@ -8,19 +8,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tpuc.artifacts import CalibrationTable, QuantizeTable
 from tpuc.errors import ConfigError, TableError
 from tpuc.ir import DType, Graph, Node, Value, verify, with_defaults
-from tpuc.lowering.context import Lowering
+from tpuc.lowering.context import Lowering, Memo
 from tpuc.lowering.prepare import fold_scales
 from tpuc.lowering.propagate import propagate
 from tpuc.lowering.ranges import import_ranges
 from tpuc.lowering.rules import INT8_RULES, lower_float
 from tpuc.processors import Processor
 
-__all__ = ["Lowered", "lower"]
+__all__ = ["Lowered", "Lowerer", "lower"]
 
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
 _ALWAYS_F32 = {"Div", "Arg"}
@@ -50,49 +51,74 @@ def lower(
     mode: str = "INT8",
     qtable: QuantizeTable | None = None,
 ) -> Lowered:
-    """Lower a canonical graph.
+    """Lower a canonical graph once; parameters and errors as `Lowerer.lower`."""
+    return Lowerer(graph, processor).lower(table, mode, qtable)
+
+
+class Lowerer:
+    """Lowers one canonical graph, with as many tables as one likes.
+
+    What depends on the weights alone (rounded and quantized filters) is computed once.
 
     Parameters
     ----------
-    table : CalibrationTable, optional
-        Needed for INT8. Ops that it does not name stay F32.
-    mode : {'INT8', 'F32', 'F16', 'BF16'}
-        Type of every op that `qtable` does not name.
-
-    Raises
-    ------
-    ConfigError : the processor lacks the mode, or INT8 without a table
-    TableError : the qtable names an op that the graph does not have
+    graph : Graph
+        Dialect `top`; must not change afterwards.
     """
-    verify(graph, "top")
-    processor.require(mode)
-    if mode == "INT8" and table is None:
-        raise ConfigError("quantize.mode=INT8 needs a calibration table")
-    choices = qtable.choices if qtable else {}
-    for choice in choices.values():
-        processor.require(choice.mode)
-    _check_names(graph, choices.keys())
-    graph = fold_scales(graph)
-    out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
-    ranges = propagate(graph, import_ranges(graph, table)) if table else {}
-    ctx = Lowering(out, ranges)
-    for node in graph.nodes:
-        chosen = choices[node.name].mode if node.name in choices else mode
-        if node.name in choices and chosen != mode:
-            ctx.reasons[node.name] = choices[node.name].reason or "set by the quantize table"
-        _lower_node(ctx, node, chosen, processor)
-    for value in graph.outputs:
-        final = ctx.as_float(value, DType.F32, "")
-        out.outputs.append(final)
-    out.sort()
-    return Lowered(verify(out, "tpu"), ctx.reasons)
 
+    def __init__(self, graph: Graph, processor: Processor) -> None:
+        self._known = {n.name for n in verify(graph, "top").nodes}
+        self._graph = fold_scales(graph)
+        self._processor = processor
+        self._memo = Memo()
 
-def _check_names(graph: Graph, names: object) -> None:
-    known = {n.name for n in graph.nodes}
-    for name in names:  # type: ignore[attr-defined]
-        if name not in known:
-            raise TableError(f"quantize table: the model has no op '{name}'")
+    def lower(
+        self,
+        table: CalibrationTable | None,
+        mode: str = "INT8",
+        qtable: QuantizeTable | None = None,
+    ) -> Lowered:
+        """Lower.
+
+        Parameters
+        ----------
+        table : CalibrationTable, optional
+            Needed for INT8. Ops that it does not name stay F32.
+        mode : {'INT8', 'F32', 'F16', 'BF16'}
+            Type of every op that `qtable` does not name.
+
+        Raises
+        ------
+        ConfigError : the processor lacks the mode, or INT8 without a table
+        TableError : the qtable names an op that the graph does not have
+        """
+        processor = self._processor
+        processor.require(mode)
+        if mode == "INT8" and table is None:
+            raise ConfigError("quantize.mode=INT8 needs a calibration table")
+        choices = qtable.choices if qtable else {}
+        for choice in choices.values():
+            processor.require(choice.mode)
+        self._check_names(choices)
+        graph = self._graph
+        out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
+        ranges = propagate(graph, import_ranges(graph, table)) if table else {}
+        ctx = Lowering(out, ranges, memo=self._memo)
+        for node in graph.nodes:
+            chosen = choices[node.name].mode if node.name in choices else mode
+            if node.name in choices and chosen != mode:
+                ctx.reasons[node.name] = choices[node.name].reason or "set by the quantize table"
+            _lower_node(ctx, node, chosen, processor)
+        for value in graph.outputs:
+            final = ctx.as_float(value, DType.F32, "")
+            out.outputs.append(final)
+        out.sort()
+        return Lowered(verify(out, "tpu"), ctx.reasons)
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._known:
+                raise TableError(f"quantize table: the model has no op '{name}'")
 
 
 def _lower_node(ctx: Lowering, node: Node, mode: str, processor: Processor) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,9 +14,25 @@ from tpuc.lowering.ranges import Ranges
 from tpuc.numerics.qparams import choose_qparams
 from tpuc.numerics.rounding import round_bf16, round_f16
 
-__all__ = ["Lowering"]
+__all__ = ["Lowering", "Memo"]
+
+T = TypeVar("T")
 
 _ROUND = {DType.F16: round_f16, DType.BF16: round_bf16}
+
+
+class Memo:
+    """What was computed from a weight alone, for graphs that are lowered again and again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, Hashable], tuple[np.ndarray, object]] = {}
+
+    def of(self, weight: np.ndarray, what: Hashable, make: Callable[[], T]) -> T:
+        """`make()`, computed once for this array (by identity) and this `what`."""
+        key = (id(weight), what)
+        if key not in self._known:
+            self._known[key] = (weight, make())  # the array is kept: its id stays its own
+        return self._known[key][1]  # type: ignore[return-value]
 
 
 @dataclass
@@ -35,6 +52,7 @@ class Lowering:
     reasons: dict[str, str] = field(default_factory=dict)
     lowered: dict[int, Value] = field(default_factory=dict)
     casts: dict[tuple[int, DType], Value] = field(default_factory=dict)
+    memo: Memo = field(default_factory=Memo)
 
     # ---- types -------------------------------------------------------------------------------
 
@@ -95,7 +113,8 @@ class Lowering:
         assert value.data is not None
         if dtype == DType.F32:
             return Value(value.name, value.shape, dtype, data=value.data)
-        data = _ROUND[dtype](value.data)
+        weight = value.data
+        data = self.memo.of(weight, dtype, lambda: _ROUND[dtype](weight))
         return Value(f"{value.name}_{dtype}", value.shape, dtype, data=data)
 
     def weight(

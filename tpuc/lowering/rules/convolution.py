@@ -60,8 +60,13 @@ def _prepare(
     s_in, s_out = x.quant.scale, ctx.scale(node.output)
     has_bias = b is not None and np.any(b != 0)
     unsigned = not has_bias and not signed and float(w.min()) >= 0
-    q, scales = quantize_filter(w, unsigned)
     kind = DType.UI8 if unsigned else DType.SI8
+
+    def quantize() -> tuple[np.ndarray, np.ndarray]:
+        q, scales = quantize_filter(w, unsigned)
+        return np.ascontiguousarray(q, kind.numpy), scales
+
+    q, scales = ctx.memo.of(w, kind, quantize)
     suffix = "u8" if unsigned else "i8"
     filters = ctx.weight(f"{node.name}_filter_{suffix}", q, kind)
     bias = None

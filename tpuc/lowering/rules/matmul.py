@@ -18,6 +18,14 @@ from tpuc.numerics.rounding import round_away
 __all__ = ["MATMUL_INT8"]
 
 
+def _quantize(w: np.ndarray) -> tuple[np.ndarray, float]:
+    """Integer weight and its scale."""
+    scale = float(np.abs(w).max()) / 127.0
+    scale = scale if scale > 0 else 1.0
+    q = np.clip(round_away(w.astype(np.float64) / scale), -128, 127)
+    return q.astype(np.int8), scale
+
+
 def lower_matmul(ctx: Lowering, node: Node) -> str | None:
     """MatMul with a constant or computed right operand."""
     left, right = node.inputs[:2]
@@ -30,9 +38,8 @@ def lower_matmul(ctx: Lowering, node: Node) -> str | None:
     s_in, s_out = x.quant.scale, ctx.scale(node.output)
     bias_q = None
     if right.data is not None:
-        s_right = float(np.abs(right.data).max()) / 127.0
-        s_right = s_right if s_right > 0 else 1.0
-        q = np.clip(round_away(right.data.astype(np.float64) / s_right), -128, 127)
+        weight = right.data
+        q, s_right = ctx.memo.of(weight, DType.SI8, lambda: _quantize(weight))
         r = ctx.weight(f"{node.name}_filter_int8", q, DType.SI8)
         if bias is not None and bias.data is not None and np.any(bias.data != 0):
             rounded = round_away(bias.data.astype(np.float64) / (s_right * s_in))
