@@ -80,10 +80,11 @@ def calibrate(
     """
     observers = observe(graph, engine, batches, options)
     tables = {}
+    tuned = _TUNED | {"mse"} if options.tune_mse else _TUNED
     for method in options.methods:
         thresholds = choose_thresholds(graph, observers, method)
         tune_num = 0
-        if tune_batch is not None and method in _TUNED:
+        if tune_batch is not None and method in tuned:
             tune_num = next(iter(tune_batch.values())).shape[0] // graph.inputs[0].shape[0]
             thresholds = _tuned(graph, engine, observers, thresholds, tune_batch)
         ranges = {n: table_row(observers[n], t, method) for n, t in thresholds.items()}

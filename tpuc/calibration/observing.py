@@ -37,6 +37,9 @@ class Options:
         Batches that run side by side.
     kurtosis : bool
         Also measure the kurtosis of every tensor.
+    tune_mse : bool
+        Auto-tune mse as well, as TPU-MLIR's searches do and its plain calibration does not.
+        (Tuning can not change max and percentile9999: they start at its upper end.)
     """
 
     methods: tuple[str, ...]
@@ -44,6 +47,7 @@ class Options:
     bins: int = 2048
     threads: int = 2
     kurtosis: bool = False
+    tune_mse: bool = False
 
 
 @dataclass(frozen=True)
