@@ -1,10 +1,12 @@
 """Simulator: Graph[tpu] and feeds to every tensor, bit-exact.
 
-Program       program.py      compiled: C kernels, planned buffers, any batch
-interpret     interpreter.py  op by op on the numpy reference
+Program            program.py      compiled: C kernels, planned buffers, any batch
+IncrementalRunner  incremental.py  many graphs that differ a little, on the same samples
+interpret          interpreter.py  op by op on the numpy reference
 """
 
+from tpuc.simulator.incremental import IncrementalRunner
 from tpuc.simulator.interpreter import interpret, run_node
 from tpuc.simulator.program import Observe, Program
 
-__all__ = ["Observe", "Program", "interpret", "run_node"]
+__all__ = ["IncrementalRunner", "Observe", "Program", "interpret", "run_node"]

@@ -14,19 +14,24 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from tpuc.errors import DataError, Skip
-from tpuc.ir import DType, Graph
+from tpuc.ir import Graph, Node
 from tpuc.ir.batch import with_batch
 from tpuc.kernels.casts import to_float32
 from tpuc.simulator.choose import ImageKernel, choose
+from tpuc.simulator.identity import Identity
 from tpuc.simulator.steps import Machine, Sink
 
-__all__ = ["Observe", "Program"]
+__all__ = ["Kernels", "Observe", "Program"]
 
 Observe = Collection[str] | Callable[[str, np.ndarray], None] | str | None
+
+Kernels = dict[int, ImageKernel | Skip]
+"""Packed kernels by the form of their op."""
 
 _MACHINES = 4
 """Batch sizes whose buffers are kept."""
@@ -41,6 +46,10 @@ class Program:
         Dialect `tpu`; must not change afterwards.
     threads : int, optional
         Default: the processors this process may use.
+    kernels : dict, optional
+        Kernels packed before, for programs that share ops; filled further.
+    identity : Identity, optional
+        What numbers the forms in `kernels`.
 
     Attributes
     ----------
@@ -48,7 +57,13 @@ class Program:
         Ops that run on the numpy reference, and why.
     """
 
-    def __init__(self, graph: Graph, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        threads: int | None = None,
+        kernels: Kernels | None = None,
+        identity: Identity | None = None,
+    ) -> None:
         if threads is not None and threads < 1:
             raise DataError(f"threads is {threads}; expected at least 1")
         self.graph = graph
@@ -58,7 +73,7 @@ class Program:
         self._outputs = {v.name for v in graph.outputs}
         self._kernels: dict[str, ImageKernel] = {}
         for node in graph.nodes:
-            chosen = choose(node)
+            chosen = _choose(node, kernels, identity)
             if isinstance(chosen, ImageKernel):
                 self._kernels[node.name] = chosen
             elif node.op not in ("Input", "Cast", "Reshape", "Squeeze", "Unsqueeze"):
@@ -184,7 +199,7 @@ class Program:
         arrays: dict[str, np.ndarray] = {}
         factors = set()
         for name, value in inputs.items():
-            array = np.ascontiguousarray(feeds[name], DType.F32.numpy)
+            array = np.ascontiguousarray(feeds[name], value.dtype.numpy)
             own = value.shape
             fits = array.ndim == len(own) and array.shape[1:] == own[1:]
             if not fits or (own and (array.shape[0] % own[0] or not array.shape[0])):
@@ -197,3 +212,16 @@ class Program:
         if len(factors) > 1:
             raise DataError(f"inputs have different batches: {sorted(factors)} times the graph's")
         return arrays, factors.pop() if factors else 1
+
+
+def _choose(node: Node, kernels: Kernels | None, identity: Identity | None) -> ImageKernel | Skip:
+    """`choose`, from what was packed before where that is possible."""
+    if kernels is None or identity is None:
+        return choose(node)
+    form = identity.form(node)
+    if form not in kernels:
+        kernels[form] = choose(node)
+    known = kernels[form]
+    return (
+        replace(known, inputs=tuple(node.activations)) if isinstance(known, ImageKernel) else known
+    )

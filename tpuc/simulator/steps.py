@@ -113,7 +113,7 @@ class Machine:
 
     def _step(self, node: Node) -> Step:
         if node.op == "Input":
-            return lambda: None
+            return self._input_step(node)
         if node.name in self._kernels:
             return self._kernel_step(self._kernels[node.name], node)
         if node.name in self._images and alias_of(node) is not None:
@@ -121,6 +121,18 @@ class Machine:
         if node.op == "Cast":
             return self._cast_step(node)
         return lambda: self._reference(node)
+
+    def _input_step(self, node: Node) -> Step:
+        """Inputs are plain arrays; one that a kernel reads as an image is copied there."""
+        if node.name not in self._images:
+            return lambda: None
+        view, threads = self._views[node.name], self.threads
+
+        def load() -> None:
+            view.load(self._plain[node.name].reshape(-1).view(np.uint8), threads)
+            view.fill_halo(threads)
+
+        return load
 
     def _kernel_step(self, kernel: ImageKernel, node: Node) -> Step:
         names = [v.name for v in kernel.inputs]
