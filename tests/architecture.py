@@ -60,7 +60,7 @@ CORNERS: dict[str, set[str]] = {
     "jinja2": {"reports"},
     "rich": {"progress"},
     "skimage": {"zoo"},
-    "sklearn": {"zoo"},
+    "sklearn": {"zoo", "search"},
 }
 
 

@@ -1,0 +1,226 @@
+"""Tries tables: lowers the network with them, runs it, scores it against float.
+
+`Bench` is the measuring set-up that the pipeline hands in; `Trials` adds the journal and the limits
+(`search.max_seconds`, `search.max_trials`). A trial whose partial sum of losses already exceeds a
+bound is given up: it can not win, for no sample's loss is negative.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tpuc.artifacts import CalibrationTable, QuantizeTable
+from tpuc.errors import ConfigError
+from tpuc.ir import Graph
+from tpuc.search.journal import Journal
+from tpuc.search.objective import Accuracy, Objective, Outputs, Score
+
+__all__ = ["Bench", "Exhausted", "Limits", "Runner", "Trials", "inferences"]
+
+
+class Runner(Protocol):
+    """`simulator.IncrementalRunner`."""
+
+    def run(self, graph: Graph, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        """Tensors of each batch."""
+
+    def hold(self, base: Graph, variants: Iterable[Graph], at: str) -> None:
+        """Keep what variants need of `base`."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a search measures with.
+
+    Parameters
+    ----------
+    graph : Graph
+        Dialect `top`.
+    lower : callable (CalibrationTable, QuantizeTable) -> Graph
+    runner : Runner
+        On the search samples.
+    screen : Runner
+        On the first sample only.
+    reference : sequence of dict
+        Float tensors of each inference, as `objective.final` returns them.
+    objective : Objective or Accuracy
+    """
+
+    graph: Graph
+    lower: Callable[[CalibrationTable, QuantizeTable], Graph]
+    runner: Runner
+    screen: Runner
+    reference: Sequence[Outputs]
+    objective: Objective | Accuracy
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop: after so many seconds or trials; None: never."""
+
+    max_seconds: float | None = None
+    max_trials: int | None = None
+
+
+class Exhausted(Exception):
+    """A limit was reached; the best so far stands."""
+
+
+class Trials:
+    """Scores tables, each once.
+
+    Parameters
+    ----------
+    journal : Journal
+        Trials finished before are not run again.
+
+    Attributes
+    ----------
+    count : int
+        Trials asked for, replayed ones included.
+    ran : int
+        Trials that were run.
+    given_up : int
+        Of these, stopped by their bound.
+    """
+
+    def __init__(self, bench: Bench, journal: Journal, limits: Limits | None = None) -> None:
+        self.bench = bench
+        self.journal = journal
+        self.limits = limits or Limits()
+        self.count = self.ran = self.given_up = 0
+        self._start = time.monotonic()
+
+    def score(
+        self, table: CalibrationTable, qtable: QuantizeTable, screen: bool = False,
+        bound: float | None = None,
+    ) -> Score:  # fmt: skip
+        """Score of a whole network; `screen` on the first sample only.
+
+        Raises
+        ------
+        Exhausted : a limit was reached
+        """
+        key = _key(table, qtable, screen)
+        found = self._known(key, bound)
+        if found is None:
+            found = self._run(key, self.bench.lower(table, qtable), screen, bound)
+        return found
+
+    def variants(
+        self, at: str, base: tuple[CalibrationTable, QuantizeTable],
+        tables: Sequence[CalibrationTable], qtable: QuantizeTable,
+    ) -> list[Score]:  # fmt: skip
+        """Scores of networks that differ from `base` at op `at` and behind it only.
+
+        The first is run whole; each further one is given up when it can not beat the best so far,
+        and then has the loss at which that was sure.
+        """
+        keys = [_key(t, qtable, False) for t in tables]
+        scores: list[Score] = []
+        held = False
+        for key in keys:
+            bound = min((s.loss for s in scores), default=None)
+            found = self._known(key, bound)
+            if found is None:
+                graphs = [self.bench.lower(t, qtable) for t in tables]
+                if not held:
+                    self.bench.runner.hold(self.bench.lower(*base), graphs, at)
+                    held = True
+                found = self._run(key, graphs[len(scores)], False, bound)
+            scores.append(found)
+        return scores
+
+    def _known(self, key: str, bound: float | None) -> Score | None:
+        self.count += 1
+        row = self.journal.find(key)
+        if row is None or (row["partial"] and (bound is None or 1.0 - row["cos"] < bound)):
+            return None
+        self.journal.replayed += 1
+        return Score(row["cos"], row["snr"], row["partial"])
+
+    def _run(self, key: str, graph: Graph, screen: bool, bound: float | None) -> Score:
+        self._check_limits()
+        runner = self.bench.screen if screen else self.bench.runner
+        total = 1 if screen else len(self.bench.reference)
+        names = _lowered_names(self.bench, graph)
+        cos = snr = 0.0
+        done = 0
+        for outputs in runner.run(graph, names):
+            for one in inferences(outputs, self.bench.graph.inputs[0].shape[0], graph):
+                score = self._one(done, dict(zip(self._names(), one.values())))
+                cos, snr, done = cos + score.cos, snr + score.snr, done + 1
+            if bound is not None and (done - cos) / total > bound and done < total:
+                break
+        partial = done < total
+        result = Score(1.0 - (done - cos) / total, snr / done, partial)
+        self.ran += 1
+        self.given_up += partial
+        self.journal.add(key, {"cos": result.cos, "snr": result.snr, "partial": partial})
+        return result
+
+    def _names(self) -> tuple[str, ...]:
+        objective = self.bench.objective
+        return objective.near.names if isinstance(objective, Accuracy) else objective.names
+
+    def _one(self, index: int, outputs: Outputs) -> Score:
+        objective = self.bench.objective
+        final = objective.final(outputs)
+        if isinstance(objective, Accuracy):
+            return objective.score_at(index, self.bench.reference[index], final)
+        return objective.score(self.bench.reference[index], final)
+
+    def _check_limits(self) -> None:
+        limits = self.limits
+        if limits.max_trials is not None and self.count > limits.max_trials:
+            raise Exhausted(f"search.max_trials={limits.max_trials} reached")
+        if limits.max_seconds is not None and time.monotonic() - self._start > limits.max_seconds:
+            raise Exhausted(f"search.max_seconds={limits.max_seconds:g} reached")
+
+
+def inferences(outputs: Outputs, batch: int, graph: Graph) -> Iterator[Outputs]:
+    """One batch's tensors, inference by inference.
+
+    Parameters
+    ----------
+    batch : int
+        First dimension of the graph's own input.
+    """
+    shapes = {v.name: v.shape for v in graph.values()}
+    name, array = next(iter(outputs.items()))
+    count = array.size // max(1, int(np.prod(shapes[name])))
+    split = {n: a.reshape(count, *shapes[n]) for n, a in outputs.items()}
+    for index in range(count):
+        yield {n: a[index] for n, a in split.items()}
+
+
+def _lowered_names(bench: Bench, graph: Graph) -> list[str]:
+    """Tensors of the lowered graph that stand for the objective's, in its order."""
+    objective = bench.objective
+    names = objective.near.names if isinstance(objective, Accuracy) else objective.names
+    finals = {t.name: v.name for t, v in zip(bench.graph.outputs, graph.outputs)}
+    wanted = [finals.get(n, n) for n in names]
+    known = {v.name for v in graph.values()}
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(
+                f"search.global_compare_layers: '{name}' does not exist in the lowered network; "
+                "expected an op that lowering keeps under its own name"
+            )
+    return wanted
+
+
+def _key(table: CalibrationTable, qtable: QuantizeTable, screen: bool) -> str:
+    total = hashlib.sha256()
+    for name, row in table.ranges.items():
+        total.update(f"{name} {row.threshold!r} {row.min!r} {row.max!r}\n".encode())
+    for name in sorted(qtable.choices):
+        total.update(f"{name} {qtable.choices[name].mode}\n".encode())
+    total.update(b"screen" if screen else b"all")
+    return total.hexdigest()
