@@ -4,10 +4,6 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
 
 cdef extern from "image.h" nogil:
-    ctypedef struct tpuc_image:
-        uint8_t *data
-        Py_ssize_t image, row, pixel
-        int32_t n, h, w, c, top, left, bottom, right, zero
     void tpuc_image_fill_halo(const tpuc_image *, int)
     void tpuc_image_load(const tpuc_image *, const uint8_t *, int)
     void tpuc_image_store(const tpuc_image *, uint8_t *, int)
@@ -67,9 +63,6 @@ MAX_WINDOW_ROWS = TPUC_MAX_WINDOW_ROWS
 
 cdef class View:
     """An image inside a buffer that the view keeps alive."""
-
-    cdef tpuc_image image
-    cdef uint8_t[::1] buffer
 
     def __init__(self, uint8_t[::1] buffer, Py_ssize_t origin, shape, strides, halo, int zero):
         self.buffer = buffer

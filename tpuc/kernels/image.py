@@ -1,7 +1,8 @@
-"""Where an int8 activation lies in memory for the C kernels (csrc/image.h).
+"""Where an activation lies in memory for the C kernels (csrc/image.h).
 
-stored byte = q + zero,  zero = 128 for SI8, 0 for UI8
-address of (n, y, x, c) = origin + n * image + y * row + x * pixel + c
+8 bits:  stored byte = q + zero,  zero = 128 for SI8, 0 for UI8
+floats:  float32 that the type can hold; pixels follow one another without a gap
+address of (n, y, x, c) = origin + n * image + y * row + x * pixel + c * element
 """
 
 from __future__ import annotations
@@ -11,9 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from tpuc.ir import DType, Value
+from tpuc.kernels._float import FloatView
 from tpuc.kernels._int8 import View
 
-__all__ = ["Layout", "Need", "geometry", "is_image", "layout_of", "pixel_bytes", "zero_of"]
+__all__ = [
+    "Layout",
+    "Need",
+    "geometry",
+    "is_bytes",
+    "is_floats",
+    "is_image",
+    "layout_of",
+    "pixel_bytes",
+    "zero_of",
+]
 
 _TAIL = 64  # one whole vector may be read behind the last byte
 
@@ -66,11 +78,21 @@ def zero_of(value: Value) -> int:
     return 128 if value.dtype == DType.SI8 else 0
 
 
-def is_image(value: Value) -> bool:
-    """True if the C kernels can hold the value: 8 bits, symmetric, rank 2 to 4."""
+def is_bytes(value: Value) -> bool:
+    """True if the int8 kernels can hold the value: 8 bits, symmetric, rank 2 to 4."""
     if value.dtype not in (DType.SI8, DType.UI8) or geometry(value.shape) is None:
         return False
     return value.quant is None or value.quant.zero_point == 0
+
+
+def is_floats(value: Value) -> bool:
+    """True if the float kernels can hold the value: a float type, rank 2 to 4."""
+    return value.dtype.is_float and geometry(value.shape) is not None
+
+
+def is_image(value: Value) -> bool:
+    """True if some kernels can hold the value."""
+    return is_bytes(value) or is_floats(value)
 
 
 @dataclass(frozen=True)
@@ -84,17 +106,20 @@ class Layout:
         The widest of all readers.
     zero : int
         0 or 128.
+    element : int
+        Bytes of a number: 1, or 4 for floats.
     """
 
     shape: tuple[int, int, int, int]
     need: Need
     zero: int
+    element: int = 1
 
     @property
     def strides(self) -> tuple[int, int, int]:
         """Bytes from picture to picture, row to row, pixel to pixel."""
         n, c, h, w = self.shape
-        pixel = pixel_bytes(c)
+        pixel = pixel_bytes(c) if self.element == 1 else c * self.element
         row = (self.need.left + w + self.need.right) * pixel
         return (self.need.top + h + self.need.bottom) * row, row, pixel
 
@@ -115,11 +140,12 @@ class Layout:
             raise ValueError(f"image of {self.size} bytes at {offset}: buffer has {buffer.size}")
         _, row, pixel = self.strides
         origin = offset + self.need.top * row + self.need.left * pixel
-        return View(buffer, origin, self.shape, self.strides, self.need.halo, self.zero)
+        kind = View if self.element == 1 else FloatView
+        return kind(buffer, origin, self.shape, self.strides, self.need.halo, self.zero)
 
 
 def layout_of(value: Value, need: Need) -> Layout:
     """Layout of an image value."""
     shape = geometry(value.shape)
     assert shape is not None
-    return Layout(shape, need, zero_of(value))
+    return Layout(shape, need, zero_of(value), 4 if value.dtype.is_float else 1)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,59 +14,30 @@ from tpuc.ir import Node, Value
 from tpuc.kernels import _int8
 from tpuc.kernels.conv import ConvSpec, pack_conv
 from tpuc.kernels.depthwise import is_depthwise, pack_depthwise
-from tpuc.kernels.image import Need, geometry, is_image, zero_of
+from tpuc.kernels.image import geometry, is_bytes, zero_of
 from tpuc.kernels.requant_words import Unfit, normal_shift
+from tpuc.simulator.choose_float import choose_float
+from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of
 from tpuc.simulator.interpreter import run_node
 
 __all__ = ["ImageKernel", "choose"]
 
-Run = Callable[[Sequence[_int8.View], _int8.View, int], None]
-
-
-@dataclass(frozen=True)
-class ImageKernel:
-    """Reads images, writes one image.
-
-    Parameters
-    ----------
-    run : callable (sources, target, threads)
-    inputs : tuple of Value
-        The images it reads.
-    need : Need
-        What it reads around the first of them.
-    """
-
-    run: Run
-    inputs: tuple[Value, ...]
-    need: Need = field(default_factory=Need)
-
 
 def choose(node: Node) -> ImageKernel | Skip:
     """The kernel of an op, packed."""
+    if node.op == "Cast" or (len(node.outputs) == 1 and node.output.dtype.is_float):
+        return choose_float(node)
     make = _MAKERS.get(node.op)
     if make is None:
         return Skip(f"{node.op} has no C kernel", (node.name,))
-    if len(node.outputs) != 1 or not is_image(node.output):
+    if len(node.outputs) != 1 or not is_bytes(node.output):
         return Skip(f"its result is {node.output.dtype} {node.output.shape}", (node.name,))
-    if not node.activations or not all(is_image(v) for v in node.activations):
+    if not node.activations or not all(is_bytes(v) for v in node.activations):
         return Skip("an operand is not an 8-bit tensor of rank 2 to 4", (node.name,))
     try:
         return make(node)
     except Unfit as reason:
         return Skip(str(reason), (node.name,))
-
-
-def _pair(node: Node, key: str) -> tuple[int, int]:
-    """A spatial attribute in two dimensions; a one-dimensional op is one row high."""
-    values = node.ints(key, (1, 1))
-    return (1, values[0]) if len(values) == 1 else (values[0], values[1])
-
-
-def _pads(node: Node) -> tuple[int, int, int, int]:
-    values = node.ints("pads", (0, 0, 0, 0))
-    if len(values) == 2:
-        return 0, values[0], 0, values[1]
-    return values[0], values[1], values[2], values[3]
 
 
 def _low(node: Node) -> int:
@@ -107,9 +77,9 @@ def _conv(node: Node) -> ImageKernel:
         np.array(node.attrs["rshift"], np.int64),
         zero_of(node.activations[0]),
         zero_of(node.output),
-        _pair(node, "strides"),
-        _pads(node),
-        _pair(node, "dilations"),
+        pair_of(node, "strides"),
+        pads_of(node),
+        pair_of(node, "dilations"),
         node.integer("group"),
         bool(node.attrs.get("do_relu")),
     )
@@ -188,7 +158,7 @@ def _pool(node: Node) -> ImageKernel:
     before, after = geometry(source.shape), geometry(node.output.shape)
     assert before is not None and after is not None
     maximum = node.attrs["pool_mode"] == "Max"
-    kernel, strides, pads = _pair(node, "kernel_shape"), _pair(node, "strides"), _pads(node)
+    kernel, strides, pads = pair_of(node, "kernel_shape"), pair_of(node, "strides"), pads_of(node)
     factor = np.array([[1], [0]], np.int64)
     if not maximum:
         factor = np.array([[node.attrs["multiplier"]], [node.attrs["rshift"]]], np.int64)

@@ -14,7 +14,7 @@ import numpy as np
 from tpuc.ir import Graph, Node, Value
 from tpuc.kernels._int8 import View
 from tpuc.kernels.image import Layout, Need, geometry, is_image, layout_of
-from tpuc.simulator.choose import ImageKernel
+from tpuc.simulator.image_kernel import ImageKernel
 
 __all__ = ["Life", "alias_of", "allocate", "place", "views_of"]
 

@@ -22,8 +22,9 @@ from tpuc.errors import DataError, Skip
 from tpuc.ir import Graph, Node
 from tpuc.ir.batch import with_batch
 from tpuc.kernels.casts import to_float32
-from tpuc.simulator.choose import ImageKernel, choose
+from tpuc.simulator.choose import choose
 from tpuc.simulator.identity import Identity
+from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.steps import Machine, Sink
 
 __all__ = ["Kernels", "Observe", "Program"]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tpuc.ir import DType, Graph, Node, Value
-from tpuc.kernels.image import is_image
-from tpuc.simulator.choose import ImageKernel
+from tpuc.kernels.float_conv import end_of
+from tpuc.kernels.image import is_bytes
+from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.interpreter import run_node
 from tpuc.simulator.plan import alias_of, allocate, views_of
 
@@ -18,6 +19,25 @@ __all__ = ["Machine", "Sink"]
 Step = Callable[[], None]
 Sink = Callable[[str, np.ndarray], None]
 Clock = dict[str, float] | None
+
+
+def _border_casts(graph: Graph, kernels: Mapping[str, ImageKernel]) -> set[str]:
+    """Casts between a plain array and an image: no other kernel has the plain side as an image."""
+    read = {
+        v.name
+        for node in graph.nodes
+        if node.op != "Cast" and node.name in kernels
+        for v in kernels[node.name].inputs
+    }
+    inputs = {v.name for v in graph.inputs}
+    found: set[str] = set()
+    for node in graph.nodes:
+        if node.op == "Cast" and node.name in kernels:
+            source, out = node.activations[0], node.output
+            loads = source.name in inputs and source.dtype == DType.F32
+            if (loads and source.name not in read) or not out.users:
+                found.add(node.name)
+    return found
 
 
 class Machine:
@@ -34,9 +54,10 @@ class Machine:
     def __init__(self, graph: Graph, kernels: Mapping[str, ImageKernel], threads: int) -> None:
         self.graph = graph
         self.threads = threads
-        self._kernels = kernels
+        border = _border_casts(graph, kernels)
+        self._kernels = {n: k for n, k in kernels.items() if n not in border}
         self._images = self._find_images()
-        self._views = views_of(*allocate(graph, kernels, self._images))
+        self._views = views_of(*allocate(graph, self._kernels, self._images))
         self._plain: dict[str, np.ndarray] = {}
         self._steps = [self._step(node) for node in graph.nodes]
         self._dead = self._last_reads()
@@ -146,34 +167,40 @@ class Machine:
         return step
 
     def _cast_step(self, node: Node) -> Step:
-        """F32 to image and image to F32 have kernels of their own."""
+        """Plain float32 to image and 8-bit image to plain float32 in one go."""
         source, out = node.activations[0], node.output
-        threads = self.threads
-        if (
-            out.name in self._images
-            and source.dtype == DType.F32
-            and source.name not in self._images
-        ):
-            assert out.quant is not None
-            view, inverse = self._views[out.name], float(np.float32(1.0 / out.quant.scale))
-
-            def quantize() -> None:
-                array = np.ascontiguousarray(self._array(source), np.float32)
-                view.quantize(array.reshape(-1), inverse, threads)
-                view.fill_halo(threads)
-
-            return quantize
-        if source.name in self._images and is_image(source) and out.dtype == DType.F32:
-            assert source.quant is not None
-            view, scale = self._views[source.name], float(np.float32(source.quant.scale))
-
-            def dequantize() -> None:
-                array = np.empty(out.shape, np.float32)
-                view.dequantize(array.reshape(-1), scale, threads)
-                self._plain[out.name] = array
-
-            return dequantize
+        plain = source.dtype == DType.F32 and source.name not in self._images
+        if plain and out.name in self._images:
+            return self._load_cast(source, out)
+        if source.name in self._images and is_bytes(source) and out.dtype == DType.F32:
+            return self._store_cast(source, out)
         return lambda: self._reference(node)
+
+    def _load_cast(self, source: Value, out: Value) -> Step:
+        view, threads = self._views[out.name], self.threads
+        end = end_of(out.dtype) if out.dtype.is_float else None
+        inverse = 0.0 if out.quant is None else float(np.float32(1.0 / out.quant.scale))
+
+        def load() -> None:
+            array = np.ascontiguousarray(self._array(source), np.float32).reshape(-1)
+            if end is None:
+                view.quantize(array, inverse, threads)
+            else:
+                view.load_rounded(array, end, threads)
+            view.fill_halo(threads)
+
+        return load
+
+    def _store_cast(self, source: Value, out: Value) -> Step:
+        assert source.quant is not None
+        view, scale = self._views[source.name], float(np.float32(source.quant.scale))
+
+        def store() -> None:
+            array = np.empty(out.shape, np.float32)
+            view.dequantize(array.reshape(-1), scale, self.threads)
+            self._plain[out.name] = array
+
+        return store
 
     def _reference(self, node: Node) -> None:
         operands = [None if v is None else self._array(v) for v in node.inputs]

@@ -1,0 +1,73 @@
+/* The loops of rows.h, compiled once per instruction set under the name LOOPS. */
+#include "lanes.h"
+#include "rows.h"
+
+/* b where neither is NaN and b is larger, ...; NaN where either is. */
+LANES lanes larger(lanes a, lanes b) { return lanes_if_nan(a, a, lanes_max(a, b)); }
+LANES lanes smaller(lanes a, lanes b) { return lanes_if_nan(a, a, lanes_min(a, b)); }
+
+#define LOOP(name, function) \
+    static void name(const tpuc_float_run *t, const tpuc_float_end *given) { \
+        const tpuc_float_end end = *given; \
+        const lanes a0 = lanes_set(t->a[0]), b0 = lanes_set(t->b[0]); \
+        const int a_step = t->a_step, b_step = t->b_step; \
+        for (ptrdiff_t i = 0; i < t->count; i += TPUC_LANES) { \
+            const int n = t->count - i < TPUC_LANES ? (int)(t->count - i) : TPUC_LANES; \
+            const lanes a = a_step ? lanes_load_some(t->a + i, n) : a0; \
+            const lanes b = b_step ? lanes_load_some(t->b + i, n) : b0; \
+            lanes_store_some(t->out + i, lanes_finish(function(a, b), &end), n); \
+        } \
+    }
+
+LOOP(add_run, lanes_add)
+LOOP(sub_run, lanes_sub)
+LOOP(mul_run, lanes_mul)
+LOOP(div_run, lanes_div)
+LOOP(max_run, larger)
+LOOP(min_run, smaller)
+
+static void pair(tpuc_float_kind kind, const tpuc_float_run *t, const tpuc_float_end *end) {
+    switch (kind) {
+        case TPUC_FLOAT_ADD: add_run(t, end); break;
+        case TPUC_FLOAT_SUB: sub_run(t, end); break;
+        case TPUC_FLOAT_MUL: mul_run(t, end); break;
+        case TPUC_FLOAT_DIV: div_run(t, end); break;
+        case TPUC_FLOAT_MAX: max_run(t, end); break;
+        case TPUC_FLOAT_MIN: min_run(t, end); break;
+    }
+}
+
+static void copy(const float *in, float *out, ptrdiff_t count, const tpuc_float_end *given) {
+    const tpuc_float_end end = *given;
+    for (ptrdiff_t i = 0; i < count; i += TPUC_LANES) {
+        const int n = count - i < TPUC_LANES ? (int)(count - i) : TPUC_LANES;
+        lanes_store_some(out + i, lanes_finish(lanes_load_some(in + i, n), &end), n);
+    }
+}
+
+/* Reads whole vectors of bytes: images have slack behind them. */
+static void from_bytes(const uint8_t *in, float *out, ptrdiff_t count, int zero, float scale,
+                       const tpuc_float_end *given) {
+    const tpuc_float_end end = *given;
+    const lanes factor = lanes_set(scale);
+    for (ptrdiff_t i = 0; i < count; i += TPUC_LANES) {
+        const int n = count - i < TPUC_LANES ? (int)(count - i) : TPUC_LANES;
+        const lanes q = lanes_from_bytes(in + i, zero);
+        lanes_store_some(out + i, lanes_finish(lanes_mul(factor, q), &end), n);
+    }
+}
+
+static void to_bytes(const float *in, uint8_t *out, ptrdiff_t count, int zero, float inverse,
+                     const tpuc_float_end *given) {
+    const tpuc_float_end end = *given;
+    const lanes factor = lanes_set(inverse);
+    for (ptrdiff_t i = 0; i < count; i += TPUC_LANES) {
+        const int n = count - i < TPUC_LANES ? (int)(count - i) : TPUC_LANES;
+        const lanes x = lanes_finish(lanes_mul(lanes_load_some(in + i, n), factor), &end);
+        uint8_t last[TPUC_LANES];
+        lanes_to_bytes(n == TPUC_LANES ? out + i : last, x, zero);
+        if (n < TPUC_LANES) memcpy(out + i, last, (size_t)n);
+    }
+}
+
+const tpuc_float_loops LOOPS = {pair, copy, from_bytes, to_bytes};

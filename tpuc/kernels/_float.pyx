@@ -1,0 +1,175 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Bridges to the float kernels of csrc/float: no checks here; the callers validate."""
+
+from libc.stdint cimport int32_t, uint8_t
+
+from tpuc.kernels._int8 cimport View, tpuc_image
+
+cdef extern from "float/end.h" nogil:
+    ctypedef struct tpuc_float_end:
+        float low, high
+        int32_t type
+
+cdef extern from "float/conv.h" nogil:
+    ctypedef struct tpuc_float_conv:
+        int32_t groups, strips, taps, run, in_per_group, out_per_group
+        int32_t stride_h, stride_w, top, left
+        const int32_t *tap_dy
+        const int32_t *tap_dx
+        const int32_t *strip
+        const float *weights
+        const float *bias
+        tpuc_float_end end
+    void tpuc_float_conv_run(
+        const tpuc_float_conv *, const tpuc_image *, const tpuc_image *, int)
+    enum:
+        TPUC_FLOAT_MAX_TAPS
+        TPUC_FLOAT_WIDTH
+
+cdef extern from "float/depthwise.h" nogil:
+    ctypedef struct tpuc_float_depthwise:
+        int32_t channels, rows, columns
+        int32_t stride_h, stride_w, dilation_h, dilation_w, top, left
+        const float *weights
+        const float *bias
+        tpuc_float_end end
+    void tpuc_float_depthwise_run(
+        const tpuc_float_depthwise *, const tpuc_image *, const tpuc_image *, int)
+
+cdef extern from "float/rows.h" nogil:
+    ctypedef enum tpuc_float_kind:
+        pass
+    void tpuc_float_pair_run(
+        tpuc_float_kind, const tpuc_float_end *, const tpuc_image *, const tpuc_image *,
+        const tpuc_image *, int)
+    void tpuc_float_copy_run(
+        const tpuc_float_end *, const tpuc_image *, const tpuc_image *, int, int)
+    void tpuc_float_from_bytes_run(
+        float, const tpuc_float_end *, const tpuc_image *, const tpuc_image *, int)
+    void tpuc_float_to_bytes_run(
+        float, const tpuc_float_end *, const tpuc_image *, const tpuc_image *, int)
+    void tpuc_float_load(const tpuc_image *, const float *, const tpuc_float_end *, int)
+    void tpuc_float_store(const tpuc_image *, float *, int)
+
+cdef extern from "float/pool.h" nogil:
+    ctypedef struct tpuc_float_pool:
+        int32_t maximum, exclude_pad
+        int32_t kernel_h, kernel_w, stride_h, stride_w, top, left
+        tpuc_float_end end
+    void tpuc_float_pool_run(
+        const tpuc_float_pool *, const tpuc_image *, const tpuc_image *, int)
+
+MAX_TAPS = TPUC_FLOAT_MAX_TAPS
+WIDTH = TPUC_FLOAT_WIDTH
+
+
+cdef class End:
+    """Limits and type of a result; see csrc/float/end.h."""
+
+    cdef tpuc_float_end end
+
+    def __init__(self, float low, float high, int kind):
+        self.end.low, self.end.high, self.end.type = low, high, kind
+
+
+cdef class FloatView(View):
+    """An image of float32 numbers."""
+
+    def load(self, const uint8_t[::1] plain, int threads):
+        cdef tpuc_float_end end = End(-float("inf"), float("inf"), 0).end
+        with nogil:
+            tpuc_float_load(&self.image, <const float *> &plain[0], &end, threads)
+
+    def load_rounded(self, const float[::1] plain, End end, int threads):
+        with nogil:
+            tpuc_float_load(&self.image, &plain[0], &end.end, threads)
+
+    def store(self, uint8_t[::1] plain, int threads):
+        with nogil:
+            tpuc_float_store(&self.image, <float *> &plain[0], threads)
+
+
+cdef class Conv:
+    """Packed weights of a convolution; see csrc/float/conv.h."""
+
+    cdef tpuc_float_conv conv
+    cdef object kept
+
+    def __init__(self, dict fields, const int32_t[::1] dy, const int32_t[::1] dx,
+                 const int32_t[::1] strips, const float[::1] weights, const float[::1] bias):
+        cdef End end = fields["end"]
+        self.conv.groups, self.conv.taps, self.conv.run = fields["groups"], dy.shape[0], fields["run"]
+        self.conv.in_per_group = fields["in_per_group"]
+        self.conv.out_per_group = fields["out_per_group"]
+        self.conv.stride_h, self.conv.stride_w = fields["strides"]
+        self.conv.top, self.conv.left = fields["origin"]
+        self.conv.strips = strips.shape[0] - 1
+        self.conv.tap_dy, self.conv.tap_dx, self.conv.strip = &dy[0], &dx[0], &strips[0]
+        self.conv.weights, self.conv.bias, self.conv.end = &weights[0], &bias[0], end.end
+        self.kept = (dy, dx, strips, weights, bias)
+
+    def run(self, View source, View target, int threads):
+        with nogil:
+            tpuc_float_conv_run(&self.conv, &source.image, &target.image, threads)
+
+
+cdef class Depthwise:
+    """Packed weights of a depthwise convolution; see csrc/float/depthwise.h."""
+
+    cdef tpuc_float_depthwise conv
+    cdef object kept
+
+    def __init__(self, dict fields, const float[::1] weights, const float[::1] bias):
+        cdef End end = fields["end"]
+        self.conv.channels = fields["channels"]
+        self.conv.rows, self.conv.columns = fields["window"]
+        self.conv.stride_h, self.conv.stride_w = fields["strides"]
+        self.conv.dilation_h, self.conv.dilation_w = fields["dilations"]
+        self.conv.top, self.conv.left = fields["origin"]
+        self.conv.weights, self.conv.bias, self.conv.end = &weights[0], &bias[0], end.end
+        self.kept = (weights, bias)
+
+    def run(self, View source, View target, int threads):
+        with nogil:
+            tpuc_float_depthwise_run(&self.conv, &source.image, &target.image, threads)
+
+
+cdef class Pool:
+    """A windowed maximum or average; see csrc/float/pool.h."""
+
+    cdef tpuc_float_pool pool
+
+    def __init__(self, bint maximum, bint exclude_pad, kernel, strides, origin, End end):
+        self.pool.maximum, self.pool.exclude_pad, self.pool.end = maximum, exclude_pad, end.end
+        self.pool.kernel_h, self.pool.kernel_w = kernel
+        self.pool.stride_h, self.pool.stride_w = strides
+        self.pool.top, self.pool.left = origin
+
+    def run(self, View source, View target, int threads):
+        with nogil:
+            tpuc_float_pool_run(&self.pool, &source.image, &target.image, threads)
+
+
+def pair(int kind, End end, View a, View b, View target, int threads):
+    """An element-wise op of two images; see csrc/float/rows.h."""
+    with nogil:
+        tpuc_float_pair_run(
+            <tpuc_float_kind> kind, &end.end, &a.image, &b.image, &target.image, threads)
+
+
+def copy(End end, View source, View target, int first, int threads):
+    """Limited and rounded channels of `source` to channels `first`.. of `target`."""
+    with nogil:
+        tpuc_float_copy_run(&end.end, &source.image, &target.image, first, threads)
+
+
+def from_bytes(float scale, End end, View source, View target, int threads):
+    """8-bit numbers times a scale."""
+    with nogil:
+        tpuc_float_from_bytes_run(scale, &end.end, &source.image, &target.image, threads)
+
+
+def to_bytes(float inverse, End end, View source, View target, int threads):
+    """Numbers times a factor, rounded to 8 bits."""
+    with nogil:
+        tpuc_float_to_bytes_run(inverse, &end.end, &source.image, &target.image, threads)
