@@ -41,4 +41,4 @@ def golden_onnx(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 def bm1684x() -> Processor:
     """The processor that most tests build for."""
     modes = ("INT8", "F16", "BF16", "F32")
-    return Processor("bm1684x", "BM1684X", modes, modes, "multiplier_shift", "F16")
+    return Processor("bm1684x", "BM1684X", modes, modes, "multiplier_shift", "F16", ("F16", "F32"))

@@ -63,6 +63,19 @@ class StageCache:
         text = json.dumps({"stage": stage, "source": self._source, **facts}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def find(self, stage: str, facts: Mapping[str, Any]) -> Path | None:
+        """Folder with a finished stage's files, if there is one."""
+        if self.folder is None:
+            return None
+        entry = self.folder / stage / self.key(stage, facts)
+        return entry if (entry / _MARK).is_file() else None
+
+    def beside(self, stage: str, facts: Mapping[str, Any], name: str) -> Path:
+        """A file that belongs to a stage's result and grows while it is being computed."""
+        if self.folder is None:
+            return self.scratch / stage / name
+        return self.folder / stage / f"{self.key(stage, facts)}.{name}"
+
     def get(
         self, stage: str, facts: Mapping[str, Any], compute: Callable[[Path], None]
     ) -> tuple[Path, bool]:

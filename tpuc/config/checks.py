@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tpuc.config.schema import Job
+from tpuc.config.search_checks import check_search
 from tpuc.errors import ConfigError
 from tpuc.processors import Processor, load_processor
 
 __all__ = ["STAGES", "check_job", "nearest"]
 
-STAGES = ("check", "import", "calibrate", "lower", "evaluate", "emit", "report")
+STAGES = ("check", "import", "calibrate", "search", "lower", "evaluate", "emit", "report")
 
 
 def nearest(word: str, choices: Sequence[str]) -> str:
@@ -37,8 +38,11 @@ def check_job(job: Job) -> Processor:
     _check_model(job)
     _check_numbers(job)
     _check_calibration(job)
+    check_search(job, processor)
     for key, value in (
         ("quantize.table", job.quantize.table),
+        ("search.post_process", job.search.post_process),
+        ("search.pre_qtable", job.search.pre_qtable),
         ("calibration.tune_list", job.calibration.tune_list),
         ("evaluation.path", job.evaluation.path),
         ("dataset.list", job.dataset.list),

@@ -22,8 +22,8 @@ __all__ = ["from_plain", "hydra_args", "preflight", "register_schema", "to_job"]
 
 _VALUE_FLAGS = ("--config-dir", "-cd", "--package", "-p", "--cfg", "-c", "--info", "-i",
                 "--config-path", "-cp", "--config-name", "-cn", "--experimental-rerun")  # fmt: skip
-_GROUPS = ("model", "dataset", "calibration", "processor", "quantize", "backend", "evaluation",
-           "report", "recipes")  # fmt: skip
+_GROUPS = ("model", "dataset", "calibration", "search", "processor", "quantize", "backend",
+           "evaluation", "report", "recipes")  # fmt: skip
 
 
 def register_schema() -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "PreprocessConfig",
     "QuantizeConfig",
     "ReportConfig",
+    "SearchConfig",
 ]
 
 
@@ -88,6 +89,40 @@ class Mode(Enum):
     F8E5M2 = "F8E5M2"
 
 
+class SearchMethod(Enum):
+    """How thresholds and types are searched."""
+
+    none = "none"
+    threshold = "threshold"
+    qtable = "qtable"
+    sensitive_layer = "sensitive_layer"
+    fp_forward = "fp_forward"
+    pareto = "pareto"
+
+
+class FpType(Enum):
+    """Float type of the ops that a search takes out of the integers."""
+
+    auto = "auto"
+    F16 = "F16"
+    BF16 = "BF16"
+    F32 = "F32"
+
+
+class Benchmark(Enum):
+    """Similarity that search=threshold compares tables by."""
+
+    cos = "cos"
+    snr = "snr"
+
+
+class SearchObjective(Enum):
+    """What a search makes large."""
+
+    cos = "cos"
+    accuracy = "accuracy"
+
+
 class BackendName(Enum):
     """What is written at the end."""
 
@@ -144,6 +179,33 @@ class CalibrationConfig:
 
 
 @dataclass
+class SearchConfig:
+    """Thresholds and types found by trying (the manual's search options)."""
+
+    method: SearchMethod = SearchMethod.none
+    inference_num: int = 30
+    expected_cos: float = 0.99
+    max_float_layers: int = 5
+    quantize_methods: list[str] = field(default_factory=lambda: ["mse"])
+    fp_type: FpType = FpType.auto
+    mix_mode: str = "8_16"
+    transformer: bool = False
+    screen_types: bool = True
+    cluster: bool = False
+    benchmark_method: Benchmark = Benchmark.cos
+    global_compare_layers: str | None = None
+    post_process: str | None = None
+    pre_qtable: str | None = None
+    fpfwd_inputs: list[str] | None = None
+    fpfwd_outputs: list[str] | None = None
+    fpfwd_blocks: list[str] | None = None
+    objective: SearchObjective = SearchObjective.cos
+    budget: float | None = None
+    max_seconds: float | None = None
+    max_trials: int | None = None
+
+
+@dataclass
 class QuantizeConfig:
     """Types of the build."""
 
@@ -183,6 +245,7 @@ class Job:
     model: ModelConfig = field(default_factory=ModelConfig)
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
     processor: dict[str, Any] = field(default_factory=dict)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     backend: BackendConfig = field(default_factory=BackendConfig)

@@ -19,7 +19,7 @@ from tpuc.files import write_whole
 from tpuc.ir import Graph
 from tpuc.progress import progress
 
-__all__ = ["Calibrated", "calibrate_job", "kurtosis_text", "open_dataset"]
+__all__ = ["Calibrated", "calibrate_job", "kurtosis_text", "methods_of", "open_dataset"]
 
 _BATCH = 4
 """Samples a thread runs at once: its tensors stay in the caches."""
@@ -32,6 +32,9 @@ class Calibrated:
     Parameters
     ----------
     table : CalibrationTable
+        What the build is made with, unless a search finds a better one.
+    tables : dict of method to CalibrationTable
+        All that were measured in the same pass.
     histograms : dict of tensor name to (counts, largest |x|)
     kurtosis : dict of tensor name to float
     zeros : tuple of str
@@ -39,6 +42,7 @@ class Calibrated:
     """
 
     table: CalibrationTable
+    tables: dict[str, CalibrationTable]
     histograms: dict[str, tuple[tuple[float, ...], float]]
     kurtosis: dict[str, float]
     zeros: tuple[str, ...]
@@ -71,20 +75,18 @@ def calibrate_job(
     TableError : the table in the file does not belong to this network
     DataError : a sample can not be used
     """
-    names = [v.name for v in graph.values()]
     if job.calibration.method.name == "from_file":
-        assert job.calibration.table is not None
-        table = table_text.read(Path(job.calibration.table))
-        table_text.check_table(table, names)
-        return Calibrated(table, {}, {}, (), False)
+        return _from_file(job, graph)
     assert samples is not None
     chosen = samples[: job.calibration.input_num]
     tuning = _tuning_samples(job, graph, chosen)
+    methods = methods_of(job)
     facts = {
         "graph": graph_key,
         "samples": list(chosen.digests),
         "tuning": list(tuning.digests) if tuning else [],
-        "method": job.calibration.method.name,
+        "methods": methods,
+        "searching": _is_searching(job),
         "bins": job.calibration.histogram_bins,
         "kurtosis": job.calibration.kurtosis,
     }
@@ -93,10 +95,32 @@ def calibrate_job(
         _measure(job, graph, chosen, tuning, threads, folder)
 
     place, cached = cache.get("calibrate", facts, compute)
-    table = table_text.read(place / "cali_table")
+    tables = {m: table_text.read(place / f"cali_table_{m}") for m in methods}
     notes: dict[str, Any] = json.loads((place / "notes.json").read_text())
     histograms = {n: (tuple(c), float(h)) for n, (c, h) in notes["histograms"].items()}
-    return Calibrated(table, histograms, notes["kurtosis"], tuple(notes["zeros"]), cached)
+    first = tables["mse"] if "mse" in tables else tables[methods[0]]
+    return Calibrated(first, tables, histograms, notes["kurtosis"], tuple(notes["zeros"]), cached)
+
+
+def methods_of(job: Job) -> tuple[str, ...]:
+    """Threshold methods that one pass over the data has to serve.
+
+    A search compares those of `search.quantize_methods`, and starts from mse where that is one.
+    """
+    if _is_searching(job):
+        return tuple(dict.fromkeys(m.lower() for m in job.search.quantize_methods))
+    return (job.calibration.method.name,)
+
+
+def _is_searching(job: Job) -> bool:
+    return job.search.method.name in ("threshold", "qtable", "sensitive_layer", "pareto")
+
+
+def _from_file(job: Job, graph: Graph) -> Calibrated:
+    assert job.calibration.table is not None
+    table = table_text.read(Path(job.calibration.table))
+    table_text.check_table(table, [v.name for v in graph.values()])
+    return Calibrated(table, {"from_file": table}, {}, {}, (), False)
 
 
 def _tuning_samples(job: Job, graph: Graph, chosen: Samples) -> Samples | None:
@@ -115,12 +139,13 @@ def _measure(
     runner = FloatRunner(graph, 1)  # several batches run side by side instead
     engine = FloatEngine(runner.run, runner.walk, run_node)
     batches = progress(chosen.batches(_BATCH), math.ceil(len(chosen) / _BATCH), "calibrating")
-    method = job.calibration.method.name
     bins, kurtosis = job.calibration.histogram_bins, job.calibration.kurtosis
-    options = Options((method,), len(chosen), bins, threads, kurtosis)
+    searching = _is_searching(job)
+    options = Options(methods_of(job), len(chosen), bins, threads, kurtosis, tune_mse=searching)
     tune_batch = next(tuning.batches(len(tuning))) if tuning else None
     result = calibrate(graph, engine, batches, options, tune_batch)
-    write_whole(folder / "cali_table", table_text.to_text(result.tables[method]))
+    for method, table in result.tables.items():
+        write_whole(folder / f"cali_table_{method}", table_text.to_text(table))
     notes = {
         "histograms": {n: _coarse(*h) for n, h in result.histograms.items() if len(h[0])},
         "kurtosis": result.kurtosis,

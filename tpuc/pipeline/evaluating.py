@@ -46,7 +46,7 @@ class Evaluated:
 
 
 def choose_samples(job: Job, graph: Graph, dataset: Samples | None, zoo: Path) -> Samples | None:
-    """Samples to judge on: evaluation.path, else those not calibrated with, else all."""
+    """Samples to judge on: evaluation.path, else those that did not choose anything, else all."""
     from tpuc.zoo import resolve
 
     count = job.evaluation.input_num
@@ -57,7 +57,8 @@ def choose_samples(job: Job, graph: Graph, dataset: Samples | None, zoo: Path) -
         return open_samples(files, graph)[:count]
     if dataset is None:
         return None
-    fresh = dataset[job.calibration.input_num :]
+    searched = job.search.inference_num if job.search.method.name != "none" else 0
+    fresh = dataset[max(job.calibration.input_num, searched) :]
     return fresh[:count] if len(fresh) else dataset[:count]
 
 

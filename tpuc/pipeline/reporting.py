@@ -9,17 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
+from tpuc.artifacts import CalibrationTable, QuantizeTable
 from tpuc.cache import digest_file
 from tpuc.config import Job
 from tpuc.dataset import Samples
 from tpuc.ir import DType, Graph, Node
 from tpuc.pipeline.calibrating import Calibrated
 from tpuc.pipeline.evaluating import Evaluated
+from tpuc.pipeline.searching import Searched
 from tpuc.processors import Processor
 from tpuc.reports import (
     Accuracy,
     Artifact,
     Cost,
+    Fact,
     Histogram,
     LayerRow,
     Note,
@@ -45,6 +48,10 @@ class Gathered:
     lowered: Graph
     reasons: Mapping[str, str]
     calibrated: Calibrated | None = None
+    table: CalibrationTable | None = None
+    choices: QuantizeTable = field(default_factory=QuantizeTable)
+    searched: Searched | None = None
+    search_samples: Samples | None = None
     evaluated: Evaluated | None = None
     calibration_samples: Samples | None = None
     evaluation_samples: Samples | None = None
@@ -94,7 +101,7 @@ def _weights(node: Node) -> WeightRange | None:
 
 def _layer(g: Gathered, node: Node, twins: Mapping[str, Node]) -> LayerRow:
     twin = twins.get(node.name)
-    entry = g.calibrated.table.ranges.get(node.name) if g.calibrated else None
+    entry = g.table.ranges.get(node.name) if g.table else None
     known = g.evaluated.layers.get(node.name) if g.evaluated else None
     histogram = None
     if g.calibrated and g.job.report.histograms and node.name in g.calibrated.histograms:
@@ -128,6 +135,10 @@ def _accuracy(g: Gathered) -> Accuracy:
     missed: tuple[str, ...] = ()
     if goal is not None and mean < goal:
         missed = (f"output cosine {mean:.4f} is below evaluation.expected_cos={goal}",)
+    result = g.searched.result if g.searched else None
+    wanted = g.job.search.expected_cos
+    if result is not None and result.method != "threshold" and result.cos <= wanted:
+        missed += (f"the search reached {result.cos:.6f}; search.expected_cos={wanted}",)
     finite = [o[2] for o in e.outputs if o[2] is not None]
     correct = e.correct or {}
     return Accuracy(
@@ -140,21 +151,23 @@ def _accuracy(g: Gathered) -> Accuracy:
         correct.get("float5"),
         correct.get("lowered5"),
         e.agreement,
-        overlap=_overlap(g.calibration_samples, g.evaluation_samples),
+        overlap=_overlap(g),
         goals_missed=missed,
     )
 
 
-def _overlap(calibration: Samples | None, evaluation: Samples | None) -> str:
-    if calibration is None or evaluation is None:
+def _overlap(g: Gathered) -> str:
+    judges = g.evaluation_samples
+    if judges is None:
         return ""
-    both = len(set(calibration.digests) & set(evaluation.digests))
-    if not both:
-        return ""
-    return (
-        f"{both} of the {len(evaluation)} samples compared here were also used to calibrate; "
-        "set evaluation.path to judge on others."
-    )
+    seen: list[str] = []
+    for samples, what in ((g.calibration_samples, "calibrate"), (g.search_samples, "search")):
+        both = len(set(samples.digests) & set(judges.digests)) if samples is not None else 0
+        if both:
+            seen.append(
+                f"{both} of the {len(judges)} samples compared here were also used to {what}"
+            )
+    return "; ".join([*seen, "set evaluation.path to judge on others."]) if seen else ""
 
 
 def artifacts_of(folder: Path, what: Mapping[str, str]) -> tuple[Artifact, ...]:
@@ -164,6 +177,20 @@ def artifacts_of(folder: Path, what: Mapping[str, str]) -> tuple[Artifact, ...]:
         for name, text in what.items()
         if (folder / name).is_file()
     )
+
+
+def _search_facts(g: Gathered) -> dict[str, Fact]:
+    if g.searched is None:
+        return {"method": g.job.search.method.name}
+    result = g.searched.result
+    return {
+        "method": result.method,
+        "samples": len(g.search_samples or ()),
+        "quantized_cos": result.quantized_cos,
+        "cos": result.cos,
+        "float_ops": result.float_ops,
+        "stopped": result.stopped,
+    }
 
 
 def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
@@ -178,8 +205,8 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         float_bytes,
     )
     calibration: dict[str, int | str] = {}
-    if g.calibrated:
-        table = g.calibrated.table
+    if g.table:
+        table = g.table
         calibration = {
             "method": table.method,
             "samples": table.sample_num,
@@ -209,6 +236,6 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         },
         {"mode": g.job.quantize.mode.name, "table": g.job.quantize.table or "none"},
         calibration,
-        {"method": "none"},
+        _search_facts(g),
         g.versions,
     )

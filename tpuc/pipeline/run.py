@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import platform
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,10 +20,13 @@ from tpuc.ir.text import print_mlir, save_weights
 from tpuc.lowering import Lowered, lower
 from tpuc.pipeline.calibrating import calibrate_job, kurtosis_text, open_dataset
 from tpuc.pipeline.checking import check_graph
+from tpuc.pipeline.deciding import decide
 from tpuc.pipeline.evaluating import choose_samples, evaluate
+from tpuc.pipeline.finishing import finish, versions, write_tables
 from tpuc.pipeline.importing import import_model, model_name, model_path
-from tpuc.pipeline.reporting import Gathered, artifacts_of, report_data
-from tpuc.reports import Note, Timing, write_report
+from tpuc.pipeline.reporting import Gathered
+from tpuc.pipeline.searching import LOG_NAMES, SearchInputs, search_job, search_samples
+from tpuc.reports import Note, Timing
 from tpuc.search import qtable as qtable_text
 
 __all__ = ["RunResult", "run"]
@@ -81,7 +80,9 @@ def run(
     InputError : what the user gave is wrong (before any slow work where possible)
     """
     build = _Build(job, folder, command)
-    stages = (build.read, build.calibrate, build.lower, build.evaluate, build.emit)
+    stages = (
+        build.read, build.calibrate, build.search, build.lower, build.evaluate, build.emit,
+    )  # fmt: skip
     for name, stage in zip(STAGES[1:], stages):
         stage()
         if _stops(job, name):
@@ -115,7 +116,7 @@ class _Build:
         graph = imported.graph
         g = Gathered(job, self.processor, self.name, path, graph, graph, {}, command=self.command)
         g.timings = self.clock.timings
-        g.versions = _versions()
+        g.versions = versions()
         g.notes = [Note(f"pass {p}", reason, nodes) for p, reason, nodes in imported.skips]
         self.g = g
         if not _stops(job, "check"):
@@ -135,17 +136,32 @@ class _Build:
         )
         if self.dataset is not None and job.calibration.method.name != "from_file":
             g.calibration_samples = self.dataset[: job.calibration.input_num]
-        text = table_text.to_text(g.calibrated.table)
-        write_whole(self.folder / f"{self.name}_cali_table", text)
+        g.table = g.calibrated.table
         if g.calibrated.kurtosis:
             rows = kurtosis_text(g.calibrated.kurtosis, g.top)
             write_whole(self.folder / "kurtosis_analysis", rows)
 
+    def search(self) -> None:
+        """Stage search; also decides what is float without one, and writes the tables."""
+        job, g = self.job, self.g
+        g.choices = decide(job, g.top, self.processor)
+        if job.search.method.name in LOG_NAMES and self.dataset is not None and g.calibrated:
+            samples = search_samples(job, self.dataset)
+            calibrated = g.calibrated
+            inputs = SearchInputs(
+                g.top, self.graph_key, samples, calibrated.tables, calibrated.table, g.choices
+            )
+            g.search_samples = samples
+            g.searched = self.clock.stage(
+                "search",
+                lambda: search_job(job, inputs, self.processor, self.threads, self.cache),
+                lambda r: r.cached,
+            )
+            g.table, g.choices = g.searched.result.table, g.searched.result.qtable
+        write_tables(g, self.folder)
+
     def lower(self) -> None:
         """Stage lower."""
-        if self.job.quantize.table is not None:
-            choices = qtable_text.read(Path(self.job.quantize.table))
-            write_whole(self.folder / f"{self.name}_qtable", qtable_text.to_text(choices))
         lowered = self.clock.stage("lower", lambda: _lower(self.job, self.g, self.processor))
         self.g.lowered, self.g.reasons = lowered.graph, lowered.reasons
 
@@ -177,7 +193,8 @@ class _Build:
 
     def report(self, config: dict[str, Any]) -> RunResult:
         """Stage report."""
-        return _report(self.g, self.folder, self.bmodel, config)
+        result, missed = finish(self.g, self.folder, self.bmodel, config)
+        return RunResult(self.folder, result, missed)
 
 
 def _stops(job: Job, stage: str) -> bool:
@@ -212,20 +229,17 @@ def _graph_key(folder: Path, name: str, graph: Graph) -> str:
 
 
 def _lower(job: Job, g: Gathered, processor: Any) -> Lowered:
-    choices = qtable_text.read(Path(job.quantize.table)) if job.quantize.table else None
-    table = g.calibrated.table if g.calibrated else None
-    return lower(g.top, table, processor, job.quantize.mode.name, choices)
+    return lower(g.top, g.table, processor, job.quantize.mode.name, g.choices)
 
 
 def _lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:
-    table = table_text.to_text(g.calibrated.table) if g.calibrated else ""
-    choices = Path(job.quantize.table).read_text() if job.quantize.table else ""
+    table = table_text.to_text(g.table) if g.table else ""
     facts = {k: str(v) for k, v in vars(g.processor).items()}
     return {
         "graph": graph_key,
         "table": table,
         "mode": job.quantize.mode.name,
-        "qtable": choices,
+        "qtable": qtable_text.to_text(g.choices),
         "processor": facts,
     }
 
@@ -234,55 +248,3 @@ def _emit(path: Path, graph: Graph, processor: str) -> None:
     from tpuc.backends.bmodel import write_bmodel
 
     write_bmodel(path, graph, processor=processor)
-
-
-def _report(g: Gathered, folder: Path, bmodel: str, config: dict[str, Any]) -> RunResult:
-    what = {
-        f"{g.name}.mlir": "Top MLIR, canonical; TPU-MLIR reads it",
-        f"{g.name}_top_weights.npz": "float weights",
-        f"{g.name}_cali_table": "calibration table; TPU-MLIR reads it",
-        f"{g.name}_qtable": "types of single ops; TPU-MLIR reads it",
-        "kurtosis_analysis": "kurtosis of every tensor, largest first",
-        bmodel: "bmodel with a program for tpuc's simulator (no chip instructions)",
-    }
-    artifacts = artifacts_of(folder, what)
-    data = report_data(g, artifacts)
-    report = write_report(folder, data, g.job.report.html)
-    _manifest(g, folder, [a.name for a in artifacts], config)
-    shutil.rmtree(folder / "stages", ignore_errors=True)
-    return RunResult(folder, report, data.accuracy.goals_missed)
-
-
-def _manifest(g: Gathered, folder: Path, names: list[str], config: dict[str, Any]) -> None:
-    inputs = {"model": {"path": str(g.model), "sha256": digest_file(g.model)}}
-    for key in ("calibration_samples", "evaluation_samples"):
-        samples = getattr(g, key)
-        if samples is not None:
-            inputs[key] = {str(s): d for s, d in zip(samples, samples.digests)}
-    for key, value in (
-        ("calibration.table", g.job.calibration.table),
-        ("quantize.table", g.job.quantize.table),
-    ):
-        if value:
-            inputs[key] = {"path": value, "sha256": digest_file(Path(value))}
-    content = {
-        "schema_version": 1,
-        "command": g.command,
-        "working_folder": str(Path.cwd()),
-        "config": config,
-        "seed": g.job.seed,
-        "versions": g.versions,
-        "inputs": inputs,
-        "outputs": {n: digest_file(folder / n) for n in sorted(names)},
-    }
-    write_whole(folder / "manifest.json", json.dumps(content, indent=1) + "\n")
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in ("tpuc", "numpy", "torch", "onnx", "opencv-python-headless", "hydra-core"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "absent"
-    return found

@@ -29,6 +29,8 @@ class Processor:
         Form of INT8 requantization: multiplier_shift, shift_only, qdm.
     float_type : str
         What `auto` means for float ops in an INT8 build.
+    mix_types : tuple of str
+        Float types that may stand beside integers in one build (`search.fp_type`).
     lanes, lane_bytes, eu_bytes : int
         Local memory: lanes, bytes per lane, bytes a lane processes at once.
     int8_tops : float
@@ -41,6 +43,7 @@ class Processor:
     built: tuple[str, ...]
     requant: str
     float_type: str
+    mix_types: tuple[str, ...] = ()
     lanes: int = 0
     lane_bytes: int = 0
     eu_bytes: int = 0

@@ -1,5 +1,36 @@
-"""Mixed precision: quantize tables."""
+"""Search: thresholds and types found by trying.
 
-from tpuc.search.qtable import read, to_text
+qtable.py            text of quantize tables
+objective.py         what is compared            trials.py      tables to scores, journal, limits
+threshold_search.py  search=threshold            layers.py      which ops are looked at
+sensitivity.py       what each op costs          qtable_search.py  search=qtable, sensitive_layer
+result.py, saved.py  what was found              journal.py     finished trials on disk
 
-__all__ = ["read", "to_text"]
+Nothing here lowers or simulates: `Bench` carries functions that do.
+"""
+
+from tpuc.search.journal import Journal
+from tpuc.search.objective import Accuracy, Objective, Score, parse_compare_layers
+from tpuc.search.qtable_search import Goal, search_qtable
+from tpuc.search.result import Candidate, LayerLoss, SearchResult, Start
+from tpuc.search.threshold_search import search_threshold
+from tpuc.search.trials import Bench, Limits, Trials, inferences
+
+__all__ = [
+    "Accuracy",
+    "Bench",
+    "Candidate",
+    "Goal",
+    "Journal",
+    "LayerLoss",
+    "Limits",
+    "Objective",
+    "Score",
+    "SearchResult",
+    "Start",
+    "Trials",
+    "inferences",
+    "parse_compare_layers",
+    "search_qtable",
+    "search_threshold",
+]

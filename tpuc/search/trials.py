@@ -153,7 +153,7 @@ class Trials:
         cos = snr = 0.0
         done = 0
         for outputs in runner.run(graph, names):
-            for one in inferences(outputs, self.bench.graph.inputs[0].shape[0], graph):
+            for one in inferences(outputs, graph):
                 score = self._one(done, dict(zip(self._names(), one.values())))
                 cos, snr, done = cos + score.cos, snr + score.snr, done + 1
             if bound is not None and (done - cos) / total > bound and done < total:
@@ -184,14 +184,8 @@ class Trials:
             raise Exhausted(f"search.max_seconds={limits.max_seconds:g} reached")
 
 
-def inferences(outputs: Outputs, batch: int, graph: Graph) -> Iterator[Outputs]:
-    """One batch's tensors, inference by inference.
-
-    Parameters
-    ----------
-    batch : int
-        First dimension of the graph's own input.
-    """
+def inferences(outputs: Outputs, graph: Graph) -> Iterator[Outputs]:
+    """Tensors of a batch, inference by inference, each of the graph's own shape."""
     shapes = {v.name: v.shape for v in graph.values()}
     name, array = next(iter(outputs.items()))
     count = array.size // max(1, int(np.prod(shapes[name])))

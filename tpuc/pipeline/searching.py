@@ -1,0 +1,215 @@
+"""Stage search: thresholds and types found by trying."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tpuc.artifacts import CalibrationTable, QuantizeTable
+from tpuc.cache import StageCache, digest_file
+from tpuc.calibration import table as table_text
+from tpuc.config import Job
+from tpuc.config.search_checks import float_mode
+from tpuc.dataset import Samples
+from tpuc.errors import ConfigError
+from tpuc.ir import Graph
+from tpuc.processors import Processor
+from tpuc.search import (
+    Accuracy,
+    Bench,
+    Goal,
+    Journal,
+    Limits,
+    Objective,
+    SearchResult,
+    Start,
+    Trials,
+    inferences,
+    parse_compare_layers,
+    search_qtable,
+    search_threshold,
+)
+from tpuc.search import qtable as qtable_text
+from tpuc.search.saved import from_saved, to_saved
+
+__all__ = ["LOG_NAMES", "Searched", "SearchInputs", "search_job", "search_samples"]
+
+log = logging.getLogger("tpuc")
+
+_BATCH = 8
+LOG_NAMES = {
+    "threshold": "Search_Threshold",
+    "qtable": "Search_Qtable",
+    "sensitive_layer": "SensitiveLayerSearch",
+    "pareto": "Search_Pareto",
+}
+"""Log file of each method, as TPU-MLIR calls them."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Result of the stage."""
+
+    result: SearchResult
+    cached: bool
+
+
+@dataclass(frozen=True)
+class SearchInputs:
+    """What a search works on.
+
+    Parameters
+    ----------
+    graph_key : str
+        Identity of the graph: what the cache knows it by.
+    tables : mapping of method to CalibrationTable
+    start : CalibrationTable
+    base : QuantizeTable
+        Ops decided before.
+    """
+
+    graph: Graph
+    graph_key: str
+    samples: Samples
+    tables: Mapping[str, CalibrationTable]
+    start: CalibrationTable
+    base: QuantizeTable
+
+
+def search_samples(job: Job, dataset: Samples) -> Samples:
+    """Samples that a search chooses by: the first of the dataset, as TPU-MLIR's."""
+    return dataset[: job.search.inference_num]
+
+
+def search_job(
+    job: Job, inputs: SearchInputs, processor: Processor, threads: int, cache: StageCache
+) -> Searched:
+    """Run `search.method`; from the cache, or on from its journal, where possible.
+
+    Raises
+    ------
+    ConfigError : a name, rate or post_process does not fit the network
+    """
+    facts = _facts(job, inputs, processor)
+    limits = {"max_seconds": job.search.max_seconds, "max_trials": job.search.max_trials}
+    entry = cache.find("search", {**facts, **limits})
+    if entry is not None:
+        return Searched(from_saved(entry), True)
+    journal = Journal(cache.beside("search", facts, "journal.jsonl"))
+    if len(journal):
+        log.info("search: goes on after %d finished trials", len(journal))
+    result = _run(job, inputs, processor, threads, journal)
+    if result.stopped:  # not finished: the next run goes on from the journal
+        return Searched(result, False)
+    cache.get("search", {**facts, **limits}, lambda folder: to_saved(result, folder))
+    return Searched(result, False)
+
+
+def _facts(job: Job, inputs: SearchInputs, processor: Processor) -> dict[str, Any]:
+    settings = {k: getattr(v, "name", v) for k, v in asdict(job.search).items()}
+    for key in ("max_seconds", "max_trials"):
+        settings.pop(key)
+    post = job.search.post_process
+    labels = inputs.samples.labels
+    return {
+        "graph": inputs.graph_key,
+        "samples": list(inputs.samples.digests),
+        "labels": None if labels is None else [int(v) for v in labels],
+        "tables": {m: table_text.to_text(t) for m, t in inputs.tables.items()},
+        "start": table_text.to_text(inputs.start),
+        "base": qtable_text.to_text(inputs.base),
+        "search": settings,
+        "post_process": digest_file(Path(post)) if post else "",
+        "processor": {k: str(v) for k, v in vars(processor).items()},
+    }
+
+
+def _run(
+    job: Job, inputs: SearchInputs, processor: Processor, threads: int, journal: Journal
+) -> SearchResult:
+    search = job.search
+    bench = _bench(job, inputs, processor, threads)
+    trials = Trials(bench, journal, Limits(search.max_seconds, search.max_trials))
+    method = search.method.name
+    if method == "threshold":
+        benchmark = search.benchmark_method.name
+        return search_threshold(trials, inputs.tables, inputs.base, benchmark)
+    start = Start(inputs.start, inputs.base, float_mode(job, processor))
+    screen = search.screen_types or search.transformer
+    goal = Goal(search.expected_cos, search.max_float_layers, screen, search.cluster)
+    return search_qtable(trials, inputs.tables, start, goal, method)
+
+
+def _bench(job: Job, inputs: SearchInputs, processor: Processor, threads: int) -> Bench:
+    from tpuc.execute import FloatRunner
+    from tpuc.lowering import Lowerer
+    from tpuc.simulator import IncrementalRunner
+
+    graph = inputs.graph
+    objective = _objective(job, inputs)
+    names = objective.near.names if isinstance(objective, Accuracy) else objective.names
+    batches = list(inputs.samples.batches(_batch_size(len(inputs.samples))))
+    floats = FloatRunner(graph, threads)
+    own = graph.inputs[0].shape[0] if graph.inputs[0].shape else 1
+    reference: list[dict[str, np.ndarray]] = []
+    for batch in batches:
+        outputs = floats.run(batch, list(names))
+        wanted = {n: outputs[n] for n in names}
+        reference += [objective.final(one) for one in inferences(wanted, graph)]
+    lowerer = Lowerer(graph, processor)
+    return Bench(
+        graph,
+        lambda table, qtable: lowerer.lower(table, "INT8", qtable).graph,
+        IncrementalRunner(batches, threads),
+        IncrementalRunner([{n: a[:own] for n, a in batches[0].items()}], threads),
+        reference,
+        objective,
+    )
+
+
+def _objective(job: Job, inputs: SearchInputs) -> Objective | Accuracy:
+    search = job.search
+    names, rates = parse_compare_layers(search.global_compare_layers, inputs.graph)
+    post = _post_process(Path(search.post_process)) if search.post_process else None
+    near = Objective(names, rates, post)
+    if search.objective.name == "cos":
+        return near
+    labels = inputs.samples.labels
+    if labels is None:
+        raise ConfigError(
+            "search.objective: accuracy needs labels, and the dataset has none. "
+            "Hint: search.objective=cos"
+        )
+    return Accuracy(near, tuple(int(v) for v in labels))
+
+
+def _post_process(path: Path) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+    """The user's `PostProcess(data)`: runs with the rights of whoever runs tpuc."""
+    spec = importlib.util.spec_from_file_location(f"tpuc_post_process_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"search.post_process: {path} is no Python file; expected NAME.py")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's program raises
+        raise ConfigError(
+            f"search.post_process: {path} failed with {type(error).__name__}: {error}"
+        ) from error
+    function = getattr(module, "PostProcess", None)
+    if not callable(function):
+        raise ConfigError(
+            f"search.post_process: {path} has no function PostProcess; expected "
+            "'def PostProcess(data): return data'"
+        )
+    return function
+
+
+def _batch_size(samples: int) -> int:
+    """The largest divisor of the number of samples up to 8: all batches are of one size."""
+    return next(n for n in range(min(_BATCH, samples), 0, -1) if samples % n == 0)
