@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from tpuc.numerics.rounding import round_away
@@ -29,7 +31,15 @@ def multipliers_shifts(
     -------
     multipliers, shifts : int64 arrays of shape (C,)
     """
-    scale = np.asarray(factors, np.float32).astype(np.float64).reshape(-1)
+    words = np.ascontiguousarray(factors, np.float32)
+    multipliers, shifts = _best(words.tobytes(), bits, positive)
+    return multipliers.copy(), shifts.copy()
+
+
+@lru_cache(maxsize=1 << 14)
+def _best(words: bytes, bits: int, positive: bool) -> tuple[np.ndarray, np.ndarray]:
+    """`multipliers_shifts` of float32 factors; searches lower the same factors again and again."""
+    scale = np.frombuffer(words, np.float32).astype(np.float64)
     best = np.full(scale.shape, np.inf, np.float32)
     shift = np.zeros(scale.shape, np.int64)
     for n in range(0 if positive else -32, 31):

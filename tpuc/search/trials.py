@@ -124,15 +124,14 @@ class Trials:
         """
         keys = [_key(t, qtable, False) for t in tables]
         scores: list[Score] = []
-        held = False
+        graphs: list[Graph] = []
         for key in keys:
             bound = min((s.loss for s in scores), default=None)
             found = self._known(key, bound)
             if found is None:
-                graphs = [self.bench.lower(t, qtable) for t in tables]
-                if not held:
+                if not graphs:
+                    graphs = [self.bench.lower(t, qtable) for t in tables]
                     self.bench.runner.hold(self.bench.lower(*base), graphs, at)
-                    held = True
                 found = self._run(key, graphs[len(scores)], False, bound)
             scores.append(found)
         return scores
