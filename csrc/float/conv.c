@@ -21,7 +21,8 @@ typedef struct {
     const tpuc_float_conv *conv;
     const tpuc_image *in, *out;
     const ptrdiff_t *tap;
-    int64_t pixels, piece;
+    int64_t pixels, piece, pieces;
+    int heavy; /* the weights exceed the second cache */
     path path;
 } job;
 
@@ -89,13 +90,15 @@ static void run_strip(const job *j, int group, int strip, int64_t from, int64_t 
     }
 }
 
-/* Item: one strip of one group over one piece of the pixels; strips of a piece follow one another.
- */
+/* Item: one strip of one group over one piece of the pixels. Strips of a piece follow one another,
+ * so that its input stays near; or pieces of a strip, where the weights are too many. */
 static void run_item(const void *context, int64_t item) {
     const job *j = context;
-    const int strips = j->conv->strips, all = j->conv->groups * strips, rest = (int)(item % all);
-    const int64_t from = item / all * j->piece, to = from + j->piece;
-    run_strip(j, rest / strips, rest % strips, from, to < j->pixels ? to : j->pixels);
+    const int strips = j->conv->strips, all = j->conv->groups * strips;
+    const int strip = (int)(j->heavy ? item / j->pieces : item % all);
+    const int64_t from = (j->heavy ? item % j->pieces : item / all) * j->piece;
+    const int64_t to = from + j->piece;
+    run_strip(j, strip / strips, strip % strips, from, to < j->pixels ? to : j->pixels);
 }
 
 void tpuc_float_conv_run(const tpuc_float_conv *v, const tpuc_image *in, const tpuc_image *out,
@@ -108,6 +111,7 @@ void tpuc_float_conv_run(const tpuc_float_conv *v, const tpuc_image *in, const t
     /* Pixels per piece: their input fits the first cache. */
     j.piece = 24 * (1 + 8192 / (24 * (int64_t)v->run * v->taps));
     if (j.piece > j.pixels) j.piece = j.pixels;
-    const int64_t pieces = (j.pixels + j.piece - 1) / j.piece;
-    tpuc_parallel(threads, pieces * v->groups * v->strips, run_item, &j);
+    j.pieces = (j.pixels + j.piece - 1) / j.piece;
+    j.heavy = (int64_t)v->taps * v->run * v->out_per_group * v->groups > 1 << 18;
+    tpuc_parallel(threads, j.pieces * v->groups * v->strips, run_item, &j);
 }

@@ -1,10 +1,10 @@
 /* Float convolution as a blocked matrix product, with limits and rounding fused.
  *
- *     v[p][o] = bias[o] + sum over taps t and channels k of  in[pixel(p) + offset(t) + k]
- *                                                            * weight[o][t][k]
+ *     v[p][o] = sum over taps t and numbers k of  in[pixel(p) + offset(t) + k] * weight[o][t][k]
+ *               + bias[o]
  *
- * The sum runs in the order of t, then k, with a fused multiply-add each, from the bias on: the
- * same bits on every path. A tap is a run of `run` consecutive numbers that starts (dy, dx) pixels
+ * The sum runs in the order of t, then k, with a fused multiply-add each, from zero on; then the
+ * bias is added: the same bits on every path. A tap is a run of `run` consecutive numbers that starts (dy, dx) pixels
  * from the window's corner: one pixel of a window, or one whole row of it. Weights are packed for a
  * strip of `width` blocks of 16 channels:
  *

@@ -6,7 +6,7 @@
  * vanish. */
 #define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13)
 #define DECLARE(r) \
-    lanes s##r##_0 = b0, s##r##_1 = b1, s##r##_2 = b2, s##r##_3 = b3; \
+    lanes s##r##_0 = zero, s##r##_1 = zero, s##r##_2 = zero, s##r##_3 = zero; \
     const float *x##r = t->in[r];
 #define POINT(r) \
     if (R > r) x##r = t->in[r] + t->tap[i];
@@ -18,15 +18,15 @@
         if (N > 2) s##r##_2 = lanes_fma(a, w2, s##r##_2); \
         if (N > 3) s##r##_3 = lanes_fma(a, w3, s##r##_3); \
     }
+#define FINISH(r, n) \
+    if (N > n) \
+        lanes_store_some(y + TPUC_LANES * n, \
+                         lanes_finish(lanes_add(s##r##_##n, b##n), &end), \
+                         N > n + 1 ? TPUC_LANES : last);
 #define STORE(r) \
     if (R > r) { \
         float *y = t->out[r] + TPUC_LANES * first; \
-        lanes_store_some(y, lanes_finish(s##r##_0, &end), N > 1 ? TPUC_LANES : last); \
-        if (N > 1) \
-            lanes_store_some(y + 16, lanes_finish(s##r##_1, &end), N > 2 ? TPUC_LANES : last); \
-        if (N > 2) \
-            lanes_store_some(y + 32, lanes_finish(s##r##_2, &end), N > 3 ? TPUC_LANES : last); \
-        if (N > 3) lanes_store_some(y + 48, lanes_finish(s##r##_3, &end), last); \
+        FINISH(r, 0) FINISH(r, 1) FINISH(r, 2) FINISH(r, 3) \
     }
 
 enum { AHEAD = 512 };
@@ -42,8 +42,7 @@ enum { AHEAD = 512 };
 LANES void tile(const tpuc_float_tile *t, const int R, const int N, const int first) {
     const float *w = t->weights + TPUC_LANES * first, *bias = t->bias + TPUC_LANES * first;
     const ptrdiff_t advance = TPUC_LANES * (ptrdiff_t)t->width, run = t->run;
-    const lanes b0 = lanes_load(bias), b1 = N > 1 ? lanes_load(bias + 16) : b0;
-    const lanes b2 = N > 2 ? lanes_load(bias + 32) : b0, b3 = N > 3 ? lanes_load(bias + 48) : b0;
+    const lanes zero = lanes_set(0.0f);
     ROWS(DECLARE)
     for (int i = 0; i < t->taps; i++) {
         ROWS(POINT)
@@ -54,6 +53,8 @@ LANES void tile(const tpuc_float_tile *t, const int R, const int N, const int fi
             ROWS(STEP)
         }
     }
+    const lanes b0 = lanes_load(bias), b1 = N > 1 ? lanes_load(bias + 16) : b0;
+    const lanes b2 = N > 2 ? lanes_load(bias + 32) : b0, b3 = N > 3 ? lanes_load(bias + 48) : b0;
     const tpuc_float_end end = t->end;
     const int last = first + N == t->width ? t->last : TPUC_LANES;
     ROWS(STORE)

@@ -1,8 +1,8 @@
 /* Float depthwise convolution, one filter per channel, with limits and rounding fused.
  *
- *     v[p][c] = bias[c] + sum over rows r and columns s of  in[pixel(p) + (r, s)][c] * weight
+ *     v[p][c] = sum over rows r and columns s of  in[pixel(p) + (r, s)][c] * weight  + bias[c]
  *
- * in the order of r, then s, with a fused multiply-add each. Weights: [block][row][column][16]. */
+ * in the order of r, then s, with a fused multiply-add each, from zero on. Weights: [block][row][column][16]. */
 #ifndef TPUC_FLOAT_DEPTHWISE_H
 #define TPUC_FLOAT_DEPTHWISE_H
 
@@ -16,7 +16,9 @@ typedef struct {
     tpuc_float_end end;
 } tpuc_float_depthwise;
 
-/* One row of outputs of one block of channels; strides in numbers. */
+enum { TPUC_FLOAT_OUTPUTS = 8 };
+
+/* Up to 8 outputs of a row of one block of channels; strides in numbers. */
 typedef struct {
     const float *in;
     float *out;

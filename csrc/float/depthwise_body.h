@@ -3,17 +3,17 @@
 #include "lanes.h"
 
 #define OUTPUTS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7)
-#define DECLARE(r) lanes s##r = bias;
+#define DECLARE(r) lanes s##r = zero;
 #define STEP(r) \
     if (R > r) s##r = lanes_fma(lanes_load(in + r * advance), w, s##r);
 #define STORE(r) \
-    if (R > r) lanes_store_some(out + r * out_pixel, lanes_finish(s##r, &end), channels);
+    if (R > r) lanes_store_some(out + r * out_pixel, lanes_finish(lanes_add(s##r, bias), &end), channels);
 
 /* R outputs from output x on share each weight. A load may reach beyond the block's channels. */
 LANES void outputs(const tpuc_float_line *t, const int x, const int R) {
     const ptrdiff_t advance = t->advance, out_pixel = t->out_pixel;
     const float *start = t->in + x * advance, *weights = t->weights;
-    const lanes bias = lanes_load(t->bias);
+    const lanes zero = lanes_set(0.0f), bias = lanes_load(t->bias);
     OUTPUTS(DECLARE)
     for (int i = 0; i < t->rows; i++) {
         const float *in = start + i * t->row;
@@ -28,22 +28,20 @@ LANES void outputs(const tpuc_float_line *t, const int x, const int R) {
     OUTPUTS(STORE)
 }
 
-#if defined(__AVX512F__)
-enum { MOST = 8 };
-#else
-enum { MOST = 6 };
-#endif
-
 void LINE(const tpuc_float_line *t) {
-    int x = 0;
-    for (; x + MOST <= t->count; x += MOST) outputs(t, x, MOST);
-    switch (t->count - x) {
-        case 1: outputs(t, x, 1); break;
-        case 2: outputs(t, x, 2); break;
-        case 3: outputs(t, x, 3); break;
-        case 4: outputs(t, x, 4); break;
-        case 5: outputs(t, x, 5); break;
-        case 6: outputs(t, x, 6); break;
-        case 7: outputs(t, x, 7); break;
+    switch (t->count) {
+        case 1: outputs(t, 0, 1); break;
+        case 2: outputs(t, 0, 2); break;
+        case 3: outputs(t, 0, 3); break;
+        case 4: outputs(t, 0, 4); break;
+        case 5: outputs(t, 0, 5); break;
+        case 6: outputs(t, 0, 6); break;
+#if defined(__AVX512F__)
+        case 7: outputs(t, 0, 7); break;
+        case 8: outputs(t, 0, 8); break;
+#else /* sixteen registers of half the width */
+        case 7: outputs(t, 0, 4), outputs(t, 4, 3); break;
+        case 8: outputs(t, 0, 4), outputs(t, 4, 4); break;
+#endif
     }
 }

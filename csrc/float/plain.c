@@ -45,15 +45,17 @@ static void load_item(const void *context, int64_t item) {
     const job *j = context;
     const piece p = piece_of(j, item);
     for (int c0 = 0; c0 < j->image.c; c0 += TILE) {
-        const int c1 = least(c0 + TILE, j->image.c);
+        const int channels = least(TILE, j->image.c - c0);
         for (int x = 0; x < p.count; x += TILE) {
             const int n = least(TILE, p.count - x);
-            for (int c = c0; c < c1; c++) {
-                float line[TILE];
-                const lanes v = lanes_load_some(p.plain + c * p.plane + x, n);
-                lanes_store(line, lanes_finish(v, j->end));
-                for (int i = 0; i < n; i++) p.pixels[(x + i) * p.pixel + c] = line[i];
+            float tile[TILE][TILE];
+            for (int c = 0; c < channels; c++) {
+                const lanes v = lanes_load_some(p.plain + (c0 + c) * p.plane + x, n);
+                lanes_store(tile[c], lanes_finish(v, j->end));
             }
+            float *to = p.pixels + x * p.pixel + c0;
+            for (int i = 0; i < n; i++, to += p.pixel)
+                for (int c = 0; c < channels; c++) to[c] = tile[c][i];
         }
     }
 }

@@ -1,7 +1,7 @@
 """Which C kernel runs an op of float type, or a cast.
 
-Sums run in the order of the window's rows, columns and channels with fused multiply-adds, starting
-from the bias, in float32; the result is limited and rounded to the type once.
+Sums run in the order of the window's rows, columns and channels with fused multiply-adds, in
+float32; then the bias is added, and the result is limited and rounded to the type once.
 """
 
 from __future__ import annotations
