@@ -1,0 +1,175 @@
+"""Float element-wise ops, pools, joins and casts equal the reference on every path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.kernels.float_op import FLOATS, check_float, float_op, numbers, run_everywhere
+from tpuc.ir import DType, Graph, QuantType, Value, with_defaults
+from tpuc.kernels.casts import round_to
+from tpuc.simulator import interpret
+
+ANY = settings(max_examples=25, deadline=None)
+SHAPES = [(1, 1, 1, 1), (2, 3, 4, 5), (1, 16, 3, 3), (1, 33, 1, 7), (3, 100), (2, 7, 9)]
+PAIRS = ["Add", "Sub", "Mul", "Div", "Max", "Min"]
+
+
+def _attrs(op: str, relu: bool) -> dict[str, Any]:
+    return {"do_relu": relu} if op not in ("Max", "Min") else {}
+
+
+@pytest.mark.parametrize("op", PAIRS)
+@ANY
+@given(
+    dtype=st.sampled_from(FLOATS),
+    shape=st.sampled_from(SHAPES),
+    ones=st.tuples(*[st.booleans()] * 6),
+    relu=st.booleans(),
+)
+def test_pairs(
+    op: str, dtype: DType, shape: tuple[int, ...], ones: tuple[bool, ...], relu: bool
+) -> None:
+    """Either operand may repeat along any dimension but the first."""
+    rest = len(shape) - 1
+    a = shape[:1] + tuple(1 if one else s for s, one in zip(shape[1:], ones[:rest]))
+    b = shape[:1] + tuple(1 if one else s for s, one in zip(shape[1:], ones[3 : 3 + rest]))
+    check_float(float_op(op, [a, b], np.broadcast_shapes(a, b), _attrs(op, relu), dtype))
+
+
+@pytest.mark.parametrize("op", PAIRS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("small", [(20,), (1, 20, 1, 1), (1, 1, 6, 20), (9, 1, 1), ()])
+def test_pairs_with_a_constant(op: str, dtype: DType, small: tuple[int, ...]) -> None:
+    constant = round_to(numbers(np.random.default_rng(1), small), dtype)
+    if op == "Div":
+        constant = np.where(constant == 0, np.float32(1), constant)
+    shape = (1, 20, 6, 20) if small != (9, 1, 1) else (1, 9, 6, 20)
+    check_float(float_op(op, [shape], shape, _attrs(op, False), dtype, [constant]))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_three_operands_are_rounded_once(dtype: DType) -> None:
+    shape = (2, 5, 3, 7)
+    check_float(float_op("Add", [shape] * 3, shape, {"do_relu": True, "relu_limit": 6.0}, dtype))
+
+
+@pytest.mark.parametrize("op", ["Sub", "Div"])
+def test_turned_operands(op: str) -> None:
+    shape = (2, 5, 3, 7)
+    check_float(float_op(op, [shape, shape], shape, {"is_reverse": True}, DType.F16))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_limits(dtype: DType, shape: tuple[int, ...]) -> None:
+    for limit in (-1.0, 6.0, 0.1):
+        check_float(float_op("Relu", [shape], shape, {"relu_limit": limit}, dtype))
+    check_float(float_op("Clip", [shape], shape, {"min": -0.3, "max": 1.1}, dtype))
+
+
+@ANY
+@given(
+    dtype=st.sampled_from(FLOATS),
+    mode=st.sampled_from(["Max", "Avg"]),
+    channels=st.integers(1, 35),
+    size=st.tuples(st.integers(4, 9), st.integers(4, 9)),
+    kernel=st.tuples(st.integers(2, 4), st.integers(2, 4)),
+    strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    pads=st.tuples(*[st.integers(0, 1)] * 4),
+    count=st.booleans(),
+)
+def test_pool(
+    dtype: DType,
+    mode: str,
+    channels: int,
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    strides: tuple[int, int],
+    pads: tuple[int, ...],
+    count: bool,
+) -> None:
+    attrs = {
+        "pool_mode": mode,
+        "kernel_shape": kernel,
+        "strides": strides,
+        "pads": pads,
+        "count_include_pad": count,
+        "do_relu": True,
+    }
+    padded = [s + pads[i] + pads[i + 2] for i, s in enumerate(size)]
+    out = tuple((p - k) // s + 1 for p, k, s in zip(padded, kernel, strides))
+    graph = float_op("Pool2D", [(2, channels, *size)], (2, channels, *out), attrs, dtype)
+    check_float(graph, slack=None if mode == "Max" else 1e-6)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_global_average(keepdims: bool) -> None:
+    attrs = {"pool_mode": "Avg", "kernel_shape": (7, 9), "strides": (1, 1), "pads": (0, 0, 0, 0)}
+    out = (2, 40, 1, 1) if keepdims else (2, 40)
+    graph = float_op("Pool2D", [(2, 40, 7, 9)], out, {**attrs, "keepdims": keepdims}, DType.F16)
+    check_float(graph, slack=1e-6)
+
+
+@pytest.mark.parametrize("channels", [(1, 1), (3, 20), (16, 7, 33)])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_concat(channels: tuple[int, ...], dtype: DType) -> None:
+    shapes = [(2, c, 3, 5) for c in channels]
+    attrs = {"axis": 1, "do_relu": True}
+    check_float(float_op("Concat", shapes, (2, sum(channels), 3, 5), attrs, dtype))
+
+
+def _chain(kinds: list[tuple[DType, QuantType | None]], shape: tuple[int, ...]) -> Graph:
+    """A Relu that keeps everything as an image, then casts, then a Clip."""
+    graph = Graph("casts", "tpu")
+    value = Value("in", shape)
+    graph.add("Input", [], [value], with_defaults("Input", {}, "tpu"))
+    first, last = Value("first", shape), Value("out", shape, kinds[-1][0])
+    graph.add("Clip", [value], [first], with_defaults("Clip", {"min": -2e38, "max": 2e38}, "tpu"))
+    value = first
+    for index, (dtype, quant) in enumerate(kinds):
+        made = Value(f"c{index}", shape, dtype, quant)
+        graph.add("Cast", [value], [made], with_defaults("Cast", {}, "tpu"))
+        value = made
+    graph.add("Clip", [value], [last], with_defaults("Clip", {"min": -2e38, "max": 2e38}, "tpu"))
+    graph.outputs = [last]
+    return graph
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("kind", [DType.SI8, DType.UI8])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_casts_to_bytes_and_back(dtype: DType, kind: DType, shape: tuple[int, ...]) -> None:
+    graph = _chain([(dtype, None), (kind, QuantType(0.0371)), (dtype, None)], shape)
+    special = numbers(np.random.default_rng(4), shape)
+    special.flat[:: max(1, special.size // 9)] = [np.nan, 1e30, -1e30][special.size % 3]
+    for feeds in ({"in": special}, {"in": numbers(np.random.default_rng(5), shape)}):
+        expected = interpret(graph, feeds)["out"]
+        np.testing.assert_array_equal(run_everywhere(graph, feeds), expected)
+
+
+@pytest.mark.parametrize("dtype", [DType.F16, DType.BF16])
+@pytest.mark.parametrize("high", [0, 1, 0x1000, 0x1001, 0x7FFF, 0x8000, 0x8001, 0xFFFF])
+def test_rounding_of_every_size(dtype: DType, high: int) -> None:
+    """All float32 whose upper 16 bits are anything: nearest even, overflow, subnormals, NaN."""
+    bits = (np.arange(65536, dtype=np.uint32) << np.uint32(16)) | np.uint32(high)
+    feeds = {"in": np.ascontiguousarray(bits.view(np.float32).reshape(4, 16, 32, 32))}
+    graph = Graph("rounding", "tpu")
+    source, out = Value("in", (4, 16, 32, 32)), Value("out", (4, 16, 32, 32), dtype)
+    graph.add("Input", [], [source], with_defaults("Input", {}, "tpu"))
+    graph.add("Relu", [source], [out], with_defaults("Relu", {"relu_limit": -1.0}, "tpu"))
+    graph.outputs = [out]
+    plain = np.where(feeds["in"] < 0, np.float32(0), feeds["in"])
+    got = run_everywhere(graph, feeds)
+    np.testing.assert_array_equal(got, round_to(plain, dtype))
+
+
+def test_constants_that_do_not_fit_run_on_the_reference() -> None:
+    from tpuc.simulator import Program
+
+    graph = float_op("Add", [(2, 3, 4)], (2, 3, 4), {}, DType.F16)
+    assert "one operand" in Program(graph).fallbacks["out"]
