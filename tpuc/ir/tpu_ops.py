@@ -1,7 +1,7 @@
 """Rows of Graph[tpu]: lowered ops, under the names of TPU-MLIR's Tpu dialect.
 
 An op is integer when its output is; multipliers and shifts are absent in float ops. The arithmetic
-is defined by `kernels/reference.py`.
+is defined by `kernels/reference`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,22 @@
+"""Integer ops of Graph[tpu] in numpy: slow, obvious, and the definition of the arithmetic.
+
+Every function takes the node and its operands as stored integers and returns the stored result.
+`>>` is a rounding shift: half up unless the node says half away from zero. Sums are exact: int64,
+or float64 below 2**53. One module holds one family of ops.
+"""
+
+from __future__ import annotations
+
+from tpuc.kernels.reference import activation, arithmetic, movement, window
+from tpuc.kernels.reference.registry import INTEGER_KERNELS, finish
+from tpuc.kernels.reference.window import conv_sums
+
+__all__ = [
+    "INTEGER_KERNELS",
+    "activation",
+    "arithmetic",
+    "conv_sums",
+    "finish",
+    "movement",
+    "window",
+]

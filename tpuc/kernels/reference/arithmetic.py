@@ -1,0 +1,83 @@
+"""Sums, products and extremes of integers, and the requantization of int32."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tpuc.ir import Node
+from tpuc.kernels.reference.registry import finish, kernel
+from tpuc.numerics.rounding import shift_half_away, shift_half_up
+
+__all__: list[str] = []
+
+
+@kernel("RequantIntAxis")
+def _requant_axis(node: Node, x: np.ndarray, words: np.ndarray) -> np.ndarray:
+    shape = (1, -1, *([1] * (x.ndim - 2)))
+    m, r, zero = (words[:, i].astype(np.int64).reshape(shape) for i in range(3))
+    return finish(node, shift_half_away(x.astype(np.int64) * m, r) + zero)
+
+
+@kernel("MatMul")
+def _matmul(node: Node, x: np.ndarray, y: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    x = np.swapaxes(x, -1, -2) if node.attrs["left_transpose"] else x
+    y = np.swapaxes(y, -1, -2) if node.attrs["right_transpose"] else y
+    sums = (x.astype(np.float64) @ y.astype(np.float64)).astype(np.int64)
+    sums = sums if b is None else sums + b.astype(np.int64)
+    m, r = node.ints("multipliers")[0], node.ints("rshifts")[0]
+    return finish(node, shift_half_away(sums * m, r))
+
+
+@kernel("Add")
+def _add(node: Node, *operands: np.ndarray) -> np.ndarray:
+    total: Any = 0
+    for x, m, r in zip(operands, node.ints("multipliers"), node.ints("rshifts")):
+        total = total + shift_half_up(x.astype(np.int64) * m, r)
+    return finish(node, total)
+
+
+@kernel("Mul")
+def _mul(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    product = x.astype(np.int64) * y.astype(np.int64) * node.integer("multiplier")
+    return finish(node, shift_half_up(product, node.integer("rshift")))
+
+
+@kernel("MulShift")
+def _mul_shift(node: Node, x: np.ndarray) -> np.ndarray:
+    product = x.astype(np.int64) * node.integer("multiplier")
+    return finish(node, shift_half_up(product, node.integer("rshift")))
+
+
+@kernel("AddConst")
+def _add_const(node: Node, x: np.ndarray) -> np.ndarray:
+    total = x.astype(np.int64) * node.integer("multiplier") + int(node.number("const_val"))
+    return finish(node, shift_half_up(total, node.integer("rshift")))
+
+
+@kernel("SubConst")
+def _sub_const(node: Node, x: np.ndarray) -> np.ndarray:
+    total = x.astype(np.int64) * node.integer("multiplier") - int(node.number("const_val"))
+    total = -total if node.attrs["is_reverse"] else total
+    return finish(node, shift_half_up(total, node.integer("rshift")))
+
+
+@kernel("Max")
+def _max(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return finish(node, np.maximum(x.astype(np.int64), y.astype(np.int64)))
+
+
+@kernel("Min")
+def _min(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return finish(node, np.minimum(x.astype(np.int64), y.astype(np.int64)))
+
+
+@kernel("MaxConst")
+def _max_const(node: Node, x: np.ndarray) -> np.ndarray:
+    return finish(node, np.maximum(x.astype(np.int64), int(node.number("const_val"))))
+
+
+@kernel("MinConst")
+def _min_const(node: Node, x: np.ndarray) -> np.ndarray:
+    return finish(node, np.minimum(x.astype(np.int64), int(node.number("const_val"))))

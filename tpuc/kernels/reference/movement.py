@@ -1,0 +1,72 @@
+"""Ops that move integers and change none."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tpuc.ir import Node
+from tpuc.kernels.reference.registry import finish, kernel
+
+__all__: list[str] = []
+
+
+@kernel("Concat")
+def _concat(node: Node, *operands: np.ndarray) -> np.ndarray:
+    joined = np.concatenate([o.astype(np.int64) for o in operands], node.integer("axis"))
+    return finish(node, joined)
+
+
+@kernel("Reshape", "Squeeze", "Unsqueeze")
+def _view(node: Node, x: np.ndarray) -> np.ndarray:
+    return x.reshape(node.output.shape)
+
+
+@kernel("Permute")
+def _permute(node: Node, x: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(x.transpose(node.ints("order")))
+
+
+@kernel("Slice")
+def _slice(node: Node, x: np.ndarray, *_: object) -> np.ndarray:
+    offset, steps, ends = (node.ints(k) for k in ("offset", "steps", "ends"))
+    axes = node.ints("axes") or tuple(range(len(offset)))
+    index: list[slice] = [slice(None)] * x.ndim
+    for axis, start, step, end in zip(axes, offset, steps, ends):
+        stop = None if step < 0 and end < -x.shape[axis] else end
+        index[axis] = slice(start, stop, step)
+    return np.ascontiguousarray(x[tuple(index)])
+
+
+@kernel("Tile")
+def _tile(node: Node, x: np.ndarray) -> np.ndarray:
+    return np.tile(x, node.ints("tile"))
+
+
+@kernel("Pad")
+def _pad(node: Node, x: np.ndarray) -> np.ndarray:
+    pads = node.ints("paddings")
+    widths = list(zip(pads[: x.ndim], pads[x.ndim :]))
+    mode = node.text("mode")
+    if mode == "constant":
+        low, high = node.output.dtype.qrange
+        return np.pad(x, widths, constant_values=int(np.clip(node.number("val"), low, high)))
+    return np.pad(x, widths, mode="edge" if mode == "edge" else "reflect")
+
+
+@kernel("Upsample")
+def _upsample(node: Node, x: np.ndarray) -> np.ndarray:
+    return x.repeat(node.integer("scale_h"), 2).repeat(node.integer("scale_w"), 3)
+
+
+@kernel("Depth2Space")
+def _depth2space(node: Node, x: np.ndarray) -> np.ndarray:
+    bh, bw = node.integer("block_h"), node.integer("block_w")
+    n, c, h, w = x.shape
+    if node.attrs["is_inversed"]:
+        parts = x.reshape(n, c, h // bh, bh, w // bw, bw).transpose(0, 3, 5, 1, 2, 4)
+        return parts.reshape(n, c * bh * bw, h // bh, w // bw)
+    if node.attrs["is_CRD"]:
+        parts = x.reshape(n, c // (bh * bw), bh, bw, h, w).transpose(0, 1, 4, 2, 5, 3)
+    else:
+        parts = x.reshape(n, bh, bw, c // (bh * bw), h, w).transpose(0, 3, 4, 1, 5, 2)
+    return np.ascontiguousarray(parts.reshape(n, c // (bh * bw), h * bh, w * bw))
