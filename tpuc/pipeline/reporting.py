@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from tpuc.cache import digest_file
 from tpuc.config import Job
 from tpuc.dataset import Samples
 from tpuc.ir import DType, Graph, Node
+from tpuc.ir.macs import macs_of
 from tpuc.pipeline.calibrating import Calibrated
 from tpuc.pipeline.evaluating import Evaluated
 from tpuc.pipeline.searching import Searched
@@ -31,7 +31,7 @@ from tpuc.reports import (
     WeightRange,
 )
 
-__all__ = ["Gathered", "artifacts_of", "macs_of", "report_data"]
+__all__ = ["Gathered", "artifacts_of", "report_data"]
 
 _BITS = {DType.SI8: 8, DType.UI8: 8, DType.SI32: 32, DType.F32: 32, DType.F16: 16, DType.BF16: 16}
 
@@ -59,23 +59,6 @@ class Gathered:
     notes: list[Note] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     command: str = "tpuc"
-
-
-def macs_of(node: Node) -> int:
-    """Multiply-accumulates of one op of Graph[top]."""
-    if node.op in ("Conv", "Deconv"):
-        filters = node.inputs[1]
-        assert filters is not None and node.inputs[0] is not None
-        per = math.prod(filters.shape[1:])
-        pixels = node.output if node.op == "Conv" else node.inputs[0]
-        space = math.prod(pixels.shape[2:]) * pixels.shape[0]
-        return per * filters.shape[0] * space
-    if node.op == "MatMul":
-        left = node.inputs[0]
-        assert left is not None
-        inner = left.shape[-2] if node.attrs["left_transpose"] else left.shape[-1]
-        return node.output.size * inner
-    return 0
 
 
 def _weight_bytes(node: Node) -> int:

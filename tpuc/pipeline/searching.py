@@ -23,6 +23,7 @@ from tpuc.processors import Processor
 from tpuc.search import (
     Accuracy,
     Bench,
+    CostModel,
     Goal,
     Journal,
     Limits,
@@ -32,6 +33,7 @@ from tpuc.search import (
     Trials,
     inferences,
     parse_compare_layers,
+    search_pareto,
     search_qtable,
     search_threshold,
 )
@@ -143,7 +145,21 @@ def _run(
     start = Start(inputs.start, inputs.base, float_mode(job, processor))
     screen = search.screen_types or search.transformer
     goal = Goal(search.expected_cos, search.max_float_layers, screen, search.cluster)
-    return search_qtable(trials, inputs.tables, start, goal, method)
+    if method != "pareto":
+        return search_qtable(trials, inputs.tables, start, goal, method)
+    lowered = bench.lower(inputs.start, inputs.base)
+    cost = CostModel(inputs.graph, processor, _natural_types(inputs.graph, lowered))
+    return search_pareto(trials, inputs.tables, start, goal, cost, search.budget)
+
+
+def _natural_types(graph: Graph, lowered: Graph) -> dict[str, str]:
+    """Type of every op where no table decides it, by name."""
+    kinds = {v.name: v.dtype for v in lowered.values()}
+    found = {}
+    for node in graph.nodes:
+        kind = kinds.get(node.name)
+        found[node.name] = kind.value.upper() if kind is not None and kind.is_float else "INT8"
+    return found
 
 
 def _bench(job: Job, inputs: SearchInputs, processor: Processor, threads: int) -> Bench:

@@ -34,7 +34,11 @@ class Processor:
     lanes, lane_bytes, eu_bytes : int
         Local memory: lanes, bytes per lane, bytes a lane processes at once.
     int8_tops : float
-        Peak of int8 multiply-adds, in 10**12 operations per second.
+        Peak of int8 multiply-adds, in 10**12 operations per second (two a multiply-add).
+    f16_tops, f32_tops : float
+        The same of F16 (and BF16), and of F32; 0 where the hardware has none.
+    dram_gbps : float
+        Peak of reading and writing the memory outside, 10**9 bytes per second; 0: not known.
     """
 
     name: str
@@ -49,6 +53,9 @@ class Processor:
     eu_bytes: int = 0
     clock_mhz: int = 0
     int8_tops: float = 0.0
+    f16_tops: float = 0.0
+    f32_tops: float = 0.0
+    dram_gbps: float = 0.0
     cores: int = 1
     sources: tuple[str, ...] = field(default_factory=tuple)
 

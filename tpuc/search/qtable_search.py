@@ -24,7 +24,7 @@ from tpuc.search.result import LayerLoss, Log, SearchResult, Start, with_choices
 from tpuc.search.sensitivity import measure
 from tpuc.search.trials import Exhausted, Trials
 
-__all__ = ["Goal", "search_qtable"]
+__all__ = ["Goal", "reasons_for", "search_qtable", "searched_layers", "worst"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def search_qtable(
         return SearchResult(method, start.table, start.base, quantized, quantized, log=log.text)
     best = SearchResult(method, start.table, start.base, quantized, quantized)
     try:
-        layers = _layers(trials, start, goal, log)
+        layers = searched_layers(trials, start, goal, log)
         found = measure(trials, layers, tables, start, log)
         best = replace(best, table=found.table, losses=found.losses, stopped=found.stopped)
         best = _make_float(trials, best, start.mode, goal, log)
@@ -86,7 +86,13 @@ def search_qtable(
     return replace(best, log=_closing(best, log))
 
 
-def _layers(trials: Trials, start: Start, goal: Goal, log: Log) -> list[str]:
+def searched_layers(trials: Trials, start: Start, goal: Goal, log: Log) -> list[str]:
+    """Ops that a search looks at, in program order.
+
+    Raises
+    ------
+    ConfigError : more float layers are asked for than can be quantized
+    """
     graph = trials.bench.graph
     layers = quantized_layers(graph, trials.bench.lower(start.table, start.base))
     log.info(f"all layer number: {len(op_types(graph))}")
@@ -116,7 +122,7 @@ def _make_float(
     base = found.qtable
 
     def attempt(chosen: Sequence[str], now: SearchResult) -> SearchResult:
-        reasons = _reasons(found, chosen)
+        reasons = reasons_for(found, chosen)
         qtable = with_choices(base, reasons, mode)
         cos = trials.score(found.table, qtable).cos
         log.info(f"float layer number: {len(chosen)}, mix model outputs_cos: {cos}")
@@ -126,14 +132,14 @@ def _make_float(
     if goal.cluster:
         return attempt(_largest_cluster(found.losses), found)
     graph = trials.bench.graph
-    best = attempt(_worst(graph, found.losses, 0), found)  # thresholds alone may do
+    best = attempt(worst(graph, found.losses, 0), found)  # thresholds alone may do
     if best.cos > goal.expected_cos or not goal.max_float_layers:
         return best
-    best = attempt(_worst(graph, found.losses, goal.max_float_layers), best)
+    best = attempt(worst(graph, found.losses, goal.max_float_layers), best)
     low, high = 1, goal.max_float_layers
     while best.cos > goal.expected_cos and low < high:
         middle = (low + high) // 2
-        tried = attempt(_worst(graph, found.losses, middle), best)
+        tried = attempt(worst(graph, found.losses, middle), best)
         if tried.cos > goal.expected_cos:
             best, high = tried, middle
         else:
@@ -141,7 +147,8 @@ def _make_float(
     return best
 
 
-def _reasons(found: SearchResult, chosen: Sequence[str]) -> dict[str, str]:
+def reasons_for(found: SearchResult, chosen: Sequence[str]) -> dict[str, str]:
+    """Why each chosen op is float."""
     losses = {row.name: row.loss for row in found.losses}
     rank = {row.name: i + 1 for i, row in enumerate(found.losses)}
     return {
@@ -152,7 +159,7 @@ def _reasons(found: SearchResult, chosen: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _worst(graph: Graph, losses: Sequence[LayerLoss], count: int) -> list[str]:
+def worst(graph: Graph, losses: Sequence[LayerLoss], count: int) -> list[str]:
     """Ops of the largest losses; a Conv takes the Scale behind it along, and the reverse."""
     values = {v.name: v for v in graph.values()}
     chosen: list[str] = []

@@ -83,6 +83,15 @@ class LayerLoss:
 
 
 @dataclass(frozen=True)
+class FrontPoint:
+    """One mix of types: its cost relative to the network with every op quantized, its score."""
+
+    float_ops: tuple[str, ...]
+    cost: float
+    cos: float
+
+
+@dataclass(frozen=True)
 class SearchResult:
     """Outcome of a search.
 
@@ -104,6 +113,8 @@ class SearchResult:
         ops that were tried (search=qtable).
     float_ops : tuple of str
         Ops that this search made float, most sensitive first.
+    front : tuple of FrontPoint
+        Best mixes, cheapest first (search=pareto).
     stopped : str
         Why the search ended early; empty if it did not.
     log : str
@@ -118,6 +129,7 @@ class SearchResult:
     losses: tuple[LayerLoss, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     float_ops: tuple[str, ...] = ()
+    front: tuple[FrontPoint, ...] = ()
     stopped: str = ""
     log: str = ""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tpuc.artifacts import CalibrationTable, Choice, QuantizeTable, Range
 from tpuc.files import write_whole
-from tpuc.search.result import Candidate, LayerLoss, SearchResult
+from tpuc.search.result import Candidate, FrontPoint, LayerLoss, SearchResult
 
 __all__ = ["from_saved", "to_saved"]
 
@@ -28,6 +28,9 @@ def from_saved(folder: Path) -> SearchResult:
         {n: Choice(**choice) for n, choice in row["qtable"]["choices"].items()}
     )
     row["losses"] = tuple(_loss(r) for r in row["losses"])
+    row["front"] = tuple(
+        FrontPoint(tuple(p["float_ops"]), p["cost"], p["cos"]) for p in row["front"]
+    )
     row["float_ops"] = tuple(row["float_ops"])
     return SearchResult(**row)
 

@@ -1,0 +1,94 @@
+"""What a mix of types costs: a roofline estimate from facts of the processor.
+
+    t(op, type) = max(2 * MACs / peak(type), bytes(type) / bandwidth)
+    cost        = sum over ops of t, plus bytes / bandwidth of every cast where types meet
+
+bytes: operands, weights and results, each in its type, all through the memory outside. A real
+schedule keeps much of it inside, so costs are good for comparing mixes of one network, and are
+given relative to the network with every op quantized.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tpuc.artifacts import QuantizeTable
+from tpuc.errors import ConfigError
+from tpuc.ir import Graph, Node
+from tpuc.ir.macs import macs_of
+from tpuc.processors import Processor
+
+__all__ = ["CostModel"]
+
+_BYTES = {"INT8": 1, "F16": 2, "BF16": 2, "F32": 4}
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Costs of one network on one processor.
+
+    Parameters
+    ----------
+    graph : Graph
+        Dialect `top`.
+    natural : mapping of op name to type
+        What each op is when no table says otherwise.
+
+    Raises
+    ------
+    ConfigError : the processor's facts do not hold a peak or the bandwidth
+    """
+
+    graph: Graph
+    processor: Processor
+    natural: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        facts = self.processor
+        for fact in ("int8_tops", "dram_gbps"):
+            if getattr(facts, fact) <= 0:
+                raise ConfigError(
+                    f"search.method: pareto needs the fact '{fact}' of {facts.name}, which its "
+                    "YAML does not give. Hint: +processor." + fact + "=NUMBER"
+                )
+
+    def microseconds(self, qtable: QuantizeTable) -> float:
+        """Estimated time of one inference."""
+        types = dict(self.natural)
+        types.update((n, c.mode) for n, c in qtable.choices.items())
+        total = 0.0
+        for node in self.graph.nodes:
+            if node.op == "Input":
+                continue
+            total += self._op(node, types[node.name]) + self._casts(node, types)
+        return total
+
+    def _op(self, node: Node, kind: str) -> float:
+        elements = sum(v.size for v in (*node.inputs, *node.outputs) if v is not None)
+        move = self._move(elements * _BYTES[kind])
+        macs = macs_of(node)
+        return max(2 * macs / (self._peak(kind) * 1e6), move) if macs else move
+
+    def _casts(self, node: Node, types: Mapping[str, str]) -> float:
+        mine = _BYTES[types[node.name]]
+        total = 0.0
+        for value in node.activations:
+            producer = value.producer
+            other = "F32" if producer is None or producer.op == "Input" else types[producer.name]
+            if other != types[node.name]:
+                total += self._move(value.size * (mine + _BYTES[other]))
+        return total
+
+    def _move(self, size: int) -> float:
+        return size / (self.processor.dram_gbps * 1e3)
+
+    def _peak(self, kind: str) -> float:
+        facts = self.processor
+        peak = {"INT8": facts.int8_tops, "F32": facts.f32_tops}.get(kind, facts.f16_tops)
+        if peak <= 0:
+            raise ConfigError(
+                f"search.method: pareto needs the peak of {kind} on {facts.name}, which its YAML "
+                "does not give"
+            )
+        return peak
