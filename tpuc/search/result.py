@@ -9,6 +9,7 @@ from tpuc.artifacts import CalibrationTable, Choice, QuantizeTable
 
 __all__ = [
     "Candidate",
+    "FrontPoint",
     "LayerLoss",
     "Log",
     "SearchResult",
