@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(shell find csrc tpuc/kernels -name '*.c' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' -o -name 'CMakeLists.txt' -o -name '*.cmake')
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench clean FORCE
 
 run: $(VENV)/.built
 	$(BIN)/tpuc
@@ -27,9 +27,16 @@ $(VENV)/.deps: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[zoo,dev]'
 	touch $@
 
-$(VENV)/.built: $(VENV)/.deps $(NATIVE)
+# The installed package finds modules by a list of paths, made anew when a module comes or goes.
+$(VENV)/.modules: FORCE
+	@mkdir -p $(VENV)
+	@find tpuc -name '*.py' | sort | cmp -s - $@ || find tpuc -name '*.py' | sort > $@
+
+$(VENV)/.built: $(VENV)/.deps $(VENV)/.modules $(NATIVE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $@
 
 clean:
 	rm -rf build outputs
+
+FORCE:
