@@ -75,8 +75,9 @@ def calibrate_job(
     TableError : the table in the file does not belong to this network
     DataError : a sample can not be used
     """
-    if job.calibration.method.name == "from_file":
-        return _from_file(job, graph)
+    given = _from_file(job, graph) if job.calibration.method.name == "from_file" else None
+    if given is not None and job.search.method.name != "sensitive_layer":
+        return given
     assert samples is not None
     chosen = samples[: job.calibration.input_num]
     tuning = _tuning_samples(job, graph, chosen)
@@ -99,7 +100,8 @@ def calibrate_job(
     notes: dict[str, Any] = json.loads((place / "notes.json").read_text())
     histograms = {n: (tuple(c), float(h)) for n, (c, h) in notes["histograms"].items()}
     first = tables["mse"] if "mse" in tables else tables[methods[0]]
-    return Calibrated(first, tables, histograms, notes["kurtosis"], tuple(notes["zeros"]), cached)
+    start = first if given is None else given.table  # sensitive_layer starts from the user's table
+    return Calibrated(start, tables, histograms, notes["kurtosis"], tuple(notes["zeros"]), cached)
 
 
 def methods_of(job: Job) -> tuple[str, ...]:
