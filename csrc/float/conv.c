@@ -66,8 +66,9 @@ static void run_strip(const job *j, int group, int strip, int64_t from, int64_t 
     const tpuc_float_conv *v = j->conv;
     const int blocks = (v->out_per_group + TPUC_LANES - 1) / TPUC_LANES;
     const int first = v->strip[strip], width = v->strip[strip + 1] - first;
-    const ptrdiff_t block = (ptrdiff_t)v->taps * v->run * TPUC_LANES;
-    tpuc_float_tile tile = {.tap = j->tap, .taps = v->taps, .run = v->run, .width = width};
+    const ptrdiff_t block = (ptrdiff_t)v->terms * TPUC_LANES;
+    tpuc_float_tile tile = {.tap = j->tap, .taps = v->taps, .chunks = v->chunks, .width = width};
+    tile.lanes = v->lanes, tile.chunk_end = v->chunk_end;
     tile.last = first + width == blocks ? v->out_per_group - (blocks - 1) * TPUC_LANES : TPUC_LANES;
     tile.weights = v->weights + ((ptrdiff_t)group * blocks + first) * block;
     tile.bias = v->bias + ((ptrdiff_t)group * blocks + first) * TPUC_LANES;
@@ -109,9 +110,9 @@ void tpuc_float_conv_run(const tpuc_float_conv *v, const tpuc_image *in, const t
     job j = {.conv = v, .in = in, .out = out, .tap = tap, .path = choose()};
     j.pixels = (int64_t)out->n * out->h * out->w;
     /* Pixels per piece: their input fits the first cache. */
-    j.piece = 24 * (1 + 8192 / (24 * (int64_t)v->run * v->taps));
+    j.piece = 24 * (1 + 8192 / (24 * (int64_t)v->terms));
     if (j.piece > j.pixels) j.piece = j.pixels;
     j.pieces = (j.pixels + j.piece - 1) / j.piece;
-    j.heavy = (int64_t)v->taps * v->run * v->out_per_group * v->groups > 1 << 18;
+    j.heavy = (int64_t)v->terms * v->out_per_group * v->groups > 1 << 18;
     tpuc_parallel(threads, j.pieces * v->groups * v->strips, run_item, &j);
 }

@@ -1,14 +1,14 @@
 /* Float convolution as a blocked matrix product, with limits and rounding fused.
  *
- *     v[p][o] = sum over taps t and numbers k of  in[pixel(p) + offset(t) + k] * weight[o][t][k]
- *               + bias[o]
+ *     v[p][o] = ((partial_0 + partial_1) + ...) + bias[o]
+ *     partial_j = chain of fused multiply-adds, from zero on, over the terms of chunk j
+ *     term c * taps + t = in[pixel(p) + offset(t)][c] * weight[o][c][t]
  *
- * The sum runs in the order of t, then k, with a fused multiply-add each, from zero on; then the
- * bias is added: the same bits on every path. A tap is a run of `run` consecutive numbers that starts (dy, dx) pixels
- * from the window's corner: one pixel of a window, or one whole row of it. Weights are packed for a
- * strip of `width` blocks of 16 channels:
+ * or, where `lanes` is 8, eight chains in turn (see tile_of_lanes). The order is that of
+ * kernels/float_order.py, so all paths give the same bits. Weights are packed for a strip of
+ * `width` blocks of 16 channels:
  *
- *     weights[group][strip][tap][run][block][16 channels]
+ *     weights[group][strip][term][block][16 channels]
  *
  * Images are those of image.h with float32 elements and zero = 0. Matrix products with a constant
  * right side are convolutions of 1 x 1 pictures. */
@@ -21,11 +21,12 @@
 enum { TPUC_FLOAT_MAX_TAPS = 512, TPUC_FLOAT_MAX_ROWS = 14, TPUC_FLOAT_WIDTH = 4 };
 
 typedef struct {
-    int32_t groups, strips, taps, run;
+    int32_t groups, strips, taps, terms, chunks, lanes;
     int32_t in_per_group, out_per_group; /* channels */
     int32_t stride_h, stride_w, top, left;
     const int32_t *tap_dy, *tap_dx; /* [taps], in pixels */
     const int32_t *strip;           /* [strips + 1]: first block of each, then the end */
+    const int32_t *chunk_end;       /* [chunks]: terms up to the end of each */
     const float *weights;
     const float *bias; /* [groups][blocks per group][16] */
     tpuc_float_end end;
@@ -36,7 +37,8 @@ typedef struct {
     const float *in[TPUC_FLOAT_MAX_ROWS];
     float *out[TPUC_FLOAT_MAX_ROWS];
     const ptrdiff_t *tap; /* offsets in numbers */
-    int32_t taps, run, rows, width;
+    const int32_t *chunk_end;
+    int32_t taps, chunks, lanes, rows, width;
     int32_t last; /* valid channels of the last block, 1..16 */
     const float *weights, *bias;
     tpuc_float_end end;

@@ -2,7 +2,7 @@
  *
  *     Max:  v = max over the window's pixels inside the picture; NaN if one is NaN
  *     Avg:  v = sum / area, the sum in the order of rows, then columns; where padding does not
- *           count, v / (count / area) */
+ *           count, area is the number of pixels inside the picture */
 #ifndef TPUC_FLOAT_POOL_H
 #define TPUC_FLOAT_POOL_H
 

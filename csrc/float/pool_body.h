@@ -15,16 +15,15 @@ LANES lanes walk(const tpuc_float_window *t, int c, int n, const int maximum) {
 }
 
 void WINDOW(const tpuc_float_pool *p, const tpuc_float_window *t) {
-    const float area = (float)p->kernel_h * (float)p->kernel_w;
-    const lanes share = lanes_set((float)t->rows * (float)t->columns / area);
+    const int counted = p->exclude_pad ? t->rows * t->columns : p->kernel_h * p->kernel_w;
+    const lanes area = lanes_set((float)counted);
     for (int c = 0; c < t->channels; c += TPUC_LANES) {
         const int n = t->channels - c < TPUC_LANES ? t->channels - c : TPUC_LANES;
         lanes v;
         if (p->maximum) {
             v = walk(t, c, n, 1);
         } else {
-            v = lanes_div(walk(t, c, n, 0), lanes_set(area));
-            if (p->exclude_pad) v = lanes_div(v, share);
+            v = lanes_div(walk(t, c, n, 0), area);
         }
         lanes_store_some(t->out + c, lanes_finish(v, &p->end), n);
     }

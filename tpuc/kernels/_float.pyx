@@ -12,11 +12,12 @@ cdef extern from "float/end.h" nogil:
 
 cdef extern from "float/conv.h" nogil:
     ctypedef struct tpuc_float_conv:
-        int32_t groups, strips, taps, run, in_per_group, out_per_group
+        int32_t groups, strips, taps, terms, chunks, lanes, in_per_group, out_per_group
         int32_t stride_h, stride_w, top, left
         const int32_t *tap_dy
         const int32_t *tap_dx
         const int32_t *strip
+        const int32_t *chunk_end
         const float *weights
         const float *bias
         tpuc_float_end end
@@ -95,18 +96,21 @@ cdef class Conv:
     cdef tpuc_float_conv conv
     cdef object kept
 
-    def __init__(self, dict fields, const int32_t[::1] dy, const int32_t[::1] dx,
+    def __init__(self, dict fields, const int32_t[:, ::1] taps, const int32_t[::1] chunks,
                  const int32_t[::1] strips, const float[::1] weights, const float[::1] bias):
         cdef End end = fields["end"]
-        self.conv.groups, self.conv.taps, self.conv.run = fields["groups"], dy.shape[0], fields["run"]
+        self.conv.groups, self.conv.taps = fields["groups"], taps.shape[1]
+        self.conv.chunks, self.conv.lanes = chunks.shape[0], fields["lanes"]
+        self.conv.terms = chunks[chunks.shape[0] - 1]
         self.conv.in_per_group = fields["in_per_group"]
         self.conv.out_per_group = fields["out_per_group"]
         self.conv.stride_h, self.conv.stride_w = fields["strides"]
         self.conv.top, self.conv.left = fields["origin"]
         self.conv.strips = strips.shape[0] - 1
-        self.conv.tap_dy, self.conv.tap_dx, self.conv.strip = &dy[0], &dx[0], &strips[0]
+        self.conv.tap_dy, self.conv.tap_dx = &taps[0, 0], &taps[1, 0]
+        self.conv.strip, self.conv.chunk_end = &strips[0], &chunks[0]
         self.conv.weights, self.conv.bias, self.conv.end = &weights[0], &bias[0], end.end
-        self.kept = (dy, dx, strips, weights, bias)
+        self.kept = (taps, chunks, strips, weights, bias)
 
     def run(self, View source, View target, int threads):
         with nogil:

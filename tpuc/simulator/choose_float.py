@@ -1,7 +1,7 @@
 """Which C kernel runs an op of float type, or a cast.
 
-Sums run in the order of the window's rows, columns and channels with fused multiply-adds, in
-float32; then the bias is added, and the result is limited and rounded to the type once.
+Products are added in float32 in the order of `kernels.float_order`; then the bias is added, and
+the result is limited and rounded to the type once.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tpuc.kernels import _float
 from tpuc.kernels._int8 import View
 from tpuc.kernels.casts import round_to
 from tpuc.kernels.float_conv import FloatConvSpec, end_of, pack_float_conv
+from tpuc.kernels.float_order import conv_order, matmul_order
 from tpuc.kernels.image import geometry, is_bytes, is_floats, is_image
 from tpuc.kernels.requant_words import Unfit
 from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of
@@ -68,17 +69,23 @@ def _conv(node: Node) -> ImageKernel:
     weights = _floats(node.inputs[1], "filter")
     if weights.ndim not in (3, 4):
         raise Unfit(f"its filter is {weights.shape}")
+    weights = weights if weights.ndim == 4 else weights[:, :, None]
+    source, group, result = node.activations[0], node.integer("group"), geometry(node.output.shape)
+    assert result is not None
+    n, outputs, h, w = result
+    window = weights.shape[2], weights.shape[3]
     spec = FloatConvSpec(
-        weights if weights.ndim == 4 else weights[:, :, None],
-        _bias(node, weights.shape[0]),
+        weights,
+        _bias(node, outputs),
         _end(node),
+        conv_order(source.shape[1], outputs, window, h * w, n, group),
         pair_of(node, "strides"),
         pads_of(node),
         pair_of(node, "dilations"),
-        node.integer("group"),
+        group,
     )
     kernel, need = pack_float_conv(spec)
-    return ImageKernel(_single(kernel), (node.activations[0],), need)
+    return ImageKernel(_single(kernel), (source,), need)
 
 
 def _matmul(node: Node) -> ImageKernel:
@@ -87,7 +94,8 @@ def _matmul(node: Node) -> ImageKernel:
     if len(source.shape) != 2 or right.ndim != 2 or node.attrs["left_transpose"]:
         raise Unfit("only (M, K) times a constant (K, N) has a C kernel")
     filters = (right if node.attrs["right_transpose"] else right.T)[:, :, None, None]
-    spec = FloatConvSpec(filters, _bias(node, filters.shape[0]), _end(node))
+    outputs, terms = filters.shape[:2]
+    spec = FloatConvSpec(filters, _bias(node, outputs), _end(node), matmul_order(terms))
     kernel, need = pack_float_conv(spec)
     return ImageKernel(_single(kernel), (source,), need)
 
