@@ -117,16 +117,26 @@ def _upsample(node: Node, x: Tensor) -> Tensor:
     return tall.repeat_interleave(node.integer("scale_w"), 3)
 
 
-def _source(out: int, size: int, scale: float, coord: str) -> Tensor:
+def _source(out: int, size: int, scale: float, coord: str, kind: torch.dtype) -> Tensor:
     """Position in the input of each output element, by ONNX's coordinate transformations."""
-    i = torch.arange(out, dtype=torch.float64)
+    i = torch.arange(out, dtype=kind)
     if coord == "align_corners":
-        return i * ((size - 1) / (out - 1)) if out > 1 else torch.zeros(out, dtype=torch.float64)
+        return i * ((size - 1) / (out - 1)) if out > 1 else torch.zeros(out, dtype=kind)
     if coord == "asymmetric":
         return i / scale
     if coord == "pytorch_half_pixel" and out == 1:
-        return torch.zeros(1, dtype=torch.float64)
-    return (i + 0.5) / scale - 0.5
+        return torch.zeros(1, dtype=kind)
+    return (i + 0.5) * (1.0 / scale) - 0.5
+
+
+def _linear(x: Tensor, axis: int, at: Tensor) -> Tensor:
+    """low + part * (high - low) along one axis; positions, parts and results in x's type."""
+    size = x.shape[axis]
+    at = at.clamp(0, size - 1)
+    low = at.floor().long()
+    part = (at - low).reshape([-1 if a == axis else 1 for a in range(x.dim())])
+    below = x.index_select(axis, low)
+    return below + part * (x.index_select(axis, (low + 1).clamp(max=size - 1)) - below)
 
 
 @kernel("Interp")
@@ -135,14 +145,11 @@ def _interp(node: Node, x: Tensor, target: Tensor | None = None) -> Tensor:
     for axis in (2, 3):
         size, out = x.shape[axis], node.output.shape[axis]
         given = float(node.attrs["scale_h" if axis == 2 else "scale_w"])  # type: ignore[arg-type]
-        at = _source(out, size, given if given > 0 else out / size, coord)
+        # nearest neighbours must not depend on a position's last bit
+        kind = x.dtype if linear else torch.float64
+        at = _source(out, size, given if given > 0 else out / size, coord, kind)
         if linear:
-            at = at.clamp(0, size - 1)
-            low = at.floor().long()
-            high = (low + 1).clamp(max=size - 1)
-            shape = [-1 if a == axis else 1 for a in range(4)]
-            part = (at - low).to(x.dtype).reshape(shape)
-            x = x.index_select(axis, low) * (1 - part) + x.index_select(axis, high) * part
+            x = _linear(x, axis, at)
         else:  # asymmetric rounds down, others to the nearest with halves down
             index = at.floor() if coord == "asymmetric" else (at - 0.5).ceil()
             x = x.index_select(axis, index.long().clamp(0, size - 1))

@@ -76,6 +76,13 @@ def _max_pool(node: Node, x: Tensor) -> Tensor:
     return out if node.attrs["keepdims"] else out.flatten(1)
 
 
+def _sums(x: Tensor, kernel: list[int], strides: list[int]) -> Tensor:
+    """Sum of each window, for one or two spatial dimensions."""
+    if x.dim() == 3:
+        return _sums(x[:, :, None], [1, *kernel], [1, *strides])[:, :, 0]
+    return F.avg_pool2d(x, kernel, strides, divisor_override=1)
+
+
 @kernel("AvgPool")
 def _avg_pool(node: Node, x: Tensor) -> Tensor:
     rank = x.dim() - 2
@@ -85,8 +92,10 @@ def _avg_pool(node: Node, x: Tensor) -> Tensor:
     function = {1: F.avg_pool1d, 2: F.avg_pool2d}[rank]
     flat = [p for pair in zip(reversed(begins), reversed(ends)) for p in pair]
     padded = F.pad(x, flat) if any(flat) else x
-    out = function(padded, kernel, strides)
     if any(flat) and not node.attrs["count_include_pad"]:
-        share = function(F.pad(torch.ones_like(x[:1, :1]), flat), kernel, strides)
-        out = out / share
+        out = _sums(padded, kernel, strides) / _sums(
+            F.pad(torch.ones_like(x[:1, :1]), flat), kernel, strides
+        )
+    else:
+        out = function(padded, kernel, strides)
     return out if node.attrs["keepdims"] else out.flatten(1)

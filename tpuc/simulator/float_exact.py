@@ -1,0 +1,59 @@
+"""Float ops whose last bit depends on how they are computed: TPU-MLIR's own steps, in numpy.
+
+softmax:    e_i = float32(exp(x_i - max)),  y_i = e_i / (e_0 + e_1 + ...), added one after another
+mean:       (x_0 + x_1 + ...) * c, added one after another; c = 1 / n rounded to the result's type
+
+The result is then rounded to its type, except by interpolation: TPU-MLIR's simulator keeps
+interpolated numbers in float32, whatever their type. Functions of one number (`IN_DOUBLE`) are
+computed in float64 and rounded to float32 first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tpuc.ir import Node
+from tpuc.kernels.casts import round_to
+
+__all__ = ["EXACT", "IN_DOUBLE", "UNROUNDED"]
+
+IN_DOUBLE = frozenset({"Active"})
+UNROUNDED = frozenset({"Interp"})
+
+
+def _sum_in_turn(x: np.ndarray, axis: int) -> np.ndarray:
+    """Float32 sum along one axis, one addition after another; the axis stays, with length 1."""
+    return np.take(np.add.accumulate(x, axis=axis, dtype=np.float32), [-1], axis=axis)
+
+
+def _softmax(node: Node, x: np.ndarray) -> np.ndarray | None:
+    if node.attrs["log"] or node.number("beta") != 1.0:
+        return None
+    axis = node.integer("axis")
+    below = (x - x.max(axis=axis, keepdims=True)).astype(np.float64)
+    powers = np.exp(below).astype(np.float32)
+    return powers / _sum_in_turn(powers, axis)
+
+
+def _reduce(node: Node, x: np.ndarray) -> np.ndarray | None:
+    """Sums and means over neighbouring axes, in the order of the numbers in memory."""
+    axes = sorted(a % x.ndim for a in node.ints("axes"))
+    if node.attrs["mode"] not in ("ReduceMean", "ReduceSum"):
+        return None
+    if axes != list(range(axes[0], axes[-1] + 1)):
+        return None
+    size = int(np.prod([x.shape[a] for a in axes]))
+    joined = x.reshape(*x.shape[: axes[0]], size, *x.shape[axes[-1] + 1 :])
+    total = _sum_in_turn(joined, axes[0])
+    if node.attrs["mode"] == "ReduceMean":
+        total = total * round_to(np.array(1.0 / size, np.float32), node.output.dtype)
+    kept = [1] * len(axes) if node.flag("keepdims") else []
+    return total.reshape([*x.shape[: axes[0]], *kept, *x.shape[axes[-1] + 1 :]] or [1])
+
+
+EXACT: dict[str, Callable[[Node, np.ndarray], np.ndarray | None]] = {
+    "Softmax": _softmax,
+    "Reduce": _reduce,
+}
