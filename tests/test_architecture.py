@@ -17,10 +17,7 @@ FUNCTION_LINES = 40
 PARAMETERS = 6
 
 # Longer than the limits above today; these numbers only ever fall.
-LONGER_MODULES: dict[str, int] = {
-    "ir/graph.py": 320,
-    "ir/shapes.py": 323,
-}
+LONGER_MODULES: dict[str, int] = {}
 LONGER_FUNCTIONS: dict[str, int] = {
     "calibration/table.py:parse": 44,
     "pipeline/reporting.py:report_data": 45,

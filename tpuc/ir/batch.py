@@ -7,7 +7,8 @@ samples.
 from __future__ import annotations
 
 from tpuc.errors import GraphError, Skip
-from tpuc.ir.graph import Graph, Node
+from tpuc.ir.graph import Graph
+from tpuc.ir.node import Node
 from tpuc.ir.shapes import infer_shapes
 
 __all__ = ["with_batch"]

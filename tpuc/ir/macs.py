@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tpuc.ir.graph import Node
+from tpuc.ir.node import Node
 
 __all__ = ["macs_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tpuc.errors import GraphError
-from tpuc.ir.graph import Attr
+from tpuc.ir.node import Attr
 from tpuc.ir.spec import OpSpec, Required
 from tpuc.ir.top_ops import TOP_OPS
 from tpuc.ir.tpu_ops import TPU_OPS

@@ -2,17 +2,17 @@
 
 A row names the operands and attributes of an op (kinds and defaults as in TPU-MLIR, so that the
 text form is interchangeable) and whether it may absorb a following Relu. The rows themselves are in
-`top_ops.py` and `tpu_ops.py`, the look-ups in `ops.py`, the shape rules in `shapes.py`.
+`top_ops.py` and `tpu_ops.py`, the look-ups in `ops.py`, the shape rules in `shapes/`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tpuc.ir.graph import Attr
+from tpuc.ir.node import Attr
 
-__all__ = ["RELU", "REQUIRED", "WINDOW", "A", "OpSpec", "Required", "row", "table"]
+__all__ = ["CONV", "RELU", "REQUIRED", "WINDOW", "A", "OpSpec", "Required", "row", "same", "table"]
 
 
 class Required:
@@ -55,6 +55,8 @@ class OpSpec:
         Has `do_relu` and `relu_limit` and may absorb a following Relu.
     results : int
         Number of outputs; -1 for any.
+    keeps_shape : bool
+        The output has the shape of the first operand.
     """
 
     name: str
@@ -62,6 +64,7 @@ class OpSpec:
     attrs: Mapping[str, A] = field(default_factory=dict)
     fuses_relu: bool = False
     results: int = 1
+    keeps_shape: bool = False
 
     def arity_error(self, given: int) -> str | None:
         """Say what is wrong with `given` operands, or None."""
@@ -78,6 +81,7 @@ WINDOW = {
     "strides": A("i64[]"),
     "pads": A("i64[]"),  # top, left, bottom, right
 }
+CONV = {**WINDOW, "dilations": A("i64[]", None), "group": A("i64", 1)}
 
 
 def row(
@@ -90,6 +94,16 @@ def row(
     """Make a row; attributes are kept in alphabetical order, as MLIR prints them."""
     every = dict(sorted({**(attrs or {}), **(RELU if fuses_relu else {})}.items()))
     return OpSpec(name, tuple(operands.split()), every, fuses_relu, results)
+
+
+def same(
+    name: str,
+    operands: str = "input",
+    attrs: Mapping[str, A] | None = None,
+    fuses_relu: bool = False,
+) -> OpSpec:
+    """Make the row of an op whose output has the shape of its first operand."""
+    return replace(row(name, operands, attrs, fuses_relu), keeps_shape=True)
 
 
 def table(rows: list[OpSpec]) -> dict[str, OpSpec]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from tpuc.ir.double_text import format_double
-from tpuc.ir.graph import Attr, Graph, Node, Value
+from tpuc.ir.graph import Graph
+from tpuc.ir.node import Attr, Node, Value
 from tpuc.ir.ops import spec_of
 
 __all__ = ["print_mlir", "save_weights"]

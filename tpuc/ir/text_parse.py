@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from tpuc.errors import GraphError, ModelError
-from tpuc.ir.graph import Attr, Graph, Node, Value
+from tpuc.ir.graph import Graph
+from tpuc.ir.node import Attr, Node, Value
 from tpuc.ir.ops import TOP_OPS
 from tpuc.ir.shapes import infer_shapes
 from tpuc.ir.spec import REQUIRED, A

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tpuc.ir.spec import RELU, WINDOW, A, OpSpec, row, table
+from tpuc.ir.spec import CONV, RELU, WINDOW, A, OpSpec, row, same, table
 
 __all__ = ["TOP_OPS"]
 
@@ -44,10 +44,8 @@ _CONVOLUTIONS = [
         "Conv",
         "input filter bias?",
         {
-            **WINDOW,
+            **CONV,
             "auto_pad": A("str", None),
-            "dilations": A("i64[]", None),
-            "group": A("i64", 1),
             "dynweight_reorderd": A("bool", False),
             "weight_is_coeff": A("i64", 1),
         },
@@ -57,9 +55,7 @@ _CONVOLUTIONS = [
         "Deconv",
         "input filter bias?",
         {
-            **WINDOW,
-            "dilations": A("i64[]", None),
-            "group": A("i64", 1),
+            **CONV,
             "output_padding": A("i64[]", None),
             "dynweight_reorderd": A("bool", False),
         },
@@ -89,64 +85,47 @@ _ELEMENTWISE = [
     row("Div", "inputs*", {**_SCALAR, "is_reverse": A("bool", False)}, fuses_relu=True),
     row("Max", "inputs*"),
     row("Min", "inputs*"),
-    row("AddConst", "input", {**_SCALAR, "const_val": A("f64")}, fuses_relu=True),
-    row(
+    same("AddConst", "input", {**_SCALAR, "const_val": A("f64")}, fuses_relu=True),
+    same(
         "SubConst",
         "input",
         {**_SCALAR, "const_val": A("f64"), "is_reverse": A("bool", False)},
         fuses_relu=True,
     ),
-    row("MulConst", "input", {**_SCALAR, "const_val": A("f64")}, fuses_relu=True),
-    row("MaxConst", "input", {**_SCALAR, "const_val": A("f64")}),
-    row("MinConst", "input", {**_SCALAR, "const_val": A("f64")}),
-    row("Reciprocal", "input", {"const_val": A("f64", 1.0)}, fuses_relu=True),
-    row("Scale", "input scale bias", fuses_relu=True),
-    row(
+    same("MulConst", "input", {**_SCALAR, "const_val": A("f64")}, fuses_relu=True),
+    same("MaxConst", "input", {**_SCALAR, "const_val": A("f64")}),
+    same("MinConst", "input", {**_SCALAR, "const_val": A("f64")}),
+    same("Reciprocal", "input", {"const_val": A("f64", 1.0)}, fuses_relu=True),
+    same("Scale", "input scale bias", fuses_relu=True),
+    same(
         "BatchNorm",
         "input mean variance gamma beta",
         {"epsilon": A("f64", 1e-5)},
         fuses_relu=True,
     ),
-    row("Pow", "input", {"exponent": A("f64")}),
+    same("Pow", "input", {"exponent": A("f64")}),
 ]
 
 _ACTIVATIONS = [
-    row("Relu", "input", {"relu_limit": A("f64", -1.0)}),
-    row("Clip", "input", {"min": A("f64"), "max": A("f64")}),
-    row("LeakyRelu", "input", {**_ROUND, "alpha": A("f64")}),
-    row("PRelu", "input slope"),
-    row(
+    same("Relu", "input", {"relu_limit": A("f64", -1.0)}),
+    same("Clip", "input", {"min": A("f64"), "max": A("f64")}),
+    same("LeakyRelu", "input", {**_ROUND, "alpha": A("f64")}),
+    same("PRelu", "input slope"),
+    same(
         "Sigmoid",
         "input",
         {**_ROUND, "scale": A("f64", 1.0), "bias": A("f64", 0.0), "log": A("bool", False)},
     ),
-    row("HardSigmoid", "input", {"alpha": A("f64"), "beta": A("f64")}),
-    row("Tanh", "input", _ROUND),
-    row("Elu", "input", {"alpha": A("f64")}),
-    row("GELU", "input", {**_ROUND, "approx_mode": A("str", "normal")}),
-    *[
-        row(name, "input")
-        for name in (
-            [
-                "HardSwish",
-                "SiLU",
-                "Softplus",
-                "Mish",
-                "Erf",
-                "Abs",
-                "Exp",
-                "Sqrt",
-                "Log",
-                "Softsign",
-                "Ceil",
-                "Round",
-                "Sin",
-                "Cos",
-            ]
-        )
-    ],
-    row("Floor", "input", _SCALAR),
-    row(
+    same("HardSigmoid", "input", {"alpha": A("f64"), "beta": A("f64")}),
+    same("Tanh", "input", _ROUND),
+    same("Elu", "input", {"alpha": A("f64")}),
+    same("GELU", "input", {**_ROUND, "approx_mode": A("str", "normal")}),
+    *map(
+        same,
+        "HardSwish SiLU Softplus Mish Erf Abs Exp Sqrt Log Softsign Ceil Round Sin Cos".split(),
+    ),
+    same("Floor", "input", _SCALAR),
+    same(
         "Softmax",
         "input",
         {**_ROUND, "axis": A("si32"), "beta": A("f64", 1.0), "log": A("bool", False)},

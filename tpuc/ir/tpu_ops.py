@@ -6,7 +6,7 @@ is defined by `kernels/reference`.
 
 from __future__ import annotations
 
-from tpuc.ir.spec import RELU, WINDOW, A, OpSpec, row, table
+from tpuc.ir.spec import CONV, RELU, WINDOW, A, OpSpec, row, same, table
 from tpuc.ir.top_ops import TOP_OPS
 
 __all__ = ["TPU_OPS"]
@@ -28,25 +28,23 @@ def _as_top(name: str, **extra: A) -> OpSpec:
 
 _ROWS: list[OpSpec] = [
     TOP_OPS["Input"],
-    row("Cast", "input", {"round_mode": A("str", "HalfAwayFromZero")}),
+    same("Cast", "input", {"round_mode": A("str", "HalfAwayFromZero")}),
     row(
         "Conv2D",
         "input filter bias?",
-        {**WINDOW, **_REQUANT, "dilations": A("i64[]", None), "group": A("i64", 1)},
+        {**CONV, **_REQUANT},
         fuses_relu=True,
     ),
     row(
         "Deconv",
         "input filter bias?",
         {
-            **WINDOW,
-            "dilations": A("i64[]", None),
-            "group": A("i64", 1),
+            **CONV,
             "output_padding": A("i64[]", None),
         },
         fuses_relu=True,
     ),
-    row("RequantIntAxis", "input quant", {**RELU, "round_mode": A("str", "HalfAwayFromZero")}),
+    same("RequantIntAxis", "input quant", {**RELU, "round_mode": A("str", "HalfAwayFromZero")}),
     row(
         "MatMul",
         "input right bias?",
@@ -62,22 +60,22 @@ _ROWS: list[OpSpec] = [
     row("Add", "inputs*", _EACH, fuses_relu=True),
     row("Sub", "inputs*", {**_EACH, "is_reverse": A("bool", False)}, fuses_relu=True),
     row("Mul", "inputs*", _ONE, fuses_relu=True),
-    row("MulShift", "input", _ONE, fuses_relu=True),
-    row("AddConst", "input", {**_ONE, "const_val": A("f64")}, fuses_relu=True),
-    row(
+    same("MulShift", "input", _ONE, fuses_relu=True),
+    same("AddConst", "input", {**_ONE, "const_val": A("f64")}, fuses_relu=True),
+    same(
         "SubConst",
         "input",
         {**_ONE, "const_val": A("f64"), "is_reverse": A("bool", False)},
         fuses_relu=True,
     ),
-    row("MulConst", "input", {"const_val": A("f64")}, fuses_relu=True),
-    row("MaxConst", "input", {"const_val": A("f64")}),
-    row("MinConst", "input", {"const_val": A("f64")}),
-    row("Reciprocal", "input", {"const_val": A("f64", 1.0)}, fuses_relu=True),
+    same("MulConst", "input", {"const_val": A("f64")}, fuses_relu=True),
+    same("MaxConst", "input", {"const_val": A("f64")}),
+    same("MinConst", "input", {"const_val": A("f64")}),
+    same("Reciprocal", "input", {"const_val": A("f64", 1.0)}, fuses_relu=True),
     row("Div", "inputs*", {"is_reverse": A("bool", False)}, fuses_relu=True),
     row("Max", "inputs*"),
     row("Min", "inputs*"),
-    row("Scale", "input scale bias", fuses_relu=True),
+    same("Scale", "input scale bias", fuses_relu=True),
     row(
         "Pool2D",
         "input",
@@ -90,14 +88,14 @@ _ROWS: list[OpSpec] = [
         },
         fuses_relu=True,
     ),
-    row("Lut", "input table"),
-    row("Active", "input", {"mode": A("str"), "coeffs": A("f64[]", ())}),
-    row("Relu", "input", {"relu_limit": A("f64", -1.0)}),
-    row("LeakyRelu", "input", {**_ONE, "alpha": A("f64", None)}),
-    row("PRelu", "input slope", {"rshift": A("si32", None)}),
-    row("Clip", "input", {"min": A("f64"), "max": A("f64")}),
-    row("Pow", "input", {"exponent": A("f64")}),
-    row(
+    same("Lut", "input table"),
+    same("Active", "input", {"mode": A("str"), "coeffs": A("f64[]", ())}),
+    same("Relu", "input", {"relu_limit": A("f64", -1.0)}),
+    same("LeakyRelu", "input", {**_ONE, "alpha": A("f64", None)}),
+    same("PRelu", "input slope", {"rshift": A("si32", None)}),
+    same("Clip", "input", {"min": A("f64"), "max": A("f64")}),
+    same("Pow", "input", {"exponent": A("f64")}),
+    same(
         "Softmax",
         "input table?",
         {"axis": A("si32"), "beta": A("f64", 1.0), "log": A("bool", False)},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tpuc.errors import GraphError
-from tpuc.ir.graph import Graph, Node
+from tpuc.ir.graph import Graph
+from tpuc.ir.node import Node
 from tpuc.ir.ops import spec_of
 
 __all__ = ["verify"]

@@ -1,0 +1,33 @@
+"""Shape rules of Graph[top] and of those ops of Graph[tpu] that share a name with one.
+
+One small function per op family; all take a node and return the shapes of its outputs. Ops whose
+row says so have the shape of their first operand.
+"""
+
+from __future__ import annotations
+
+from tpuc.errors import GraphError
+from tpuc.ir.node import Node
+from tpuc.ir.shapes import compute, movement
+from tpuc.ir.shapes.registry import RULES, Shape, Shapes, shape_of
+from tpuc.ir.top_ops import TOP_OPS
+from tpuc.ir.tpu_ops import TPU_OPS
+
+__all__ = ["Shape", "compute", "infer_shapes", "movement"]
+
+_SAME = frozenset(r.name for table in (TOP_OPS, TPU_OPS) for r in table.values() if r.keeps_shape)
+
+
+def infer_shapes(node: Node) -> Shapes:
+    """Shapes of all outputs from the operands' shapes and the attributes.
+
+    Raises
+    ------
+    GraphError : the op has no rule, or operands do not fit together
+    """
+    if node.op in _SAME:
+        return (shape_of(node),)
+    rule = RULES.get(node.op)
+    if rule is None:
+        raise GraphError(f"{node}: no shape rule")
+    return rule(node)
