@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tpuc.errors import GraphError, ModelError, UnsupportedError
-from tpuc.ir import Attr, Graph, Value, with_defaults
-from tpuc.ir.shapes import infer_shapes
+from tpuc.errors import UnsupportedError
+from tpuc.frontend.importer import Importer
+from tpuc.ir import Value
 
 __all__ = ["Context", "OnnxNode"]
 
@@ -38,14 +38,12 @@ class OnnxNode:
 
 
 @dataclass
-class Context:
+class Context(Importer[OnnxNode]):
     """State of one import."""
 
-    graph: Graph
     opset: int
     constants: dict[str, np.ndarray]
     values: dict[str, Value] = field(default_factory=dict)
-    weights: dict[str, Value] = field(default_factory=dict)
     makers: dict[int, OnnxNode] = field(default_factory=dict)  # by id of the value
     aliases: dict[str, Value] = field(default_factory=dict)
 
@@ -84,24 +82,6 @@ class Context:
             return self.weight(name, self.constants[name])
         raise UnsupportedError(f"{node}: input '{name}' has no producer")
 
-    def weight(self, name: str, data: np.ndarray) -> Value:
-        """A float32 weight, one value per name.
-
-        Raises
-        ------
-        ModelError : it has NaN or infinite values
-        """
-        if name not in self.weights:
-            array = np.ascontiguousarray(data, np.float32)
-            if not np.isfinite(array).all():
-                bad = int(array.size - np.isfinite(array).sum())
-                raise ModelError(
-                    f"weight '{name}': {bad} of {array.size} values are NaN or infinite"
-                )
-            array = array.reshape(1) if array.ndim == 0 else array
-            self.weights[name] = Value(name, array.shape, data=array)
-        return self.weights[name]
-
     def operands(self, node: OnnxNode) -> list[Value]:
         """All inputs, weights with as many dimensions as the largest input, as in TPU-MLIR."""
         given = [self.value(node, i) for i in range(len(node.inputs))]
@@ -114,27 +94,11 @@ class Context:
         shape = (1,) * (rank - len(value.shape)) + value.shape
         return self.weight(f"{value.name}_{rank}d", value.data.reshape(shape))
 
-    def emit(
-        self,
-        node: OnnxNode,
-        op: str,
-        inputs: Sequence[Value | None],
-        attrs: Mapping[str, Attr] | None = None,
-        name: str | None = None,
-    ) -> Value:
-        """Add an op with one output; it stands for the node's first output unless named."""
-        out = Value(name or node.name, ())
-        made = self.graph.add(op, inputs, [out], with_defaults(op, attrs or {}))
-        try:
-            out.shape = infer_shapes(made)[0]
-        except GraphError as error:
-            raise UnsupportedError(f"{node}: {error}") from error
-        if 0 in out.shape:
-            raise UnsupportedError(f"{node}: its result is empty, {out.shape}")
-        if name is None:
-            self.values[node.outputs[0]] = out
-            self.makers[id(out)] = node
-        return out
+    def bind(self, node: OnnxNode, value: Value, named: bool) -> None:
+        """Let a value stand for the node's first output, unless it has a name of its own."""
+        if not named:
+            self.values[node.outputs[0]] = value
+            self.makers[id(value)] = node
 
     def alias(self, node: OnnxNode, value: Value) -> None:
         """Let the node's output be an existing value."""

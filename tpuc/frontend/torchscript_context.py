@@ -6,15 +6,14 @@ known at import) or for a `Value` of the graph (computed from the inputs).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tpuc.errors import GraphError, UnsupportedError
-from tpuc.ir import Attr, Graph, Value, with_defaults
-from tpuc.ir.shapes import infer_shapes
+from tpuc.errors import UnsupportedError
+from tpuc.frontend.importer import Importer
+from tpuc.ir import Value
 
 __all__ = ["Missing", "TorchContext", "TorchNode", "is_known"]
 
@@ -86,7 +85,7 @@ class TorchNode:
 
 
 @dataclass
-class TorchContext:
+class TorchContext(Importer[TorchNode]):
     """State of one import.
 
     Parameters
@@ -97,10 +96,8 @@ class TorchContext:
         Names that the members of a list get where it is unpacked, by the list's name.
     """
 
-    graph: Graph
     known: dict[str, Any] = field(default_factory=dict)
     unpacked: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    weights: dict[str, Value] = field(default_factory=dict)
 
     def value(self, node: TorchNode, index: int = 0) -> Value:
         """An operand as a value: an activation, or a float32 weight made of a constant.
@@ -129,55 +126,15 @@ class TorchContext:
         what = "computed" if isinstance(item, Value) else type(item).__name__
         raise UnsupportedError(f"{node}: argument {index} is {what}; expected a constant tensor")
 
-    def weight(self, name: str, data: np.ndarray) -> Value:
-        """A float32 weight, one value per name."""
-        if name not in self.weights:
-            array = np.ascontiguousarray(data, np.float32)
-            array = array.reshape(1) if array.ndim == 0 else array
-            self.weights[name] = Value(name, array.shape, data=array)
-        return self.weights[name]
-
     def optional(self, node: TorchNode, index: int) -> Value | None:
         """An operand that may be None or left out."""
         if index >= len(node.args) or node.args[index] is None:
             return None
         return self.value(node, index)
 
-    def emit(
-        self,
-        node: TorchNode,
-        op: str,
-        inputs: Sequence[Value | None],
-        attrs: Mapping[str, Attr] | None = None,
-        name: str | None = None,
-    ) -> Value:
-        """Add an op with one output; it stands for the node's first output."""
-        out = Value(name or node.name, ())
-        made = self.graph.add(op, inputs, [out], with_defaults(op, attrs or {}))
-        try:
-            out.shape = infer_shapes(made)[0]
-        except (GraphError, IndexError) as error:
-            raise UnsupportedError(f"{node}: {error}") from error
-        self.known[node.outputs[0]] = out
-        return out
-
-    def emit_many(
-        self,
-        node: TorchNode,
-        op: str,
-        inputs: Sequence[Value | None],
-        attrs: Mapping[str, Attr],
-        names: Sequence[str],
-    ) -> list[Value]:
-        """Add an op with several outputs and return them."""
-        outputs = [Value(name, ()) for name in names]
-        made = self.graph.add(op, inputs, outputs, with_defaults(op, attrs))
-        try:
-            for out, shape in zip(outputs, infer_shapes(made)):
-                out.shape = shape
-        except (GraphError, IndexError) as error:
-            raise UnsupportedError(f"{node}: {error}") from error
-        return outputs
+    def bind(self, node: TorchNode, value: Value, named: bool) -> None:
+        """Let a value stand for the node's output."""
+        self.known[node.outputs[0]] = value
 
     def alias(self, node: TorchNode, item: object) -> None:
         """Let the node's output be something that exists."""

@@ -18,21 +18,7 @@ _PLAIN = {
     "Swish": ("SiLU", {}),
     **{
         op: (op, {})
-        for op in [
-            "Softplus",
-            "Mish",
-            "Erf",
-            "Abs",
-            "Exp",
-            "Sqrt",
-            "Log",
-            "Softsign",
-            "Ceil",
-            "Floor",
-            "Round",
-            "Sin",
-            "Cos",
-        ]
+        for op in ("Softplus Mish Erf Abs Exp Sqrt Log Softsign Ceil Floor Round Sin Cos".split())
     },
 }
 

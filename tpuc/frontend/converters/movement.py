@@ -9,8 +9,7 @@ import numpy as np
 from tpuc.errors import UnsupportedError
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import converts
-from tpuc.ir import Attr, Value, with_defaults
-from tpuc.ir.shapes import infer_shapes
+from tpuc.ir import Attr
 
 __all__ = ["concat", "expand", "flatten", "gather", "pad", "reshape", "slice_", "split", "tile"]
 
@@ -79,12 +78,10 @@ def split(context: Context, node: OnnxNode) -> None:
     if sizes is None:
         part = -(-x.shape[axis] // count)
         sizes = (*[part] * (count - 1), x.shape[axis] - part * (count - 1))
-    attrs = with_defaults("Split", {"axis": axis, "num": count, "split_size": sizes})
-    outputs = [Value(f"{o}_{node.op_type}", ()) for o in node.outputs]
-    made = context.graph.add("Split", [x], outputs, attrs)
-    for out, shape, name in zip(outputs, infer_shapes(made), node.outputs):
-        out.shape = shape
-        context.values[name] = out
+    attrs: dict[str, Attr] = {"axis": axis, "num": count, "split_size": sizes}
+    names = [f"{o}_{node.op_type}" for o in node.outputs]
+    outputs = context.emit_many(node, "Split", [x], attrs, names)
+    context.values.update(zip(node.outputs, outputs))
 
 
 @converts("Slice")

@@ -8,20 +8,10 @@ from __future__ import annotations
 
 from tpuc.ir import Attr, DType, Node, Value
 from tpuc.lowering.context import Lowering
+from tpuc.lowering.rules.movement import MOVES
 
 __all__ = ["lower_float"]
 
-_MOVES = {
-    "Reshape",
-    "Permute",
-    "Slice",
-    "Squeeze",
-    "Unsqueeze",
-    "Tile",
-    "Pad",
-    "Upsample",
-    "Depth2Space",
-}
 _ACTIVE = {
     "Sigmoid": "SIGMOID",
     "HardSigmoid": "HSIGMOID",
@@ -81,7 +71,7 @@ def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
     """Give a node its float form."""
     first = node.inputs[0]
     assert first is not None
-    if node.op in _MOVES and not first.is_weight and ctx.current(first).dtype.is_float:
+    if node.op in MOVES and not first.is_weight and ctx.current(first).dtype.is_float:
         kind = ctx.current(first).dtype
     else:
         kind = float_type(node, dtype)

@@ -11,7 +11,10 @@ from tpuc.lowering.context import Lowering
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
 
-__all__ = ["MOVEMENT_INT8", "moved_attrs"]
+__all__ = ["MOVEMENT_INT8", "MOVES", "moved_attrs"]
+
+MOVES = "Reshape Permute Slice Squeeze Unsqueeze Tile Pad Upsample Depth2Space".split()
+"""Ops whose output holds values of their input and nothing else (but for padding)."""
 
 
 def moved_attrs(node: Node) -> dict[str, Attr]:
@@ -54,19 +57,6 @@ def lower_concat(ctx: Lowering, node: Node) -> str | None:
 
 
 MOVEMENT_INT8 = {
-    **dict.fromkeys(
-        [
-            "Reshape",
-            "Permute",
-            "Slice",
-            "Squeeze",
-            "Unsqueeze",
-            "Tile",
-            "Pad",
-            "Upsample",
-            "Depth2Space",
-        ],
-        lower_move,
-    ),
+    **dict.fromkeys(MOVES, lower_move),
     "Concat": lower_concat,
 }
