@@ -53,6 +53,17 @@ def test_a_callable_sees_every_tensor_in_program_order(graph: Graph) -> None:
         np.testing.assert_array_equal(array, seen[name], err_msg=name)
 
 
+def test_large_pictures_run_a_few_at_a_time(graph: Graph, monkeypatch) -> None:
+    feeds = {"input": np.concatenate([networks.sample(i) for i in range(3)])}
+    expected = Program(graph).run(feeds, "all")
+    largest = max(v.size for v in graph.values() if not v.dtype.is_float)
+    for pictures in (1, 2):
+        monkeypatch.setattr("tpuc.simulator.program._NEAR", 4 * largest * pictures)
+        found = Program(graph).run(feeds, "all")
+        for name, array in expected.items():
+            np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
 def test_a_batch_equals_its_samples(graph: Graph) -> None:
     program = Program(graph, 2)
     samples = [networks.sample(i) for i in range(3)]

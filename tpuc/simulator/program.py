@@ -19,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 
 from tpuc.errors import DataError, Skip
-from tpuc.ir import Graph, Node
+from tpuc.ir import Graph, Node, Value
 from tpuc.ir.batch import with_batch
 from tpuc.kernels.casts import to_float32
 from tpuc.simulator.choose import choose
@@ -33,6 +33,9 @@ Observe = Collection[str] | Callable[[str, np.ndarray], None] | str | None
 
 Kernels = dict[int, ImageKernel | Skip]
 """Packed kernels by the form of their op."""
+
+_NEAR = 20 << 20
+"""Bytes of the largest image up to which batches run at once: more slows the memory down."""
 
 _MACHINES = 4
 """Batch sizes whose buffers are kept."""
@@ -79,6 +82,8 @@ class Program:
                 self._kernels[node.name] = chosen
             elif node.op not in ("Input", "Cast", "Reshape", "Squeeze", "Unsqueeze"):
                 self.fallbacks[node.name] = chosen.reason
+        largest = max((_image_bytes(v) for v in self._values.values()), default=1)
+        self._share = max(1, _NEAR // max(1, largest))
         self._machines: OrderedDict[int, Machine] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -124,11 +129,13 @@ class Program:
                 keep(name, array)
 
         with self._lock:
-            machine = self._machine(factor)
-            if machine is not None:
+            pieces = 1 if callable(observe) else -(-factor // self._share)
+            share = -(-factor // max(1, pieces))
+            machine = self._machine(share)
+            if machine is not None and share == factor:
                 machine.run(arrays, wanted, pass_on if callable(observe) else keep)
                 return {k: v[0] for k, v in parts.items()}
-            self._run_apart(arrays, factor, wanted, keep)
+            self._run_apart(arrays, (factor, share if machine else 1), wanted, keep)
         joined = {k: v[0] if factor == 1 else np.concatenate(v) for k, v in parts.items()}
         if not callable(observe):
             return joined
@@ -137,14 +144,23 @@ class Program:
         return {k: v for k, v in joined.items() if k in self._outputs}
 
     def _run_apart(
-        self, arrays: Mapping[str, np.ndarray], factor: int, wanted: set[str], sink: Sink
+        self,
+        arrays: Mapping[str, np.ndarray],
+        shares: tuple[int, int],
+        wanted: set[str],
+        sink: Sink,
     ) -> None:
-        """Run a graph that can not be widened one batch after the other."""
-        machine = self._machine(1)
-        assert machine is not None
-        split = {k: np.split(v, factor) for k, v in arrays.items()}
-        for part in range(factor):
-            machine.run({k: v[part] for k, v in split.items()}, wanted, sink)
+        """Run shares[0] batches of the graph's own size, shares[1] at a time."""
+        factor, most = shares
+        for start in range(0, factor, most):
+            count = min(most, factor - start)
+            machine = self._machine(count)
+            assert machine is not None
+            part = {
+                k: v[start * len(v) // factor : (start + count) * len(v) // factor]
+                for k, v in arrays.items()
+            }
+            machine.run(part, wanted, sink)
 
     def profile(self, feeds: Mapping[str, np.ndarray], repeats: int = 10) -> dict[str, float]:
         """Shortest time of each op in seconds, over some runs.
@@ -213,6 +229,11 @@ class Program:
         if len(factors) > 1:
             raise DataError(f"inputs have different batches: {sorted(factors)} times the graph's")
         return arrays, factors.pop() if factors else 1
+
+
+def _image_bytes(value: Value) -> int:
+    """Size in the image buffer."""
+    return value.size * (4 if value.dtype.is_float else 1)
 
 
 def _choose(node: Node, kernels: Kernels | None, identity: Identity | None) -> ImageKernel | Skip:
