@@ -18,7 +18,7 @@ from tpuc.lowering.context import Lowering, Memo
 from tpuc.lowering.prepare import fold_scales
 from tpuc.lowering.propagate import propagate
 from tpuc.lowering.ranges import import_ranges
-from tpuc.lowering.rules import INT8_RULES, lower_float
+from tpuc.lowering.rules import INT8_RULES, KEEP_TYPE, keep_type, lower_float
 from tpuc.processors import Processor
 
 __all__ = ["Lowered", "Lowerer", "lower"]
@@ -127,6 +127,10 @@ def _lower_node(ctx: Lowering, node: Node, mode: str, processor: Processor) -> N
         ctx.graph.add("Input", [], [out], with_defaults("Input", node.attrs, "tpu"))
         ctx.lowered[id(node.output)] = out
         return
+    first = node.inputs[0]
+    if node.op in KEEP_TYPE and first is not None and not first.is_weight:
+        _keep_type(ctx, node, mode)
+        return
     if mode != "INT8":
         lower_float(ctx, node, _FLOAT[mode])
         return
@@ -139,6 +143,14 @@ def _lower_node(ctx: Lowering, node: Node, mode: str, processor: Processor) -> N
         kind = DType.F32 if f32 else _FLOAT[processor.float_type]
         ctx.reasons[node.name] = reason
         lower_float(ctx, node, kind)
+
+
+def _keep_type(ctx: Lowering, node: Node, mode: str) -> None:
+    if keep_type(ctx, node):
+        if mode == "INT8":
+            ctx.reasons[node.name] = f"{node.op} has the type of its input"
+    else:
+        ctx.reasons.pop(node.name, None)
 
 
 def _no_int8(ctx: Lowering, node: Node) -> str | None:

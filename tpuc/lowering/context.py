@@ -84,13 +84,19 @@ class Lowering:
         now = self.current(value)
         if not now.dtype.is_float:
             return now
+        return self._cast(now, *self.int_type(value, user), user)
+
+    def int_type(self, value: Value, user: str) -> tuple[DType, QuantType]:
+        """Type of `as_int(value, user)`; raises as it does."""
+        now = self.current(value)
+        if now.quant is not None:
+            return now.dtype, now.quant
         if not self.has_range(value):
             raise UnsupportedError(
                 f"'{user}': operand '{value.name}' has no calibration entry. "
                 f"Hint: recalibrate, or give '{user}' a float type in quantize.table"
             )
-        dtype, quant = self.qtype(value)
-        return self._cast(now, dtype, quant, user)
+        return self.qtype(value)
 
     def as_float(self, value: Value, dtype: DType, user: str) -> Value:
         """The tensor in a float type."""

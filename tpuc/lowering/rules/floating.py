@@ -1,14 +1,13 @@
 """Float forms: F32, F16 and BF16.
 
 Operands are rounded to the type, the op computes in float32 and its output is rounded once. A few
-ops stay F32 in F16 and BF16 builds; ops that only move data keep whatever float type arrives.
+ops stay F32 in F16 and BF16 builds.
 """
 
 from __future__ import annotations
 
 from tpuc.ir import Attr, DType, Node, Value
 from tpuc.lowering.context import Lowering
-from tpuc.lowering.rules.movement import MOVES
 
 __all__ = ["lower_float"]
 
@@ -71,10 +70,7 @@ def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
     """Give a node its float form."""
     first = node.inputs[0]
     assert first is not None
-    if node.op in MOVES and not first.is_weight and ctx.current(first).dtype.is_float:
-        kind = ctx.current(first).dtype
-    else:
-        kind = float_type(node, dtype)
+    kind = float_type(node, dtype)
     if node.op == "Scale" and len(first.shape) == 4:
         _scale_as_conv(ctx, node, kind)
         return

@@ -1,5 +1,8 @@
 """Ops that only move data, in INT8: the integers pass unchanged, with their input's type.
 
+Reshape, Squeeze, Unsqueeze and Tile have the type of their input in any build, whatever type is
+asked for; the others are cast to the type asked for.
+
 Concat requantizes an operand whose scale or sign differs from the output's: x * m >> r (half up),
 m, r of s_i / s_out in 8 bit.
 """
@@ -11,23 +14,36 @@ from tpuc.lowering.context import Lowering
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
 
-__all__ = ["MOVEMENT_INT8", "MOVES", "moved_attrs"]
+__all__ = ["KEEP_TYPE", "MOVEMENT_INT8", "keep_type"]
 
-MOVES = "Reshape Permute Slice Squeeze Unsqueeze Tile Pad Upsample Depth2Space".split()
-"""Ops whose output holds values of their input and nothing else (but for padding)."""
+KEEP_TYPE = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Tile"})
+_MOVES = "Permute Slice Pad Upsample Depth2Space".split()
 
 
-def moved_attrs(node: Node) -> dict[str, Attr]:
+def _moved_attrs(node: Node) -> dict[str, Attr]:
     """Attributes of a data-moving op, as they are."""
     return {k: v for k, v in node.attrs.items() if k not in ("do_relu", "relu_limit")}
 
 
+def keep_type(ctx: Lowering, node: Node) -> bool:
+    """Lower an op of `KEEP_TYPE`; true if its type is a float one."""
+    source = node.inputs[0]
+    assert source is not None
+    x = ctx.current(source)
+    attrs = _moved_attrs(node)
+    if x.dtype.is_float:
+        ctx.emit_float(node, node.op, [x], x.dtype, attrs)
+    else:
+        ctx.emit_int(node, node.op, [x], attrs, like=x)
+    return x.dtype.is_float
+
+
 def lower_move(ctx: Lowering, node: Node) -> str | None:
-    """Reshape, Permute, Slice and the like."""
+    """Permute, Slice and the like."""
     source = node.inputs[0]
     assert source is not None
     x = ctx.as_int(source, node.name)
-    attrs = moved_attrs(node)
+    attrs = _moved_attrs(node)
     if node.op == "Pad":
         assert x.quant is not None
         attrs["val"] = float(round_away(float(attrs["val"]) / x.quant.scale))  # type: ignore[arg-type]
@@ -43,20 +59,21 @@ def lower_concat(ctx: Lowering, node: Node) -> str | None:
     operands = []
     for value in node.inputs:
         assert value is not None
-        x = ctx.as_int(value, node.name)
-        assert x.quant is not None
-        if x.dtype != dtype or x.quant.scale != quant.scale:
-            m, r = multiplier_shift(x.quant.scale / quant.scale, 8, True)
-            fixed = Value("", x.shape, dtype, quant)
-            name = f"{x.name}_to_{node.name}"
-            x = ctx.helper(name, "MulShift", [x], fixed, {"multiplier": m, "rshift": r})
-        operands.append(x)
-    attrs: dict[str, Attr] = {"axis": node.attrs["axis"], "do_relu": node.flag("do_relu")}
-    ctx.emit_int(node, "Concat", operands, attrs)
+        kind, own = ctx.int_type(value, node.name)
+        if kind == dtype and own.scale == quant.scale:
+            operands.append(ctx.as_int(value, node.name))
+            continue
+        name = f"{ctx.current(value).name}_to_{node.name}"
+        m, r = multiplier_shift(own.scale / quant.scale, 8, True)
+        fixed = Value("", value.shape, dtype, quant)
+        attrs: dict[str, Attr] = {"multiplier": m, "rshift": r}
+        operands.append(ctx.helper(name, "MulShift", [ctx.as_int(value, name)], fixed, attrs))
+    joined: dict[str, Attr] = {"axis": node.attrs["axis"], "do_relu": node.flag("do_relu")}
+    ctx.emit_int(node, "Concat", operands, joined)
     return None
 
 
 MOVEMENT_INT8 = {
-    **dict.fromkeys(MOVES, lower_move),
+    **dict.fromkeys(_MOVES, lower_move),
     "Concat": lower_concat,
 }
