@@ -6,7 +6,7 @@ into an op is applied by the runner.
 
 from __future__ import annotations
 
-from tpuc.execute import elementwise, movement, window
+from tpuc.execute import elementwise, movement, normalization, selection, window
 from tpuc.execute.registry import KERNELS, Tensor
 
-__all__ = ["KERNELS", "Tensor", "elementwise", "movement", "window"]
+__all__ = ["KERNELS", "Tensor", "elementwise", "movement", "normalization", "selection", "window"]

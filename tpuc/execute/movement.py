@@ -103,14 +103,6 @@ def _tile(node: Node, x: Tensor) -> Tensor:
     return x.repeat(list(node.ints("tile")))
 
 
-@kernel("Gather")
-def _gather(node: Node, x: Tensor, indices: Tensor) -> Tensor:
-    axis = node.integer("axis") % x.dim()
-    picked = x.index_select(axis, indices.reshape(-1).long())
-    middle = indices.shape if node.attrs["keepdims"] else ()
-    return picked.reshape(*x.shape[:axis], *middle, *x.shape[axis + 1 :])
-
-
 @kernel("Upsample")
 def _upsample(node: Node, x: Tensor) -> Tensor:
     tall = x.repeat_interleave(node.integer("scale_h"), 2)

@@ -6,6 +6,7 @@ with the onnx package's own reference evaluator; only what depends on the graph'
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,10 @@ from tpuc.frontend.onnx_context import OnnxNode
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["fold_constants", "static_shapes"]
+__all__ = ["INTEGERS", "element_types", "fold_constants", "static_shapes"]
+
+INTEGERS = (6, 7)
+"""ONNX's numbers of INT32 and INT64."""
 
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}
 
@@ -41,6 +45,9 @@ def fold_constants(
 ) -> tuple[list[OnnxNode], dict[str, np.ndarray]]:
     """Evaluate everything that is known.
 
+    Shapes are inferred anew as long as what was folded makes more of them known; the model is
+    changed with it.
+
     Returns
     -------
     nodes : list of OnnxNode
@@ -51,18 +58,49 @@ def fold_constants(
     from onnx import numpy_helper
 
     constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    left = _fold_once(model, constants, path)
+    while any(n.op_type in ("Shape", "Size") for n in left) and len(left) < len(model.graph.node):
+        _keep(model, left, constants)
+        model.CopyFrom(static_shapes(model, path))
+        left = _fold_once(model, constants, path)
+    return [_plain(n) for n in left], constants
+
+
+def _keep(model: onnx.ModelProto, nodes: list[Any], constants: dict[str, np.ndarray]) -> None:
+    """Leave `nodes` in the model, with the constants that they read and nodes made before."""
+    from onnx import numpy_helper
+
+    copies = [type(n).FromString(n.SerializeToString()) for n in nodes]
+    stored = {t.name for t in model.graph.initializer}
+    read = {i for n in copies for i in n.input if i in constants} - stored
+    for name in sorted(read):
+        model.graph.initializer.append(numpy_helper.from_array(constants[name], name))
+    del model.graph.node[:]
+    model.graph.node.extend(copies)
+
+
+def _fold_once(model: onnx.ModelProto, constants: dict[str, np.ndarray], path: Path) -> list[Any]:
+    """Add what is known to `constants` and return the nodes that are left."""
     shapes = _known_shapes(model)
-    nodes: list[OnnxNode] = []
+    nodes: list[Any] = []
     for proto in model.graph.node:
         known = all(not i or i in constants for i in proto.input)
         if proto.op_type == "Shape" and proto.input[0] in shapes:
             constants[proto.output[0]] = _shape_of(proto, shapes[proto.input[0]])
+        elif proto.op_type == "Size" and proto.input[0] in shapes:
+            constants[proto.output[0]] = np.array(math.prod(shapes[proto.input[0]]), np.int64)
         elif known and proto.op_type not in _RANDOM and not proto.domain.strip():
             results = _evaluate(proto, model, constants, path)
             constants.update(zip(proto.output, results))
         else:
-            nodes.append(_plain(proto))
-    return nodes, constants
+            nodes.append(proto)
+    return nodes
+
+
+def element_types(model: onnx.ModelProto) -> dict[str, int]:
+    """ONNX's number of the element type of each tensor of a model with inferred shapes."""
+    infos = [*model.graph.input, *model.graph.value_info, *model.graph.output]
+    return {info.name: info.type.tensor_type.elem_type for info in infos}
 
 
 def _known_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:

@@ -39,10 +39,17 @@ class OnnxNode:
 
 @dataclass
 class Context(Importer[OnnxNode]):
-    """State of one import."""
+    """State of one import.
+
+    Parameters
+    ----------
+    kinds : dict of str to int
+        ONNX's element types of tensors, where they are known.
+    """
 
     opset: int
     constants: dict[str, np.ndarray]
+    kinds: dict[str, int] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     makers: dict[int, OnnxNode] = field(default_factory=dict)  # by id of the value
     aliases: dict[str, Value] = field(default_factory=dict)
@@ -64,6 +71,13 @@ class Context(Importer[OnnxNode]):
                 "Hint: simplify the model so that shapes and constants are folded"
             )
         return self.constants[node.inputs[index]]
+
+    def scalar(self, node: OnnxNode, index: int) -> float | None:
+        """The number, if the input is a constant with one element."""
+        if not self.is_constant(node, index):
+            return None
+        data = self.constants[node.inputs[index]]
+        return float(data.reshape(-1)[0]) if data.size == 1 else None
 
     def ints(self, node: OnnxNode, attr: str, index: int | None = None) -> tuple[int, ...] | None:
         """Integers that older opsets give as an attribute and newer ones as an input."""

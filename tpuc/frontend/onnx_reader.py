@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from tpuc.errors import ConfigError, ModelError, UnsupportedError
 from tpuc.frontend import converters
-from tpuc.frontend.fold import fold_constants, static_shapes
+from tpuc.frontend.fold import INTEGERS, element_types, fold_constants, static_shapes
 from tpuc.frontend.fold_batch_norm import fold_batch_norm
 from tpuc.frontend.fold_conv_bias import fold_conv_bias
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import CONVERTERS
-from tpuc.ir import Graph, Value, verify, with_defaults
+from tpuc.ir import DType, Graph, Value, verify, with_defaults
 
 if TYPE_CHECKING:
     import onnx
@@ -58,12 +58,14 @@ def read_onnx(
     _choose_outputs(model, output_names, path)
     _drop_unread(model)
     inputs = _fix_inputs(model, input_shapes, path)
-    nodes, constants = fold_constants(static_shapes(model, path), path)
+    model = static_shapes(model, path)
+    nodes, constants = fold_constants(model, path)
     _check_support(nodes, model, path)
     graph = Graph(name or path.stem, "top", {"platform": "ONNX"})
-    context = Context(graph, _opset(model), constants)
+    context = Context(graph, _opset(model), constants, element_types(model))
     for input_name, shape in inputs.items():
-        out = Value(input_name, shape)
+        whole = context.kinds[input_name] in INTEGERS
+        out = Value(input_name, shape, DType.SI32 if whole else DType.F32)
         graph.add("Input", [], [out], with_defaults("Input", {}))
         context.values[input_name] = out
     for node in nodes:

@@ -92,6 +92,8 @@ def _rewrite(node: Node, old: tuple[int, ...], factor: int) -> None:
             node.attrs["shape"] = (old[0] * factor, *shape[1:])
         elif shape and shape[0] == -1:
             node.attrs["shape"] = (-1, *old[1:])
+    elif node.op == "Reshape":  # its type alone says the shape
+        node.attrs["shape"] = (old[0] * factor, *old[1:])
     elif node.op == "Slice":
         ends = node.ints("ends")
         axes = node.ints("axes") or tuple(range(len(ends)))

@@ -15,6 +15,7 @@ from tpuc.ir.double_text import format_double
 from tpuc.ir.graph import Graph
 from tpuc.ir.node import Attr, Node, Value
 from tpuc.ir.ops import spec_of
+from tpuc.ir.types import DType
 
 __all__ = ["print_mlir", "save_weights"]
 
@@ -24,7 +25,7 @@ def _attr(kind: str, value: Attr) -> str:
         items = value if isinstance(value, tuple) else (value,)
         return "[" + ", ".join(_plain(kind[:-2], v) for v in items) + "]"
     text = _plain(kind, value)
-    return f"{text} : {kind}" if kind in ("i64", "si32", "f64") else text
+    return f"{text} : {kind}" if kind in ("i64", "i32", "si32", "f64") else text
 
 
 def _plain(kind: str, value: object) -> str:
@@ -43,6 +44,13 @@ def _type(value: Value, declared: tuple[int, ...] | None = None) -> str:
     zero = f":{value.quant.zero_point}" if value.quant.zero_point else ""
     storage = value.dtype.value.lstrip("s").replace("ui", "u")
     return f"tensor<{dims}!quant.uniform<{storage}:f32, {value.quant.scale!r}{zero}>>"
+
+
+def _result_type(node: Node, value: Value) -> str:
+    """Type of a result; an input of whole numbers is float32 behind its Input op."""
+    text = _type(value)
+    whole = node.op == "Input" and value.dtype == DType.SI32 and value.quant is None
+    return text.replace("si32>", "f32>") if whole else text
 
 
 def _escape(name: str) -> str:
@@ -145,6 +153,8 @@ class _Printer:
     def operand(self, value: Value | None) -> tuple[str, str]:
         if value is None:
             return self.none, "none"
+        if value.producer is not None and value.producer.op == "Input":
+            return self.numbers[id(value)], _result_type(value.producer, value)
         kind = _type(value, self.declared.get(id(value)))
         if id(value) not in self.numbers:  # a weight at its first use
             number = self.fresh()
@@ -162,7 +172,7 @@ class _Printer:
         else:
             operands = [self.operand(v) for v in self.operands_of(node)]
         result = self.fresh()
-        types = ", ".join(_type(v) for v in node.outputs)
+        types = ", ".join(_result_type(node, v) for v in node.outputs)
         if node.op == "Arg" and len(node.outputs) == 1:
             result, types = f"{result}:2", f"{types}, none"
         many = len(node.outputs) > 1 or node.op == "Arg"

@@ -17,6 +17,7 @@ from tpuc.ir.node import Attr, Node, Value
 from tpuc.ir.ops import TOP_OPS
 from tpuc.ir.shapes import infer_shapes
 from tpuc.ir.spec import REQUIRED, A
+from tpuc.ir.types import DType
 from tpuc.ir.verify import verify
 
 __all__ = ["load_mlir", "parse_mlir"]
@@ -151,7 +152,8 @@ def _parse_op(
         for m in _TENSOR.finditer(match["outs"])
         if m[0] != "none" and "*" not in m[0]
     ]
-    outputs = [Value(name, shape) for name, shape in zip(names, shapes or [()] * len(names))]
+    dtype = DType.SI32 if op == "Input" and "xsi32>" in match["ins"] else DType.F32
+    outputs = [Value(n, shape, dtype) for n, shape in zip(names, shapes or [()] * len(names))]
     node = graph.add(op, operands, outputs, attrs)
     if not shapes:
         _infer(node, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tpuc.ir.spec import CONV, RELU, WINDOW, A, OpSpec, row, same, table
+from tpuc.ir.top_selection_ops import NORMALIZATION, SELECTION
 
 __all__ = ["TOP_OPS"]
 
@@ -225,6 +226,8 @@ _ROWS: list[OpSpec] = [
     *_ACTIVATIONS,
     *_REDUCTIONS,
     *_MOVEMENT,
+    *NORMALIZATION,
+    *SELECTION,
 ]
 
 TOP_OPS = table(_ROWS)

@@ -18,24 +18,30 @@ from tpuc.passes import (
     fold_pad,
     fold_scale,
     fuse_activation,
+    fuse_norm,
     fuse_relu,
     merge_convs,
     merge_moves,
     merge_slices,
+    move_reshape,
     remove_identity,
     simplify_constants,
+    sink_permute,
 )
 from tpuc.passes.result import PassResult
 
 __all__ = ["CANONICAL_PASSES", "PassResult", "canonicalize"]
 
 CANONICAL_PASSES: list[tuple[str, Callable[[Graph], PassResult]]] = [
+    ("fuse_norm", fuse_norm.run),
     ("expand_composites", expand_composites.run),
     ("merge_moves", merge_moves.run),
     ("merge_slices", merge_slices.run),
     ("remove_identity", remove_identity.run),
     ("fuse_activation", fuse_activation.run),
     ("fold_bias", fold_bias.run),
+    ("sink_permute", sink_permute.run),
+    ("move_reshape", move_reshape.run),
     ("simplify_constants", simplify_constants.run),
     ("fold_scale", fold_scale.run),
     ("fold_pad", fold_pad.run),

@@ -2,8 +2,10 @@
 
 from tpuc.frontend.converters import (
     activation,
+    comparison,
     convolution,
     elementwise,
+    indexing,
     matmul,
     movement,
     normalization,
@@ -14,8 +16,10 @@ from tpuc.frontend.converters import (
 
 __all__ = [
     "activation",
+    "comparison",
     "convolution",
     "elementwise",
+    "indexing",
     "matmul",
     "movement",
     "normalization",

@@ -93,7 +93,7 @@ def softmax(context: Context, node: OnnxNode) -> None:
     context.emit(node, "Softmax", [x], {"axis": axis, "log": log})
 
 
-@converts("Identity", "Dropout", "Cast", "CastLike")
+@converts("Identity", "Dropout", "CastLike")
 def identity(context: Context, node: OnnxNode) -> None:
     """Ops that change nothing here: everything is float32 until it is quantized."""
     context.alias(node, context.value(node))

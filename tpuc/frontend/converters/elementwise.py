@@ -11,15 +11,6 @@ from tpuc.frontend.registry import converts
 __all__ = ["add_mul", "divide", "extremum", "negate", "power", "subtract"]
 
 
-def _scalar(context: Context, node: OnnxNode, index: int) -> float | None:
-    """The number, if the input is a constant with one element."""
-    if context.is_constant(node, index):
-        data = context.constants[node.inputs[index]]
-        if data.size == 1:
-            return float(data.reshape(-1)[0])
-    return None
-
-
 def _chain(context: Context, node: OnnxNode, op: str) -> None:
     """Two operands at a time; TPU-MLIR numbers the ops in between: `<output>_1_Sum`."""
     out, *others = sorted(context.operands(node), key=lambda v: v.is_weight)
@@ -40,7 +31,7 @@ def add_mul(context: Context, node: OnnxNode) -> None:
 @converts("Sub")
 def subtract(context: Context, node: OnnxNode) -> None:
     """x - c is AddConst(-c); c - x is a reversed SubConst."""
-    left, right = _scalar(context, node, 0), _scalar(context, node, 1)
+    left, right = context.scalar(node, 0), context.scalar(node, 1)
     if right is not None:
         context.emit(node, "AddConst", [context.value(node)], {"const_val": -right})
     elif left is not None:
@@ -53,7 +44,7 @@ def subtract(context: Context, node: OnnxNode) -> None:
 @converts("Div")
 def divide(context: Context, node: OnnxNode) -> None:
     """x / c is MulConst(1 / c); c / x is Reciprocal."""
-    left, right = _scalar(context, node, 0), _scalar(context, node, 1)
+    left, right = context.scalar(node, 0), context.scalar(node, 1)
     if right is not None:
         if right == 0.0:
             raise UnsupportedError(f"{node}: divides by the constant 0")
@@ -73,7 +64,7 @@ def extremum(context: Context, node: OnnxNode) -> None:
 @converts("Pow")
 def power(context: Context, node: OnnxNode) -> None:
     """x ** 2 is Mul(x, x); other constant exponents are Pow."""
-    exponent = _scalar(context, node, 1)
+    exponent = context.scalar(node, 1)
     x = context.value(node)
     if exponent is None:
         raise UnsupportedError(f"{node}: the exponent must be one constant")

@@ -11,7 +11,7 @@ from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import converts
 from tpuc.ir import Attr
 
-__all__ = ["concat", "expand", "flatten", "gather", "pad", "reshape", "slice_", "split", "tile"]
+__all__ = ["concat", "expand", "flatten", "pad", "reshape", "slice_", "split", "tile"]
 
 
 @converts("Reshape")
@@ -137,17 +137,6 @@ def tile(context: Context, node: OnnxNode) -> None:
     repeats = context.ints(node, "repeats", 1)
     assert repeats is not None
     context.emit(node, "Tile", [context.value(node)], {"tile": repeats})
-
-
-@converts("Gather")
-def gather(context: Context, node: OnnxNode) -> None:
-    """Pick constant positions along an axis."""
-    x, indices = context.value(node), context.constant(node, 1)
-    axis = int(node.attrs.get("axis", 0)) % len(x.shape)
-    positive = np.where(indices < 0, indices + x.shape[axis], indices)
-    weight = context.weight(node.inputs[1], positive)
-    attrs = {"axis": axis, "keepdims": indices.ndim > 0}
-    context.emit(node, "Gather", [x, weight], attrs)
 
 
 @converts("DepthToSpace", "SpaceToDepth")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from tpuc.errors import GraphError
 from tpuc.ir.node import Node
-from tpuc.ir.shapes import compute, movement
+from tpuc.ir.shapes import compute, movement, selection
 from tpuc.ir.shapes.registry import RULES, Shape, Shapes, shape_of
 from tpuc.ir.top_ops import TOP_OPS
 from tpuc.ir.tpu_ops import TPU_OPS
 
-__all__ = ["Shape", "compute", "infer_shapes", "movement"]
+__all__ = ["Shape", "compute", "infer_shapes", "movement", "selection"]
 
 _SAME = frozenset(r.name for table in (TOP_OPS, TPU_OPS) for r in table.values() if r.keeps_shape)
 

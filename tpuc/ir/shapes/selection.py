@@ -1,0 +1,43 @@
+"""Shapes of comparisons, selections and ops that index."""
+
+from __future__ import annotations
+
+from tpuc.errors import GraphError
+from tpuc.ir.node import Node
+from tpuc.ir.shapes.registry import Shapes, broadcast, rule, shape_of
+
+__all__: list[str] = []
+
+
+@rule("Compare", "Mod", "Where")
+def _elementwise(node: Node) -> Shapes:
+    return (broadcast(node, [v.shape for v in node.inputs if v is not None]),)
+
+
+@rule("GatherElements")
+def _gather_elements(node: Node) -> Shapes:
+    return (shape_of(node, 1),)
+
+
+@rule("GatherND")
+def _gather_nd(node: Node) -> Shapes:
+    data, indices = shape_of(node), shape_of(node, 1)
+    taken = node.integer("batch_dims") + indices[-1]
+    if taken > len(data):
+        raise GraphError(f"{node}: indices {indices} reach beyond {data}")
+    return ((*indices[:-1], *data[taken:]),)
+
+
+@rule("TopK")
+def _top_k(node: Node) -> Shapes:
+    shape, axis = shape_of(node), node.integer("axis") % len(shape_of(node))
+    kept = (*shape[:axis], node.integer("K"), *shape[axis + 1 :])
+    if kept[axis] > shape[axis]:
+        raise GraphError(f"{node}: K is {kept[axis]}, but axis {axis} has {shape[axis]} elements")
+    return (kept,) * len(node.outputs)
+
+
+@rule("GridSampler")
+def _grid_sampler(node: Node) -> Shapes:
+    shape, grid = shape_of(node), shape_of(node, 1)
+    return ((*shape[:2], *grid[1:-1]),)

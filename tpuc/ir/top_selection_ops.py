@@ -1,0 +1,70 @@
+"""Rows of Graph[top]: normalization, comparison, indexing and sampling."""
+
+from __future__ import annotations
+
+from tpuc.ir.spec import A, OpSpec, row, same
+
+__all__ = ["NORMALIZATION", "SELECTION"]
+
+_ROUND = {"round_mode": A("str", "HalfAwayFromZero")}
+
+NORMALIZATION: list[OpSpec] = [
+    same(
+        "LayerNorm",
+        "input weight? bias?",
+        {"axis": A("si32"), "eps": A("f64"), "normalized_shape": A("i64[]")},
+    ),
+    same("RMSNorm", "input gamma?", {"eps": A("f64"), "weight_keep_f32": A("bool", False)}),
+    same("InstanceNorm", "input weight? bias?", {"eps": A("f64")}),
+    same("GroupNorm", "input weight? bias?", {"eps": A("f64"), "num_groups": A("i64")}),
+]
+
+SELECTION: list[OpSpec] = [
+    same("Sign", "input"),
+    same("Cast", "input", {**_ROUND, "to": A("str", "F32")}),
+    row("Compare", "lhs rhs", {"mode": A("str")}),
+    same(
+        "CompareConst",
+        "input",
+        {
+            "const_val": A("f64"),
+            "inversed": A("bool", False),
+            "is_scalar": A("bool", False),
+            "mode": A("str"),
+        },
+    ),
+    row(
+        "Where",
+        "cond tbrn? fbrn?",
+        {
+            "x_const_val": A("f64", 0.0),
+            "x_is_const": A("bool", False),
+            "y_const_val": A("f64", 0.0),
+            "y_is_const": A("bool", False),
+        },
+    ),
+    row("Mod", "inputs*"),
+    same("CumSum", "input dim", {"axis": A("i64")}),
+    row("GatherElements", "input indices", {"axis": A("i64", 2)}),
+    row("GatherND", "input indices", {"batch_dims": A("i64", 0)}),
+    same("ScatterND", "input indices updates", {"reduction": A("i32", 0)}),
+    same("ScatterElements", "input indices updates", {"axis": A("i64"), "reduction": A("i64", 0)}),
+    row(
+        "TopK",
+        "input kT?",
+        {
+            "K": A("i64", -1),
+            "axis": A("i64"),
+            "largest": A("bool", True),
+            "replace_topk_indices": A("bool", False),
+            "sorted": A("bool", True),
+            "use_hau": A("bool", True),
+        },
+        results=-1,
+    ),
+    row(
+        "GridSampler",
+        "input grid",
+        {"align_corners": A("bool"), "mode": A("i64"), "padding_mode": A("i64")},
+    ),
+]
