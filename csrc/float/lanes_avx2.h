@@ -83,4 +83,20 @@ LANES void lanes_to_bytes(uint8_t *p, lanes v, int zero) {
                                                     _mm256_extracti128_si256(words, 1)));
 }
 
+LANES int lanes_differ(lanes x, lanes y) {
+    const __m256 a = _mm256_cmp_ps(x.a, y.a, _CMP_NEQ_OQ), b = _mm256_cmp_ps(x.b, y.b, _CMP_NEQ_OQ);
+    return _mm256_movemask_ps(_mm256_or_ps(a, b)) != 0;
+}
+
+/* The 16 bits of numbers that the type can hold. */
+LANES void lanes_bits_f16(uint16_t *p, lanes v) {
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(v.a, _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((__m128i *)(p + 8), _mm256_cvtps_ph(v.b, _MM_FROUND_TO_NEAREST_INT));
+}
+LANES void lanes_bits_bf16(uint16_t *p, lanes v) {
+    uint32_t bits[TPUC_LANES];
+    memcpy(bits, &v, sizeof bits);
+    for (int i = 0; i < TPUC_LANES; i++) p[i] = (uint16_t)(bits[i] >> 16);
+}
+
 #undef EACH

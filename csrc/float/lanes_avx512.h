@@ -54,3 +54,15 @@ LANES void lanes_to_bytes(uint8_t *p, lanes v, int zero) {
     q = _mm512_mask_sub_epi32(q, _mm512_cmp_ps_mask(rest, lanes_set(-0.5f), _CMP_LE_OQ), q, one);
     _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(q));
 }
+
+LANES int lanes_differ(lanes a, lanes b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_OQ) != 0; }
+
+/* The 16 bits of numbers that the type can hold. */
+LANES void lanes_bits_f16(uint16_t *p, lanes v) {
+    const __m256i half = _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    _mm256_storeu_si256((__m256i *)p, half);
+}
+LANES void lanes_bits_bf16(uint16_t *p, lanes v) {
+    _mm256_storeu_si256((__m256i *)p,
+                        _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(v), 16)));
+}

@@ -70,4 +70,28 @@ LANES void lanes_to_bytes(uint8_t *p, lanes v, int zero) {
     }
 }
 
+LANES int lanes_differ(lanes a, lanes b) {
+    int found = 0;
+    for (int i = 0; i < TPUC_LANES; i++) found |= a.v[i] < b.v[i] || a.v[i] > b.v[i];
+    return found;
+}
+
+/* The 16 bits of numbers that the type can hold. */
+LANES void lanes_bits_f16(uint16_t *p, lanes v) {
+    for (int i = 0; i < TPUC_LANES; i++) {
+        uint32_t bits;
+        memcpy(&bits, &v.v[i], 4);
+        const uint32_t size = bits & 0x7FFFFFFFu, sign = bits >> 16 & 0x8000u;
+        uint32_t half = size > 0x7F800000u ? 0x7E00u : size == 0x7F800000u ? 0x7C00u : 0;
+        if (size < 0x38800000u) half = (uint32_t)(fabsf(v.v[i]) * 0x1p24f); /* whole steps of 2^-24 */
+        else if (size < 0x7F800000u) half = (size - 0x38000000u) >> 13;
+        p[i] = (uint16_t)(half | sign);
+    }
+}
+LANES void lanes_bits_bf16(uint16_t *p, lanes v) {
+    uint32_t bits[TPUC_LANES];
+    memcpy(bits, v.v, sizeof bits);
+    for (int i = 0; i < TPUC_LANES; i++) p[i] = (uint16_t)(bits[i] >> 16);
+}
+
 #undef EACH

@@ -1,6 +1,8 @@
 #define LOOPS tpuc_float_loops_portable
 #include "rows_body.h"
 
+#include <stdatomic.h>
+
 #include "../cpu.h"
 #include "../parallel.h"
 
@@ -17,8 +19,10 @@ typedef struct {
     const tpuc_float_end *end;
     const tpuc_float_loops *loops;
     tpuc_float_kind kind;
-    int first;
+    int first, type;
     float factor;
+    const float *table;
+    atomic_int *strange;
 } job;
 
 /* Item of all loops: one row of one picture. */
@@ -109,4 +113,22 @@ void tpuc_float_to_bytes_run(float inverse, const tpuc_float_end *end, const tpu
                              const tpuc_image *out, int threads) {
     const job j = {.a = in, .out = out, .end = end, .loops = choose(), .factor = inverse};
     tpuc_parallel(threads, (int64_t)out->n * out->h, to_item, &j);
+}
+
+static void table_item(const void *context, int64_t item) {
+    const job *j = context;
+    const tpuc_image *in = j->a, *out = j->out;
+    const float *from = (const float *)row_of(in, out, item);
+    float *to = (float *)row_of(out, out, item);
+    if (j->loops->look_up(from, to, (ptrdiff_t)in->c * in->w, j->table, j->type))
+        atomic_store(j->strange, 1);
+}
+
+int tpuc_float_table_run(const float *table, tpuc_float_type type, const tpuc_image *in,
+                         const tpuc_image *out, int threads) {
+    atomic_int strange = 0;
+    const job j = {.a = in, .out = out, .loops = choose(), .type = type, .table = table,
+                   .strange = &strange};
+    tpuc_parallel(threads, (int64_t)out->n * out->h, table_item, &j);
+    return atomic_load(&strange);
 }

@@ -3,6 +3,7 @@
  *     pair:        y = finish(a op b), where each dimension of a and b equals y's or is 1
  *     copy:        channels from `first` on of y = finish(x)
  *     from bytes:  y = finish(scale * q)
+ *     table:       y = table[16 bits of x]; says whether x holds anything but numbers of the type
  *     to bytes:    q = saturate(round(round_to_type(x * inverse))), halves away from zero; NaN is 0
  *
  * finish: limits and rounding of end.h. */
@@ -37,6 +38,7 @@ typedef struct {
                        const tpuc_float_end *end);
     void (*to_bytes)(const float *in, uint8_t *out, ptrdiff_t count, int zero, float inverse,
                      const tpuc_float_end *end);
+    int (*look_up)(const float *in, float *out, ptrdiff_t count, const float *table, int type);
 } tpuc_float_loops;
 
 extern const tpuc_float_loops tpuc_float_loops_portable, tpuc_float_loops_avx2,
@@ -50,6 +52,9 @@ void tpuc_float_from_bytes_run(float scale, const tpuc_float_end *end, const tpu
                                const tpuc_image *out, int threads);
 void tpuc_float_to_bytes_run(float inverse, const tpuc_float_end *end, const tpuc_image *in,
                              const tpuc_image *out, int threads);
+/* Returns 0 if all went well; otherwise some results are wrong. */
+int tpuc_float_table_run(const float *table, tpuc_float_type type, const tpuc_image *in,
+                         const tpuc_image *out, int threads);
 
 /* Contiguous NCHW to an image, limited and rounded; and back. */
 void tpuc_float_load(const tpuc_image *image, const float *plain, const tpuc_float_end *end,

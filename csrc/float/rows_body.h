@@ -70,4 +70,20 @@ static void to_bytes(const float *in, uint8_t *out, ptrdiff_t count, int zero, f
     }
 }
 
-const tpuc_float_loops LOOPS = {pair, copy, from_bytes, to_bytes};
+static int look_up(const float *in, float *out, ptrdiff_t count, const float *table, int type) {
+    int strange = 0;
+    for (ptrdiff_t i = 0; i < count; i += TPUC_LANES) {
+        const int n = count - i < TPUC_LANES ? (int)(count - i) : TPUC_LANES;
+        const lanes x = lanes_load_some(in + i, n);
+        uint16_t at[TPUC_LANES];
+        float y[TPUC_LANES];
+        if (type == TPUC_F16) lanes_bits_f16(at, x);
+        else lanes_bits_bf16(at, x);
+        strange |= lanes_differ(type == TPUC_F16 ? lanes_f16(x) : lanes_bf16(x), x);
+        for (int j = 0; j < TPUC_LANES; j++) y[j] = table[at[j]];
+        lanes_store_some(out + i, lanes_load(y), n);
+    }
+    return strange;
+}
+
+const tpuc_float_loops LOOPS = {pair, copy, from_bytes, to_bytes, look_up};

@@ -20,7 +20,7 @@ PAIRS = ["Add", "Sub", "Mul", "Div", "Max", "Min"]
 
 
 def _attrs(op: str, relu: bool) -> dict[str, Any]:
-    return {"do_relu": relu} if op not in ("Max", "Min") else {}
+    return {"do_relu": relu} if op not in ("Max", "Min", "MaxConst", "MinConst") else {}
 
 
 @pytest.mark.parametrize("op", PAIRS)
@@ -56,6 +56,76 @@ def test_pairs_with_a_constant(op: str, dtype: DType, small: tuple[int, ...]) ->
 def test_three_operands_are_rounded_once(dtype: DType) -> None:
     shape = (2, 5, 3, 7)
     check_float(float_op("Add", [shape] * 3, shape, {"do_relu": True, "relu_limit": 6.0}, dtype))
+
+
+def test_one_operand_three_times() -> None:
+    shape = (2, 5, 3, 7)
+    graph = Graph("thrice", "tpu")
+    source, cast = Value("in0", shape), Value("x0", shape, DType.F16)
+    graph.add("Input", [], [source], with_defaults("Input", {}, "tpu"))
+    graph.add("Cast", [source], [cast], with_defaults("Cast", {}, "tpu"))
+    out = Value("out", shape, DType.F16)
+    graph.add("Add", [cast] * 3, [out], with_defaults("Add", {}, "tpu"))
+    graph.outputs = [out]
+    check_float(graph)
+
+
+@pytest.mark.parametrize("op", ["AddConst", "SubConst", "MulConst", "MaxConst", "MinConst"])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_one_number(op: str, dtype: DType, shape: tuple[int, ...]) -> None:
+    check_float(float_op(op, [shape], shape, {"const_val": 0.3, **_attrs(op, True)}, dtype))
+
+
+def test_turned_numbers() -> None:
+    shape = (2, 5, 3, 7)
+    attrs = {"const_val": 0.3, "is_reverse": True}
+    check_float(float_op("SubConst", [shape], shape, attrs, DType.BF16))
+    check_float(float_op("Reciprocal", [shape], shape, {"const_val": 0.3}, DType.BF16))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_scale(dtype: DType) -> None:
+    rng = np.random.default_rng(6)
+    weights = [round_to(numbers(rng, (20,)), dtype) for _ in range(2)]
+    shape = (2, 20, 3, 5)
+    check_float(float_op("Scale", [shape], shape, {"do_relu": True}, dtype, weights))
+
+
+FUNCTIONS: dict[str, dict[str, Any]] = {
+    "LeakyRelu": {"alpha": 0.1},
+    "Pow": {"exponent": 2.0},
+    **{mode: {"mode": mode} for mode in ("SILU", "GELU", "HSWISH", "TANH", "MISH", "EXP", "ERF")},
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("dtype", [DType.F16, DType.BF16])
+def test_functions(name: str, dtype: DType) -> None:
+    op = "Active" if "mode" in FUNCTIONS[name] else name
+    for shape in SHAPES:
+        check_float(float_op(op, [shape], shape, FUNCTIONS[name], dtype))
+
+
+@pytest.mark.parametrize("dtype", [DType.F16, DType.BF16])
+def test_a_function_of_all_numbers(dtype: DType) -> None:
+    bits = np.arange(65536, dtype=np.uint16).reshape(4, 16, 32, 32)
+    x = bits.view(np.float16).astype(np.float32)
+    x = x if dtype == DType.F16 else (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    graph = float_op("Active", [x.shape], x.shape, {"mode": "SILU"}, dtype)
+    feeds = {"in0": np.ascontiguousarray(x)}
+    np.testing.assert_array_equal(run_everywhere(graph, feeds), interpret(graph, feeds)["out"])
+
+
+def test_a_function_of_numbers_that_were_not_rounded() -> None:
+    """An operand of 16 bits may hold more: interpolated numbers are not rounded."""
+    graph = Graph("unrounded", "tpu")
+    source, out = Value("in", (2, 3, 4, 5), DType.F16), Value("out", (2, 3, 4, 5), DType.F16)
+    graph.add("Input", [], [source], with_defaults("Input", {}, "tpu"))
+    graph.add("Active", [source], [out], with_defaults("Active", {"mode": "SILU"}, "tpu"))
+    graph.outputs = [out]
+    feeds = {"in": np.linspace(-3, 3, 120, dtype=np.float32).reshape(2, 3, 4, 5)}
+    np.testing.assert_array_equal(run_everywhere(graph, feeds), interpret(graph, feeds)["out"])
 
 
 @pytest.mark.parametrize("op", ["Sub", "Div"])

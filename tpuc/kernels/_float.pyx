@@ -6,6 +6,8 @@ from libc.stdint cimport int32_t, uint8_t
 from tpuc.kernels._int8 cimport View, tpuc_image
 
 cdef extern from "float/end.h" nogil:
+    ctypedef enum tpuc_float_type:
+        pass
     ctypedef struct tpuc_float_end:
         float low, high
         int32_t type
@@ -49,6 +51,8 @@ cdef extern from "float/rows.h" nogil:
         float, const tpuc_float_end *, const tpuc_image *, const tpuc_image *, int)
     void tpuc_float_to_bytes_run(
         float, const tpuc_float_end *, const tpuc_image *, const tpuc_image *, int)
+    int tpuc_float_table_run(
+        const float *, tpuc_float_type, const tpuc_image *, const tpuc_image *, int)
     void tpuc_float_load(const tpuc_image *, const float *, const tpuc_float_end *, int)
     void tpuc_float_store(const tpuc_image *, float *, int)
 
@@ -177,3 +181,12 @@ def to_bytes(float inverse, End end, View source, View target, int threads):
     """Numbers times a factor, rounded to 8 bits."""
     with nogil:
         tpuc_float_to_bytes_run(inverse, &end.end, &source.image, &target.image, threads)
+
+
+def look_up(const float[::1] table, int kind, View source, View target, int threads):
+    """A function of 16-bit floats; False if a number of `source` is none."""
+    cdef int strange
+    with nogil:
+        strange = tpuc_float_table_run(
+            &table[0], <tpuc_float_type> kind, &source.image, &target.image, threads)
+    return strange == 0

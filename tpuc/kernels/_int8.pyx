@@ -72,6 +72,11 @@ cdef class View:
         self.image.top, self.image.left, self.image.bottom, self.image.right = halo
         self.image.zero = zero
 
+    @property
+    def shape(self):
+        """(n, c, h, w)."""
+        return self.image.n, self.image.c, self.image.h, self.image.w
+
     def fill_halo(self, int threads):
         with nogil:
             tpuc_image_fill_halo(&self.image, threads)

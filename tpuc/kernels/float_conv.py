@@ -12,10 +12,15 @@ from tpuc.kernels.float_order import SumOrder
 from tpuc.kernels.image import Need
 from tpuc.kernels.requant_words import Unfit
 
-__all__ = ["FloatConvSpec", "end_of", "pack_float_conv"]
+__all__ = ["FloatConvSpec", "end_of", "kind_of", "pack_float_conv"]
 
 _LANES = 16
 _KINDS = {DType.F32: 0, DType.F16: 1, DType.BF16: 2}
+
+
+def kind_of(dtype: DType) -> int:
+    """Number of a float type in csrc/float/end.h."""
+    return _KINDS[dtype]
 
 
 def end_of(dtype: DType, low: float = -np.inf, high: float = np.inf) -> _float.End:

@@ -18,6 +18,7 @@ from tpuc.kernels._int8 import View
 __all__ = [
     "Layout",
     "Need",
+    "constant_image",
     "geometry",
     "is_bytes",
     "is_floats",
@@ -149,3 +150,13 @@ def layout_of(value: Value, need: Need) -> Layout:
     shape = geometry(value.shape)
     assert shape is not None
     return Layout(shape, need, zero_of(value), 4 if value.dtype.is_float else 1)
+
+
+def constant_image(data: np.ndarray, rank: int) -> FloatView:
+    """A float32 constant as an image of a tensor of `rank`; missing dimensions in front are 1."""
+    shape = geometry((1,) * (rank - data.ndim) + data.shape)
+    assert shape is not None
+    layout = Layout(shape, Need(), 0, 4)
+    view = layout.view(np.zeros(layout.size, np.uint8), 0)
+    view.load(np.ascontiguousarray(data, np.float32).reshape(-1).view(np.uint8), 1)
+    return view
