@@ -72,22 +72,33 @@ def main() -> None:
 
 
 def _run(args: list[str]) -> int:
-    from tpuc.config.composing import hydra_args, preflight
+    from tpuc.config.completing import asks_completion, completion_args, translated
+    from tpuc.config.composing import hydra_args, preflight, register
 
+    if asks_completion(args):
+        register()
+        with translated(sys.stdout.write):
+            _start_hydra(completion_args(args))
+        return 0
     preflight(args)
-    sys.argv = [sys.argv[0], *hydra_args(args)]
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    import hydra
-
-    from tpuc.config.folders import config_folder
-
-    hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_app)()
+    register()
+    _start_hydra(hydra_args(args))
     if _sweep_folder:
         from tpuc.pipeline.sweeping import finish_sweep
 
         finish_sweep(_sweep_folder[0])
         logging.getLogger("tpuc").info("sweep in %s", os.path.relpath(_sweep_folder[0]))
     return max(_outcome, default=0)
+
+
+def _start_hydra(args: list[str]) -> None:
+    sys.argv = [sys.argv[0], *args]
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    import hydra
+
+    from tpuc.config.folders import config_folder
+
+    hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_app)()
 
 
 def _app(config: Any) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -18,7 +21,7 @@ from tpuc.config.folders import config_folder, recipes_parent
 from tpuc.config.schema import Job
 from tpuc.errors import ConfigError
 
-__all__ = ["from_plain", "hydra_args", "preflight", "register_schema", "to_job"]
+__all__ = ["from_plain", "hydra_args", "preflight", "register", "split_args", "to_job"]
 
 _VALUE_FLAGS = ("--config-dir", "-cd", "--package", "-p", "--cfg", "-c", "--info", "-i",
                 "--config-path", "-cp", "--config-name", "-cn", "--experimental-rerun")  # fmt: skip
@@ -26,22 +29,30 @@ _GROUPS = ("model", "dataset", "calibration", "search", "processor", "quantize",
            "evaluation", "report", "recipes")  # fmt: skip
 
 
-def register_schema() -> None:
-    """Tell Hydra the types."""
+class _Recipes(SearchPathPlugin):
+    """Puts the shipped recipes on Hydra's search path."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append("tpuc", f"file://{recipes_parent()}")
+
+
+def register() -> None:
+    """Tell Hydra the types, and where the shipped recipes lie."""
     ConfigStore.instance().store(name="schema", node=Job)
+    if _Recipes not in Plugins.instance().discover(SearchPathPlugin):
+        Plugins.instance().register(_Recipes)
 
 
 def hydra_args(args: list[str]) -> list[str]:
-    """Arguments as Hydra wants them: our recipes on its search path, `recipe=` as a group."""
-    register_schema()
-    return [*(_as_group(a) for a in args), f"hydra.searchpath=[file://{recipes_parent()}]"]
+    """Arguments as Hydra wants them: `recipe=` is its group `recipes`."""
+    return [_as_group(a) for a in args]
 
 
 def _as_group(arg: str) -> str:
     return re.sub(r"^(\+{0,2})recipe=", r"\1recipes=", arg)
 
 
-def _split(args: list[str]) -> tuple[list[str], Path | None, bool]:
+def split_args(args: list[str]) -> tuple[list[str], Path | None, bool]:
     """(overrides, --config-dir, is it a sweep) of a command line."""
     overrides: list[str] = []
     folder: Path | None = None
@@ -69,7 +80,7 @@ def preflight(args: list[str]) -> None:
     """
     if any(a.startswith(("--shell-completion", "-sc", "--hydra-help", "--version")) for a in args):
         return
-    overrides, folder, sweep = _split(args)
+    overrides, folder, sweep = split_args(args)
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"--config-dir: no such folder: {folder}")
     for override in overrides:
@@ -78,11 +89,11 @@ def preflight(args: list[str]) -> None:
     chosen = [_first(o) for o in overrides] if sweep else overrides
     chosen = [o for o in map(_as_group, chosen) if not o.startswith("hydra")]
     paths = [recipes_parent(), *([folder.resolve()] if folder else [])]
-    search = ",".join(f"file://{p}" for p in paths)
-    register_schema()
+    extra = [f"hydra.searchpath=['file://{p}']" for p in paths[1:]]
+    register()
     try:
         with initialize_config_dir(str(config_folder()), version_base="1.3"):
-            config = compose("config", [*chosen, f"hydra.searchpath=[{search}]"])
+            config = compose("config", [*chosen, *extra])
             config.recipe = "check"
             to_job(config)
     except (HydraException, OmegaConfBaseException) as error:
