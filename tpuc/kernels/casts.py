@@ -1,10 +1,11 @@
 """Casts between stored types.
 
 F32 -> int:  saturate(round(x * float32(1 / scale))), halves away from zero
-F16 -> int:  the same with the factor and the product rounded to half (BF16 likewise)
+F16 -> int:  the same with number, factor and product rounded to half (BF16 likewise)
 int -> F32:  float32(scale) * q
 int -> F16:  half(half(scale) * half(q)) (BF16 likewise)
-float -> shorter float: nearest even
+F32 -> F16 or BF16:     nearest even
+F16 <-> BF16, to F32:   the number unchanged, as in TPU-MLIR's simulator
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tpuc.ir import DType, Value
 from tpuc.numerics.qparams import dequantize
 from tpuc.numerics.rounding import round_away, round_bf16, round_f16
 
-__all__ = ["cast", "round_to", "to_float32"]
+__all__ = ["cast", "cast_rounding", "round_to", "to_float32"]
 
 
 def round_to(x: np.ndarray, dtype: DType) -> np.ndarray:
@@ -25,10 +26,15 @@ def round_to(x: np.ndarray, dtype: DType) -> np.ndarray:
     return round_bf16(x) if dtype == DType.BF16 else np.asarray(x, np.float32)
 
 
+def cast_rounding(source: DType, target: DType) -> DType:
+    """The type to which a cast between float types rounds."""
+    return target if source == DType.F32 else DType.F32
+
+
 def cast(x: np.ndarray, source: Value, target: Value) -> np.ndarray:
     """Convert a stored array of `source`'s type to `target`'s."""
     if source.dtype.is_float and target.dtype.is_float:
-        return round_to(x, target.dtype)
+        return round_to(x, cast_rounding(source.dtype, target.dtype))
     if source.dtype.is_float:
         return _quantize(x, source.dtype, target)
     if target.dtype.is_float:
@@ -46,7 +52,7 @@ def _quantize(x: np.ndarray, kind: DType, target: Value) -> np.ndarray:
     low, high = target.dtype.qrange
     inverse = round_to(np.array(1.0 / target.quant.scale, np.float32), kind)
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = round_to(np.asarray(x, np.float32) * inverse, kind)
+        scaled = round_to(round_to(x, kind) * inverse, kind)
         q = round_away(scaled) + target.quant.zero_point
     q = np.where(np.isnan(q), 0.0, q)
     return np.clip(q, low, high).astype(target.dtype.numpy)

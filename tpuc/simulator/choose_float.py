@@ -14,7 +14,7 @@ from tpuc.errors import Skip
 from tpuc.ir import Node
 from tpuc.kernels import _float
 from tpuc.kernels._int8 import View
-from tpuc.kernels.casts import round_to
+from tpuc.kernels.casts import cast_rounding, round_to
 from tpuc.kernels.float_conv import FloatConvSpec, end_of, pack_float_conv
 from tpuc.kernels.float_order import conv_order, matmul_order
 from tpuc.kernels.image import geometry, is_bytes, is_floats, is_image
@@ -121,7 +121,7 @@ def _cast(node: Node) -> ImageKernel:
     """The arithmetic of `kernels.casts`."""
     source, target = node.activations[0], node.output
     if source.dtype.is_float and target.dtype.is_float:
-        return copy_kernel(node, end_of(target.dtype))
+        return copy_kernel(node, end_of(cast_rounding(source.dtype, target.dtype)))
     if is_bytes(source) and target.dtype.is_float:
         assert source.quant is not None
         scale = float(round_to(np.array(source.quant.scale, np.float32), target.dtype))

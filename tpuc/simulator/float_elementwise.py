@@ -19,6 +19,7 @@ from tpuc.kernels._int8 import View
 from tpuc.kernels.float_conv import end_of, kind_of
 from tpuc.kernels.image import constant_image
 from tpuc.kernels.requant_words import Unfit
+from tpuc.simulator.float_exact import rounding_of
 from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.interpreter import run_node
 
@@ -33,9 +34,9 @@ Operand: TypeAlias = Value | Any
 def end_of_node(node: Node) -> _float.End:
     """Fused relu and rounding of a result."""
     if not node.attrs.get("do_relu"):
-        return end_of(node.output.dtype)
+        return end_of(rounding_of(node))
     limit = node.number("relu_limit")
-    return end_of(node.output.dtype, 0.0, limit if limit > 0 else np.inf)
+    return end_of(rounding_of(node), 0.0, limit if limit > 0 else np.inf)
 
 
 def floats_of(value: Value | None, what: str) -> np.ndarray:

@@ -4,8 +4,8 @@ softmax:    e_i = float32(exp(x_i - max)),  y_i = e_i / (e_0 + e_1 + ...), added
 mean:       (x_0 + x_1 + ...) * c, added one after another; c = 1 / n rounded to the result's type
 
 The result is then rounded to its type, except by interpolation: TPU-MLIR's simulator keeps
-interpolated numbers in float32, whatever their type. Functions of one number (`IN_DOUBLE`) are
-computed in float64 and rounded to float32 first.
+interpolated numbers in float32, whatever their type, and ops that only move numbers keep them.
+Functions of one number (`IN_DOUBLE`) are computed in float64 and rounded to float32 first.
 """
 
 from __future__ import annotations
@@ -14,13 +14,21 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tpuc.ir import Node
+from tpuc.ir import DType, Node
 from tpuc.kernels.casts import round_to
 
-__all__ = ["EXACT", "IN_DOUBLE", "UNROUNDED"]
+__all__ = ["EXACT", "IN_DOUBLE", "rounding_of"]
 
 IN_DOUBLE = frozenset({"Active"})
-UNROUNDED = frozenset({"Interp"})
+_UNROUNDED = frozenset(
+    "Interp Concat Reshape Permute Slice Squeeze Unsqueeze Tile Pad Upsample Depth2Space".split()
+)
+
+
+def rounding_of(node: Node) -> DType:
+    """The type to which the numbers of a float op's result are rounded."""
+    moves = node.op in _UNROUNDED or node.attrs.get("pool_mode") == "Max"
+    return DType.F32 if moves else node.output.dtype
 
 
 def _sum_in_turn(x: np.ndarray, axis: int) -> np.ndarray:

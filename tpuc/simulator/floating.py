@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tpuc.ir import DType, Node
-from tpuc.simulator.float_exact import EXACT, IN_DOUBLE, UNROUNDED
+from tpuc.simulator.float_exact import EXACT, IN_DOUBLE, rounding_of
 
 if TYPE_CHECKING:
     import torch
@@ -85,12 +85,11 @@ def run_float(node: Node, operands: list[np.ndarray | None]) -> list[np.ndarray]
     """Compute one float op from float32 operands; results have memory of their own."""
     tensors = [None if o is None else _tensor(o) for o in operands]
     taken = {t.untyped_storage().data_ptr() for t in tensors if t is not None}
-    arrays = []
-    for out, value in zip(_results(node, operands, tensors), node.outputs):
+    arrays, dtype = [], rounding_of(node)
+    for out in _results(node, operands, tensors)[: len(node.outputs)]:
         if node.attrs.get("do_relu"):
             limit = node.number("relu_limit")
             out = out.clamp(0.0, limit if limit > 0 else None)
-        dtype = DType.F32 if node.op in UNROUNDED else value.dtype
         out = _rounded(out, dtype).contiguous()
         own = out.untyped_storage().data_ptr() not in taken
         arrays.append((out if own else out.clone()).numpy())
