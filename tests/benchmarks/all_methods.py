@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tpuc.calibration import FloatEngine, Options, calibrate
+from tpuc.calibration import Options, calibrate
 from tpuc.calibration import table as table_text
 from tpuc.dataset import open_samples, select_files
-from tpuc.execute import FloatRunner, run_node
 from tpuc.ir.text_parse import load_mlir
+from tpuc.lowering import float_twin
+from tpuc.simulator import FloatEngine
 
 METHODS = ("kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace")
 
@@ -21,8 +22,7 @@ def main(network: Path, pictures: Path, count: int, out: Path) -> None:
     """Write `out/METHOD` for each method."""
     graph = load_mlir(network)
     samples = open_samples(select_files(pictures, None), graph)[:count]
-    runner = FloatRunner(graph, 1)  # batches run side by side
-    engine = FloatEngine(runner.run, runner.walk, run_node)
+    engine = FloatEngine(float_twin(graph), 1)  # batches run side by side
     options = Options(METHODS, len(samples))
     tuning = next(samples[:5].batches(5))
     result = calibrate(graph, engine, samples.batches(4), options, tuning)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.golden import networks
-from tpuc.calibration import FloatEngine, Options, calibrate
+from tpuc.calibration import Options, calibrate
 from tpuc.calibration import table as table_text
-from tpuc.execute import FloatRunner, run_node
+from tpuc.lowering import float_twin
+from tpuc.simulator import FloatEngine
 
 
 def _batches(size: int):
@@ -19,8 +20,7 @@ def _batches(size: int):
 
 
 def _calibrate(graph, size: int, threads: int = 2, methods=("kl",)):
-    runner = FloatRunner(graph, 2)
-    engine = FloatEngine(runner.run, runner.walk, run_node)
+    engine = FloatEngine(float_twin(graph), 2)
     return calibrate(graph, engine, _batches(size), Options(tuple(methods), 8, threads=threads))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tpuc.calibration import METHODS, FloatEngine, Options, calibrate
+from tpuc.calibration import METHODS, Options, calibrate
 from tpuc.errors import DataError
-from tpuc.execute import FloatRunner, run_node
 from tpuc.ir import Graph, Value, with_defaults
+from tpuc.lowering import float_twin
+from tpuc.simulator import FloatEngine
 
 
 def _network(factor: float) -> Graph:
@@ -23,8 +24,7 @@ def _network(factor: float) -> Graph:
 
 
 def _run(graph: Graph, samples: np.ndarray, **options):
-    runner = FloatRunner(graph, 1)
-    engine = FloatEngine(runner.run, runner.walk, run_node)
+    engine = FloatEngine(float_twin(graph), 1)
     batches = [{"input": samples[i : i + 1]} for i in range(len(samples))]
     return calibrate(graph, engine, batches, Options(METHODS, len(samples), **options))
 

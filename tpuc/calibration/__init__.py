@@ -18,14 +18,12 @@ import numpy as np
 
 from tpuc.artifacts import CalibrationTable
 from tpuc.calibration.observers import TensorObserver
-from tpuc.calibration.observing import Batch, FloatEngine, Options, observe
+from tpuc.calibration.observing import Batch, Engine, Options, observe
 from tpuc.calibration.selecting import choose_thresholds, table_row
 from tpuc.calibration.tuning import tune
-from tpuc.errors import DataError, Skip
 from tpuc.ir import Graph
-from tpuc.ir.batch import with_batch
 
-__all__ = ["METHODS", "CalibrationResult", "FloatEngine", "Options", "calibrate", "observe"]
+__all__ = ["METHODS", "CalibrationResult", "Options", "calibrate", "observe"]
 
 METHODS = (
     "kl",
@@ -60,7 +58,7 @@ class CalibrationResult:
 
 def calibrate(
     graph: Graph,
-    engine: FloatEngine,
+    engine: Engine,
     batches: Iterable[Batch],
     options: Options,
     tune_batch: Batch | None = None,
@@ -86,7 +84,7 @@ def calibrate(
         tune_num = 0
         if tune_batch is not None and method in tuned:
             tune_num = next(iter(tune_batch.values())).shape[0] // graph.inputs[0].shape[0]
-            thresholds = _tuned(graph, engine, observers, thresholds, tune_batch)
+            thresholds = _tuned(engine, observers, thresholds, tune_batch)
         ranges = {n: table_row(observers[n], t, method) for n, t in thresholds.items()}
         model = f"{graph.name}.mlir"
         tables[method] = CalibrationTable(
@@ -101,17 +99,11 @@ def calibrate(
 
 
 def _tuned(
-    graph: Graph,
-    engine: FloatEngine,
+    engine: Engine,
     observers: Mapping[str, TensorObserver],
     thresholds: Mapping[str, float],
     batch: Batch,
 ) -> dict[str, float]:
     printed = {n: round(t, 7) for n, t in thresholds.items()}  # TPU-MLIR tunes what it printed
     top = {n: o.abs_max for n, o in observers.items()}
-    wide = with_batch(graph, next(iter(batch.values())).shape[0] // graph.inputs[0].shape[0])
-    if isinstance(wide, Skip):
-        raise DataError(
-            f"auto-tune: {wide.reason}. Hint: calibration.tune_num=1, or 0 for no tuning"
-        )
-    return tune(wide, printed, top, partial(engine.walk, batch), engine.run_node)
+    return tune(printed, top, partial(engine.walk, batch))

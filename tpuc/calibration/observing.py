@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from tpuc.calibration.observers import TensorObserver
 from tpuc.calibration.ordered import Gate, run_ordered
-from tpuc.calibration.tuning import RunNode
+from tpuc.calibration.tuning import Visit
 from tpuc.errors import DataError
-from tpuc.ir import Graph, Node
+from tpuc.ir import Graph
 
-__all__ = ["LEAST", "Batch", "FloatEngine", "Options", "observe"]
+__all__ = ["LEAST", "Batch", "Engine", "Options", "observe"]
 
 LEAST = 1e-5
 """Smallest threshold that TPU-MLIR writes."""
@@ -50,23 +51,14 @@ class Options:
     tune_mse: bool = False
 
 
-@dataclass(frozen=True)
-class FloatEngine:
-    """The float engine, as calibration needs it; the pipeline fills it in.
+class Engine(Protocol):
+    """The float network, as calibration needs it: `simulator.FloatEngine`."""
 
-    Parameters
-    ----------
-    run : callable
-        (batch, observe): one batch, calling observe(name, array) for each op output.
-    walk : callable
-        (batch, visit): one batch, calling visit(node, live arrays by name) after each op.
-    run_node : RunNode
-        Runs one op with the weights it carries.
-    """
+    def run(self, feeds: Batch, observe: Callable[[str, np.ndarray], None], /) -> object:
+        """One batch, calling observe(name, array) for each op output; arrays live for the call."""
 
-    run: Callable[[Batch, Callable[[str, np.ndarray], None]], object]
-    walk: Callable[[Batch, Callable[[Node, Mapping[str, np.ndarray]], None]], object]
-    run_node: RunNode
+    def walk(self, feeds: Batch, visit: Visit, /) -> object:
+        """One batch, calling visit(node, again) after each op; see `tuning.tune`."""
 
 
 class _Stopped(Exception):
@@ -78,7 +70,7 @@ def _percentiles(count: int) -> list[float]:
 
 
 def observe(
-    graph: Graph, engine: FloatEngine, batches: Iterable[Batch], options: Options
+    graph: Graph, engine: Engine, batches: Iterable[Batch], options: Options
 ) -> dict[str, TensorObserver]:
     """Stream all samples through the graph once.
 

@@ -13,25 +13,28 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 
-from tpuc.ir import Graph, Node
-from tpuc.kernels import _calib  # type: ignore[attr-defined]
+from tpuc.ir import Node
 
-__all__ = ["RunNode", "TUNE_STEPS", "fake_quantized", "tune"]
+__all__ = ["TUNE_STEPS", "Rerun", "Visit", "tune"]
 
 TUNE_STEPS = 21
 _MIN_GAIN = 0.01
 
-RunNode = Callable[[Node, Mapping[int, np.ndarray]], np.ndarray]
-"""Runs one op: (node, operand arrays by id of their Value) -> first output."""
+
+class Rerun(Protocol):
+    """An op that can be run again on rounded operands: `simulator.Rerun`."""
+
+    norms: np.ndarray
+
+    def errors(self, threshold: float) -> np.ndarray:
+        """|ref - y|_2 of each sample."""
 
 
-def fake_quantized(x: np.ndarray, threshold: float) -> np.ndarray:
-    """clip(round(x * 127 / th), -128, 127) / (127 / th), halves to even, float32."""
-    flat = np.ascontiguousarray(x, np.float32).reshape(-1)
-    return _calib.fake_quantize(flat, 127.0 / threshold).reshape(x.shape)
+Visit = Callable[[Node, Callable[[], Rerun]], None]
 
 
 class _Tuner:
@@ -39,39 +42,33 @@ class _Tuner:
         self,
         thresholds: Mapping[str, float],
         abs_max: Mapping[str, float],
-        samples: int,
         pool: ThreadPoolExecutor,
     ) -> None:
         self.initial = dict(thresholds)
         self.current = dict(thresholds)
         self.abs_max = abs_max
-        self.samples = samples
         self.pool = pool
         self.tuned: set[str] = set()
 
-    def visit(self, node: Node, live: Mapping[str, np.ndarray], run: RunNode) -> None:
+    def visit(self, node: Node, again: Callable[[], Rerun]) -> None:
         producers = list(dict.fromkeys(v.name for v in node.activations))
         if not producers or any(p not in self.initial for p in producers):
             return
         fresh = [p for p in producers if p not in self.tuned]
         for name in fresh or producers[:1]:
-            self._tune(name, node, live, run)
+            self._tune(name, again)
             self.tuned.add(name)
 
-    def _tune(self, name: str, node: Node, live: Mapping[str, np.ndarray], run: RunNode) -> None:
+    def _tune(self, name: str, again: Callable[[], Rerun]) -> None:
         start, top = self.initial[name], self.abs_max[name]
         step = (top - start) / TUNE_STEPS
         if step <= 0 or top - start <= _MIN_GAIN:
             return
-        reference = np.ascontiguousarray(live[node.name]).reshape(self.samples, -1)
-        norms = np.abs(reference).sum(axis=1, dtype=np.float64)
+        rerun = again()
 
         def distance(candidate: float) -> float:
-            operands = {id(v): fake_quantized(live[v.name], candidate) for v in node.activations}
-            y = run(node, operands).reshape(self.samples, -1)
-            error = np.sqrt(_calib.squared_distance(reference, y))
             with np.errstate(divide="ignore", invalid="ignore"):
-                return float(np.nan_to_num(error / norms).mean())
+                return float(np.nan_to_num(rerun.errors(candidate) / rerun.norms).mean())
 
         candidates = [start + step * i for i in range(TUNE_STEPS + 1)]
         distances = list(self.pool.map(distance, candidates))
@@ -80,30 +77,21 @@ class _Tuner:
 
 
 def tune(
-    graph: Graph,
     thresholds: Mapping[str, float],
     abs_max: Mapping[str, float],
-    forward: Callable[[Callable[[Node, Mapping[str, np.ndarray]], None]], object],
-    run: RunNode,
+    walk: Callable[[Visit], object],
 ) -> dict[str, float]:
-    """Tuned thresholds, of a graph whose batch is the tuning samples.
+    """Tuned thresholds.
 
     Parameters
     ----------
     thresholds, abs_max : mapping of tensor name to float
         Before tuning, and the largest |x| of each.
-    forward : callable
-        Runs the float graph once on all tuning samples and calls its argument after each op with
-        the op and the arrays that are alive (operands and outputs, by name).
-    run : RunNode
-        Runs one op on given operands.
+    walk : callable
+        Runs the float network once on all tuning samples, and after each op calls its argument with
+        the op and a function that makes its Rerun.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # candidates are tried side by side
-        tuner = _Tuner(thresholds, abs_max, graph.inputs[0].shape[0], pool)
-
-        def visit(node: Node, live: Mapping[str, np.ndarray]) -> None:
-            if node.op != "Input":
-                tuner.visit(node, live, run)
-
-        forward(visit)
+        tuner = _Tuner(thresholds, abs_max, pool)
+        walk(tuner.visit)
     return tuner.current

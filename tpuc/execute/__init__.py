@@ -1,5 +1,5 @@
 """Float engine: runs Graph[top] with torch, batch by batch, every tensor observable."""
 
-from tpuc.execute.runner import FloatRunner, run, run_node
+from tpuc.execute.runner import FloatRunner, run
 
-__all__ = ["FloatRunner", "run", "run_node"]
+__all__ = ["FloatRunner", "run"]

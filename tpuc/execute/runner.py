@@ -13,7 +13,7 @@ from tpuc.execute.kernels import KERNELS
 from tpuc.ir import Graph, Node, verify
 from tpuc.ir.batch import with_batch
 
-__all__ = ["FloatRunner", "run", "run_node"]
+__all__ = ["FloatRunner", "run"]
 
 Observe = Callable[[str, np.ndarray], None] | Collection[str] | None
 
@@ -44,17 +44,6 @@ class FloatRunner:
         }
         self._by_name = {v.name: self._weights[id(v)] for v in graph.weights()}
         self._wide: dict[int, Graph | Skip] = {1: graph}
-
-    def walk(
-        self,
-        feeds: Mapping[str, np.ndarray],
-        visit: Callable[[Node, Mapping[str, np.ndarray]], None],
-    ) -> None:
-        """Run one batch and call `visit` after each op with the arrays alive then, by name."""
-        graph = self._graph(self._factor(feeds))
-        if isinstance(graph, Skip):
-            raise DataError(f"{graph.reason}; give one sample at a time")
-        self._run(graph, feeds, None, visit)
 
     def _graph(self, factor: int) -> Graph | Skip:
         if factor not in self._wide:
@@ -116,7 +105,6 @@ class FloatRunner:
         graph: Graph,
         feeds: Mapping[str, np.ndarray],
         observe: Observe,
-        visit: Callable[[Node, Mapping[str, np.ndarray]], None] | None = None,
     ) -> dict[str, np.ndarray]:
         if self.threads is not None and torch.get_num_threads() != self.threads:
             torch.set_num_threads(self.threads)
@@ -134,9 +122,6 @@ class FloatRunner:
                         observe(value.name, tensor.numpy())
                     if value.name in wanted:
                         results[value.name] = tensor.contiguous().numpy()
-                if visit is not None:
-                    used = (*node.activations, *node.outputs)
-                    visit(node, {v.name: live[id(v)].numpy() for v in used})
                 self._release(node, left, live)
         return results
 
@@ -177,22 +162,6 @@ def _by_pixel(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.dim() != 4:
         return tensor
     return tensor.contiguous(memory_format=torch.channels_last)
-
-
-def run_node(node: Node, operands: Mapping[int, np.ndarray]) -> np.ndarray:
-    """First output of one op with its own weights and the given activations (by value id)."""
-    tensors: list[Any] = []
-    for value in node.inputs:
-        if value is None:
-            tensors.append(None)
-        else:
-            array = operands[id(value)] if value.data is None else value.data
-            tensors.append(torch.from_numpy(np.ascontiguousarray(array, np.float32)))
-    if torch.get_num_threads() != 1:
-        torch.set_num_threads(1)  # of this thread; candidates are tried side by side
-    with torch.inference_mode():
-        made = KERNELS[node.op](node, *tensors)
-        return _relu(node, made if isinstance(made, list) else [made])[0].contiguous().numpy()
 
 
 def _relu(node: Node, outs: list[torch.Tensor]) -> list[torch.Tensor]:

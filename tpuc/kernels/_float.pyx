@@ -3,6 +3,8 @@
 
 from libc.stdint cimport int32_t, uint8_t
 
+import numpy as np
+
 from tpuc.kernels._int8 cimport View, tpuc_image
 
 cdef extern from "float/end.h" nogil:
@@ -88,6 +90,23 @@ cdef class FloatView(View):
     def load_rounded(self, const float[::1] plain, End end, int threads):
         with nogil:
             tpuc_float_load(&self.image, &plain[0], &end.end, threads)
+
+    @property
+    def block(self):
+        """Its memory, halo included: float32 (pictures, numbers of one), no copy."""
+        cdef Py_ssize_t first = self.image.data - &self.buffer[0]
+        first -= self.image.top * self.image.row + self.image.left * self.image.pixel
+        cdef Py_ssize_t size = self.image.n * self.image.image
+        whole = np.asarray(self.buffer)[first : first + size]
+        return whole.view(np.float32).reshape(self.image.n, -1)
+
+    @property
+    def pixels(self):
+        """Its numbers: float32 (n, h, w, c), no copy."""
+        return np.ndarray(
+            (self.image.n, self.image.h, self.image.w, self.image.c), np.float32,
+            np.asarray(self.buffer), self.image.data - &self.buffer[0],
+            (self.image.image, self.image.row, self.image.pixel, 4))
 
     def store(self, uint8_t[::1] plain, int threads):
         with nogil:

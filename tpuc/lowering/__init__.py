@@ -21,7 +21,7 @@ from tpuc.lowering.ranges import import_ranges
 from tpuc.lowering.rules import INT8_RULES, KEEP_TYPE, keep_type, lower_float
 from tpuc.processors import Processor
 
-__all__ = ["Lowered", "Lowerer", "lower"]
+__all__ = ["Lowered", "Lowerer", "float_twin", "lower"]
 
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
 _ALWAYS_F32 = {"Div", "Arg"}
@@ -53,6 +53,19 @@ def lower(
 ) -> Lowered:
     """Lower a canonical graph once; parameters and errors as `Lowerer.lower`."""
     return Lowerer(graph, processor).lower(table, mode, qtable)
+
+
+def float_twin(graph: Graph) -> Graph:
+    """The network in F32 with every tensor of the canonical graph under its own name.
+
+    Unlike an F32 build, nothing is folded away: this is how the float network itself is run.
+    """
+    verify(graph, "top")
+    ctx = Lowering(Graph(graph.name, "tpu", {**graph.attrs, "mode": "F32"}), {})
+    for node in graph.nodes:
+        _lower_node(ctx, node, "F32", DType.F32)
+    ctx.graph.outputs = [ctx.current(v) for v in graph.outputs]
+    return verify(ctx.graph, "tpu")
 
 
 class Lowerer:
@@ -108,7 +121,7 @@ class Lowerer:
             chosen = choices[node.name].mode if node.name in choices else mode
             if node.name in choices and chosen != mode:
                 ctx.reasons[node.name] = choices[node.name].reason or "set by the quantize table"
-            _lower_node(ctx, node, chosen, processor)
+            _lower_node(ctx, node, chosen, _FLOAT[processor.float_type])
         for value in graph.outputs:
             final = ctx.as_float(value, DType.F32, "")
             out.outputs.append(final)
@@ -121,7 +134,7 @@ class Lowerer:
                 raise TableError(f"quantize table: the model has no op '{name}'")
 
 
-def _lower_node(ctx: Lowering, node: Node, mode: str, processor: Processor) -> None:
+def _lower_node(ctx: Lowering, node: Node, mode: str, fallback: DType) -> None:
     if node.op == "Input":
         out = Value(node.name, node.output.shape)
         ctx.graph.add("Input", [], [out], with_defaults("Input", node.attrs, "tpu"))
@@ -140,7 +153,7 @@ def _lower_node(ctx: Lowering, node: Node, mode: str, processor: Processor) -> N
     if reason is not None:
         uncalibrated = "no calibration entry" in reason
         f32 = uncalibrated or node.op in _ALWAYS_F32
-        kind = DType.F32 if f32 else _FLOAT[processor.float_type]
+        kind = DType.F32 if f32 else fallback
         ctx.reasons[node.name] = reason
         lower_float(ctx, node, kind)
 

@@ -135,11 +135,11 @@ def _tuning_samples(job: Job, graph: Graph, chosen: Samples) -> Samples | None:
 def _measure(
     job: Job, graph: Graph, chosen: Samples, tuning: Samples | None, threads: int, folder: Path
 ) -> None:
-    from tpuc.calibration import FloatEngine, Options, calibrate
-    from tpuc.execute import FloatRunner, run_node
+    from tpuc.calibration import Options, calibrate
+    from tpuc.lowering import float_twin
+    from tpuc.simulator import FloatEngine
 
-    runner = FloatRunner(graph, 1)  # several batches run side by side instead
-    engine = FloatEngine(runner.run, runner.walk, run_node)
+    engine = FloatEngine(float_twin(graph), 1)  # several batches run side by side instead
     batches = progress(chosen.batches(_BATCH), math.ceil(len(chosen) / _BATCH), "calibrating")
     bins, kurtosis = job.calibration.histogram_bins, job.calibration.kurtosis
     searching = _is_searching(job)

@@ -87,10 +87,10 @@ def evaluate(
 
 
 def _compare(top: Graph, lowered: Graph, samples: Samples, threads: int) -> dict[str, Any]:
-    from tpuc.execute import FloatRunner
-    from tpuc.simulator import Program
+    from tpuc.lowering import float_twin
+    from tpuc.simulator import FloatEngine, Program
 
-    runner, program = FloatRunner(top, threads), Program(lowered, threads)
+    runner, program = FloatEngine(float_twin(top), threads), Program(lowered, threads)
     shared = _shared(top, lowered)
     layers = {name: Similarity() for name in shared}
     outputs = [Similarity() for _ in top.outputs]

@@ -163,15 +163,14 @@ def _natural_types(graph: Graph, lowered: Graph) -> dict[str, str]:
 
 
 def _bench(job: Job, inputs: SearchInputs, processor: Processor, threads: int) -> Bench:
-    from tpuc.execute import FloatRunner
-    from tpuc.lowering import Lowerer
-    from tpuc.simulator import IncrementalRunner
+    from tpuc.lowering import Lowerer, float_twin
+    from tpuc.simulator import FloatEngine, IncrementalRunner
 
     graph = inputs.graph
     objective = _objective(job, inputs)
     names = objective.near.names if isinstance(objective, Accuracy) else objective.names
     batches = list(inputs.samples.batches(_batch_size(len(inputs.samples))))
-    floats = FloatRunner(graph, threads)
+    floats = FloatEngine(float_twin(graph), threads)
     own = graph.inputs[0].shape[0] if graph.inputs[0].shape else 1
     reference: list[dict[str, np.ndarray]] = []
     for batch in batches:

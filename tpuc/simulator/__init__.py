@@ -2,11 +2,13 @@
 
 Program            program.py      compiled: C kernels, planned buffers, any batch
 IncrementalRunner  incremental.py  many graphs that differ a little, on the same samples
+FloatEngine        float_engine.py the float network itself
 interpret          interpreter.py  op by op on the numpy reference
 """
 
+from tpuc.simulator.float_engine import FloatEngine
 from tpuc.simulator.incremental import IncrementalRunner
 from tpuc.simulator.interpreter import interpret, run_node
 from tpuc.simulator.program import Observe, Program
 
-__all__ = ["IncrementalRunner", "Observe", "Program", "interpret", "run_node"]
+__all__ = ["FloatEngine", "IncrementalRunner", "Observe", "Program", "interpret", "run_node"]

@@ -143,6 +143,25 @@ class Program:
             observe(name, array)
         return {k: v for k, v in joined.items() if k in self._outputs}
 
+    def walk(self, feeds: Mapping[str, np.ndarray], visit: Callable[[Node, Machine], None]) -> None:
+        """Run one batch, and call `visit` after each op; only then it may look into the machine.
+
+        Raises
+        ------
+        DataError : as `run`; or the batch can not run at once
+        """
+        arrays, factor = self._check_feeds(feeds)
+        with self._lock:
+            machine = self._machine(factor)
+            if machine is None:
+                raise DataError(f"a batch {factor} times the graph's can not run at once")
+            machine.walk(arrays, lambda node: visit(node, machine))
+
+    def widens(self, factor: int) -> bool:
+        """Whether a batch `factor` times the graph's own can run at once."""
+        with self._lock:
+            return self._machine(factor) is not None
+
     def _run_apart(
         self,
         arrays: Mapping[str, np.ndarray],

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tpuc.ir import DType, Graph, Node, Value
+from tpuc.kernels._float import FloatView
 from tpuc.kernels.float_conv import end_of
 from tpuc.kernels.image import is_bytes
 from tpuc.simulator.image_kernel import ImageKernel
@@ -49,15 +50,24 @@ class Machine:
         Dialect `tpu`.
     kernels : mapping of op name to ImageKernel
         Ops that run on C kernels; all others run on the reference.
+
+    Attributes
+    ----------
+    kernels : dict of op name to ImageKernel
+        Those that are used.
+    views, layouts, root : dict
+        Of values that lie in the image buffer, by name: view, layout of its image, name of its
+        image.
     """
 
     def __init__(self, graph: Graph, kernels: Mapping[str, ImageKernel], threads: int) -> None:
         self.graph = graph
         self.threads = threads
         border = _border_casts(graph, kernels)
-        self._kernels = {n: k for n, k in kernels.items() if n not in border}
+        self.kernels = {n: k for n, k in kernels.items() if n not in border}
         self._images = self._find_images()
-        self._views = views_of(*allocate(graph, self._kernels, self._images))
+        self.root, self.layouts, lives = allocate(graph, self.kernels, self._images)
+        self.views = views_of(self.root, self.layouts, lives)
         self._plain: dict[str, np.ndarray] = {}
         self._steps = [self._step(node) for node in graph.nodes]
         self._dead = self._last_reads()
@@ -84,17 +94,35 @@ class Machine:
                 clock[node.name] = min(seconds, clock.get(node.name, seconds))
             for value in node.outputs:
                 if value.name in wanted:
-                    sink(value.name, self._array(value))
+                    sink(value.name, self.array(value))
             for name in dead:
                 self._plain.pop(name, None)
         self._plain = {}
+
+    def walk(self, feeds: Mapping[str, np.ndarray], visit: Callable[[Node], None]) -> None:
+        """Run once, and call `visit` after each op, while its operands and results are alive."""
+        self._plain = dict(feeds)
+        for node, step, dead in zip(self.graph.nodes, self._steps, self._dead):
+            step()
+            visit(node)
+            for name in dead:
+                self._plain.pop(name, None)
+        self._plain = {}
+
+    def look(self, value: Value) -> np.ndarray:
+        """A float value within `walk`: strided, without a copy where that is possible."""
+        view = self.views.get(value.name)
+        if value.name in self._plain or not isinstance(view, FloatView):
+            return self.array(value)
+        pixels = view.pixels.transpose(0, 3, 1, 2)
+        return pixels if len(value.shape) == 4 else pixels.reshape(value.shape)
 
     def _find_images(self) -> set[str]:
         """Values that lie in the image buffer: results of C kernels and whatever those read."""
         images: set[str] = set()
         for node in self.graph.nodes:
-            if node.name in self._kernels:
-                images.update(v.name for v in self._kernels[node.name].inputs)
+            if node.name in self.kernels:
+                images.update(v.name for v in self.kernels[node.name].inputs)
                 images.add(node.name)
         for node in self.graph.nodes:  # an alias of an image is an image
             source = alias_of(node)
@@ -121,22 +149,22 @@ class Machine:
             dead[index].append(name)
         return dead
 
-    def _array(self, value: Value) -> np.ndarray:
+    def array(self, value: Value) -> np.ndarray:
         """A value as a plain array in its stored type."""
         if value.data is not None:
             return value.data
         if value.name in self._plain:
             return self._plain[value.name]
         out = np.empty(value.shape, value.dtype.numpy)
-        self._views[value.name].store(out.reshape(-1).view(np.uint8), self.threads)
+        self.views[value.name].store(out.reshape(-1).view(np.uint8), self.threads)
         self._plain[value.name] = out
         return out
 
     def _step(self, node: Node) -> Step:
         if node.op == "Input":
             return self._input_step(node)
-        if node.name in self._kernels:
-            return self._kernel_step(self._kernels[node.name], node)
+        if node.name in self.kernels:
+            return self._kernel_step(self.kernels[node.name], node)
         if node.name in self._images and alias_of(node) is not None:
             return lambda: None
         if node.op == "Cast":
@@ -147,7 +175,7 @@ class Machine:
         """Inputs are plain arrays; one that a kernel reads as an image is copied there."""
         if node.name not in self._images:
             return lambda: None
-        view, threads = self._views[node.name], self.threads
+        view, threads = self.views[node.name], self.threads
 
         def load() -> None:
             view.load(self._plain[node.name].reshape(-1).view(np.uint8), threads)
@@ -157,7 +185,7 @@ class Machine:
 
     def _kernel_step(self, kernel: ImageKernel, node: Node) -> Step:
         names = [v.name for v in kernel.inputs]
-        sources, target = [self._views[n] for n in names], self._views[node.name]
+        sources, target = [self.views[n] for n in names], self.views[node.name]
         run, threads = kernel.run, self.threads
 
         def step() -> None:
@@ -177,12 +205,12 @@ class Machine:
         return lambda: self._reference(node)
 
     def _load_cast(self, source: Value, out: Value) -> Step:
-        view, threads = self._views[out.name], self.threads
+        view, threads = self.views[out.name], self.threads
         end = end_of(out.dtype) if out.dtype.is_float else None
         inverse = 0.0 if out.quant is None else float(np.float32(1.0 / out.quant.scale))
 
         def load() -> None:
-            array = np.ascontiguousarray(self._array(source), np.float32).reshape(-1)
+            array = np.ascontiguousarray(self.array(source), np.float32).reshape(-1)
             if end is None:
                 view.quantize(array, inverse, threads)
             else:
@@ -193,7 +221,7 @@ class Machine:
 
     def _store_cast(self, source: Value, out: Value) -> Step:
         assert source.quant is not None
-        view, scale = self._views[source.name], float(np.float32(source.quant.scale))
+        view, scale = self.views[source.name], float(np.float32(source.quant.scale))
 
         def store() -> None:
             array = np.empty(out.shape, np.float32)
@@ -203,11 +231,11 @@ class Machine:
         return store
 
     def _reference(self, node: Node) -> None:
-        operands = [None if v is None else self._array(v) for v in node.inputs]
+        operands = [None if v is None else self.array(v) for v in node.inputs]
         for value, array in zip(node.outputs, run_node(node, operands)):
             array = np.ascontiguousarray(array)
             if value.name in self._images:
-                view = self._views[value.name]
+                view = self.views[value.name]
                 view.load(array.reshape(-1).view(np.uint8), self.threads)
                 view.fill_halo(self.threads)
             self._plain[value.name] = array
