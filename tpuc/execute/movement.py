@@ -150,6 +150,8 @@ def _interp(node: Node, x: Tensor, target: Tensor | None = None) -> Tensor:
 
 @kernel("Depth2Space")
 def _depth2space(node: Node, x: Tensor) -> Tensor:
+    if not node.flag("in_is_NCHW"):
+        return _join_patches(node, x)
     (n, c, h, w), bh, bw = x.shape, node.integer("block_h"), node.integer("block_w")
     if node.attrs["is_inversed"]:
         order = (0, 1, 3, 5, 2, 4) if node.attrs["is_CRD"] else (0, 3, 5, 1, 2, 4)
@@ -160,3 +162,14 @@ def _depth2space(node: Node, x: Tensor) -> Tensor:
     else:
         parts = x.reshape(n, bh, bw, c // (bh * bw), h, w).permute(0, 3, 4, 1, 5, 2)
     return parts.reshape(n, c // (bh * bw), h * bh, w * bw)
+
+
+def _join_patches(node: Node, x: Tensor) -> Tensor:
+    """Blocks of neighbours side by side in the last axis; column by column with `swap_cr`."""
+    n, h, w, c = x.shape
+    bh, bw = node.integer("block_h"), node.integer("block_w")
+    if not node.flag("is_inversed") or node.flag("is_CRD") or node.flag("out_is_NCHW"):
+        raise UnsupportedError(f"{node}: channels last; expected is_inversed without is_CRD")
+    order = (0, 1, 3, 4, 2, 5) if node.flag("swap_cr") else (0, 1, 3, 2, 4, 5)
+    parts = x.reshape(n, h // bh, bh, w // bw, bw, c).permute(order)
+    return parts.reshape(n, h // bh, w // bw, -1)

@@ -47,7 +47,7 @@ def _where(node: Node, condition: Tensor, *sides: Tensor | None) -> Tensor:
     for side, key in zip(given, ("x", "y")):
         number = torch.tensor(node.number(f"{key}_const_val"), dtype=torch.float32)
         chosen.append(number if node.flag(f"{key}_is_const") or side is None else side)
-    return torch.where(condition != 0, *chosen)
+    return torch.where(condition != 0, chosen[0], chosen[1])
 
 
 @kernel("Sign")

@@ -21,12 +21,15 @@ from tpuc.passes import (
     fuse_norm,
     fuse_relu,
     merge_convs,
+    merge_masks,
     merge_moves,
     merge_slices,
     move_reshape,
     remove_identity,
     simplify_constants,
     sink_permute,
+    split_conv,
+    undo_permutes,
 )
 from tpuc.passes.result import PassResult
 
@@ -41,8 +44,11 @@ CANONICAL_PASSES: list[tuple[str, Callable[[Graph], PassResult]]] = [
     ("fuse_activation", fuse_activation.run),
     ("fold_bias", fold_bias.run),
     ("sink_permute", sink_permute.run),
-    ("move_reshape", move_reshape.run),
+    ("merge_masks", merge_masks.run),
     ("simplify_constants", simplify_constants.run),
+    ("split_conv", split_conv.run),
+    ("undo_permutes", undo_permutes.run),
+    ("move_reshape", move_reshape.run),
     ("fold_scale", fold_scale.run),
     ("fold_pad", fold_pad.run),
     ("fuse_relu", fuse_relu.run),

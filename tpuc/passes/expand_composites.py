@@ -18,6 +18,9 @@ from tpuc.passes.result import PassResult
 
 __all__ = ["run"]
 
+_LARGEST = 2**31 - 1024
+"""Bounds beyond it are cut: TPU-MLIR holds them as float32 before it makes them int32."""
+
 _END = sys.maxsize
 """What TPU-MLIR writes for "to the end" of an axis that a Split or Gather leaves alone."""
 
@@ -82,7 +85,10 @@ def _split(graph: Graph, node: Node) -> bool:
 
 
 def _slice(graph: Graph, node: Node) -> bool:
-    """Write offset, steps and ends for every axis, as positive numbers."""
+    """Write offset, steps and ends for every axis; bounds stay as they are given.
+
+    Where steps are negative the bounds become positive numbers.
+    """
     axes = node.ints("axes")
     if not axes:
         return False
@@ -94,8 +100,11 @@ def _slice(graph: Graph, node: Node) -> bool:
         size = source.shape[int(axis)]
         start, step, end = (int(node.attrs[k][i]) for k in ("offset", "steps", "ends"))  # type: ignore[index]
         low, high, _ = slice(start, end, step).indices(size)
-        full[0][int(axis)], full[1][int(axis)] = low, step
-        full[2][int(axis)] = high if step > 0 or high >= 0 else -size - 1
+        if step > 0:
+            low, high = start, min(end, _LARGEST)
+        elif high < 0:
+            high = -size - 1
+        full[0][int(axis)], full[1][int(axis)], full[2][int(axis)] = low, step, high
     node.attrs.update(
         axes=(),
         hasparamConvert_axes=axes,

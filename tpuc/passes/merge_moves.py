@@ -4,7 +4,8 @@
 2. Permute of Permute                      -> Permute, order[i] = first[second[i]]
 3. Concat of Concat along the same axis    -> Concat
 4. Reshape (6-D), Permute, Reshape (4-D)   -> Depth2Space, by its order:
-       0 1 4 2 5 3 (pixel shuffle), 0 3 4 1 5 2 (depth first), 0 1 3 5 2 4 (space to depth)
+       0 1 4 2 5 3 (pixel shuffle), 0 3 4 1 5 2 (depth first), 0 1 3 5 2 4 (space to depth),
+       0 1 3 4 2 5 (patches merged, channels last)
 
 The inner op must have one user. TPU-MLIR applies rule 3 to ONNX models only: TorchScript's lists
 count as users.
@@ -85,9 +86,41 @@ _BLOCKS: dict[tuple[int, ...], tuple[int, int, bool, bool]] = {
 }
 
 
+def _merge_patches(graph: Graph, node: Node, permute: Node, split: Node) -> bool:
+    """Blocks of neighbours joined in the last axis, which holds the channels."""
+    source, dims = split.inputs[0], split.output.shape
+    if source is None or permute.ints("order") != (0, 1, 3, 4, 2, 5) or len(dims) != 6:
+        return False
+    n, high, block_h, wide, block_w, channels = dims
+    merged = (n, high, wide, block_h * block_w * channels)
+    whole = (n, high * block_h, wide * block_w, channels)
+    joined = (n, high * block_h * wide * block_w, channels)
+    if node.output.shape != merged or source.shape not in (whole, joined):
+        return False
+    if only_user(graph, node.output) is None:
+        return False
+    attrs: dict[str, Attr] = {
+        "block_h": block_h,
+        "block_w": block_w,
+        "in_is_NCHW": False,
+        "is_CRD": False,
+        "is_inversed": True,
+        "out_is_NCHW": False,
+        "swap_cr": True,
+    }
+    if source.shape == joined:
+        split.attrs["shape"] = split.output.shape = whole
+        source = split.output
+    replace_node(graph, node, "Depth2Space", [source], attrs)
+    graph.remove_dead()
+    return True
+
+
 def _depth_to_space(graph: Graph, node: Node) -> bool:
     permute = _inner(graph, node, "Permute")
     split = _inner(graph, permute, "Reshape") if permute is not None else None
+    if permute is not None and split is not None and _merge_patches(graph, node, permute, split):
+        return True
     source = split.inputs[0] if split is not None else None
     if permute is None or split is None or source is None or len(source.shape) != 4:
         return False

@@ -1,6 +1,6 @@
 """Lets a Slice of a Slice read the source directly.
 
-    x[o1 : e1 : s1][o2 : e2 : s2] -> x[o1 + o2 * s1 : ... : s1 * s2]   (per axis, positive steps)
+    x[o1 : e1 : s1][o2 : e2 : s2] -> x[o1 + o2 * s1 : ... : s1 * s2]   (per axis, positive numbers)
 
 The first one stays only if something else reads it.
 """
@@ -21,12 +21,18 @@ def run(graph: Graph) -> PassResult:
         first = source.producer if source is not None else None
         if first is None or first.op != "Slice" or first.inputs[0] is None:
             continue
-        if min(*first.ints("steps"), *node.ints("steps")) > 0:
+        if _is_plain(first) and _is_plain(node):
             _merge(graph, first, node, first.inputs[0])
             count += 1
     if count:
         graph.remove_dead()
     return PassResult(count)
+
+
+def _is_plain(node: Node) -> bool:
+    """Steps are positive, and bounds are counted from the start."""
+    bounds = (*node.ints("offset"), *node.ints("ends"))
+    return min(node.ints("steps")) > 0 and min(bounds) >= 0
 
 
 def _merge(graph: Graph, first: Node, second: Node, source: Value) -> None:

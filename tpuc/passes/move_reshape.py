@@ -83,7 +83,7 @@ def _undo(graph: Graph, node: Node) -> bool:
     if any(v is middle or v is node.output for v in graph.outputs):
         return False
     graph.replace_uses(node.output, source)
-    uses = list(reversed(middle.uses))
+    uses = sorted(middle.uses, key=lambda use: graph.nodes.index(use[0]), reverse=True)
     for index, (user, operand) in enumerate(uses):
         if user is node:
             continue
@@ -96,7 +96,9 @@ def _undo(graph: Graph, node: Node) -> bool:
 
 
 def _merge(graph: Graph, node: Node) -> bool:
-    """Reshape of a Reshape that only it reads."""
+    """A Reshape made here, of a Reshape that only it reads."""
+    if "shape" in node.attrs:
+        return False
     middle = node.inputs[0]
     first = middle.producer if middle is not None else None
     if middle is None or first is None or first.op != "Reshape":

@@ -1,4 +1,6 @@
-"""Removes ops that change nothing: Reshape to the same shape, Permute in order, Concat of one.
+"""Removes ops that change nothing.
+
+Reshape to the same shape, Permute in order, Slice of all, Concat of one.
 
 Squeeze of the axes that the op before it, an Unsqueeze, has added goes with it.
 """
@@ -48,4 +50,6 @@ def _is_identity(node: Node) -> bool:
         return source.shape == node.output.shape
     if node.op == "Concat":
         return len(node.inputs) == 1 and not node.attrs["do_relu"]
+    if node.op == "Slice":
+        return source.shape == node.output.shape and min(node.ints("steps")) > 0
     return node.op == "Pad" and source.shape == node.output.shape

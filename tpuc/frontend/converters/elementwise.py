@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tpuc.errors import UnsupportedError
+from tpuc.frontend.fold import INTEGERS
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import converts
 
@@ -48,7 +49,9 @@ def divide(context: Context, node: OnnxNode) -> None:
     if right is not None:
         if right == 0.0:
             raise UnsupportedError(f"{node}: divides by the constant 0")
-        context.emit(node, "MulConst", [context.value(node)], {"const_val": 1.0 / right})
+        out = context.emit(node, "MulConst", [context.value(node)], {"const_val": 1.0 / right})
+        if context.kinds.get(node.outputs[0]) in INTEGERS:
+            context.bind(node, context.emit(node, "Floor", [out], name=f"{node.name}_floor"), False)
     elif left is not None:
         context.emit(node, "Reciprocal", [context.value(node, 1)], {"const_val": left})
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from tpuc.errors import UnsupportedError
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import converts
-from tpuc.ir import Attr
+from tpuc.ir import Attr, Value
 
 __all__ = ["concat", "expand", "flatten", "pad", "reshape", "slice_", "split", "tile"]
 
@@ -59,8 +59,16 @@ def squeeze(context: Context, node: OnnxNode) -> None:
 
 @converts("Concat")
 def concat(context: Context, node: OnnxNode) -> None:
-    """Join along an axis."""
-    operands = [context.value(node, i) for i in range(len(node.inputs))]
+    """Join along an axis; constants side by side are joined at once."""
+    operands: list[Value] = []
+    for index in range(len(node.inputs)):
+        value, last = context.value(node, index), operands[-1] if operands else None
+        if last is None or last.data is None or value.data is None:
+            operands.append(value)
+            continue
+        axis = int(node.attrs["axis"]) % len(value.shape)
+        joined = np.concatenate([last.data, value.data], axis)
+        operands[-1] = context.weight(f"{last.name}_{value.name}", joined)
     if len(operands) == 1:
         context.alias(node, operands[0])
         return

@@ -130,8 +130,11 @@ def _interp(node: Node) -> Shapes:
 
 @rule("Depth2Space")
 def _depth2space(node: Node) -> Shapes:
-    n, c, h, w = shape_of(node)
     bh, bw = node.integer("block_h"), node.integer("block_w")
+    if not node.attrs.get("in_is_NCHW", True):
+        n, h, w, c = shape_of(node)
+        return ((n, h // bh, w // bw, c * bh * bw),)
+    n, c, h, w = shape_of(node)
     if node.attrs.get("is_inversed"):
         return ((n, c * bh * bw, h // bh, w // bw),)
     return ((n, c // (bh * bw), h * bh, w * bw),)
