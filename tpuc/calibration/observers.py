@@ -166,7 +166,7 @@ class TensorObserver:
             unsigned = np.abs(stats[:, 0]) < 1e-6
             quarter = 1.0 / (4.0**8 * 3.0 * np.where(unsigned, 4.0, 1.0))
             start = stats[:, 3] / np.maximum(stats[:, 4], 1.0)
-            scales = _calib.octav(rows, start, quarter, 1)
+            scales = _calib.octav(rows, start, quarter)
             scales = np.where(stats[:, 4] == 0, 1.0, scales)
             for scale in scales:  # one by one: the batch size must not show in the last bits
                 self._sum("mse", float(scale))

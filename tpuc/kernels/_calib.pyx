@@ -8,7 +8,7 @@ import numpy as np
 cdef extern from "calib/observe.h" nogil:
     void tpuc_observe(const float *x, int64_t n, double *out)
     void tpuc_abs_histogram(const float *x, int64_t n, float width, int64_t *counts, int64_t bins)
-    double tpuc_octav(const float *x, int64_t n, double s, double quarter)
+    double tpuc_octav(const float *x, int64_t n, double s, double quarter, float *scratch)
     double tpuc_absolute_deviation(const float *x, int64_t n, float mean)
     void tpuc_similarity(const float *a, const float *b, int64_t n, double *out)
     void tpuc_fake_quantize(const float *x, int64_t n, float scale, float *out)
@@ -26,7 +26,8 @@ def observe(const float[:, ::1] x, int threads):
     return np.asarray(out)
 
 
-def histograms(const float[:, ::1] x, const float[::1] widths, const int64_t[::1] bins, int threads):
+def histograms(
+        const float[:, ::1] x, const float[::1] widths, const int64_t[::1] bins, int threads):
     """Histogram of |x| of each row: int64 (rows, max(bins)); a width <= 0 leaves its row empty."""
     cdef Py_ssize_t i, rows = x.shape[0], n = x.shape[1]
     cdef int64_t[:, ::1] out = np.zeros((rows, int(np.max(bins))), np.int64)
@@ -36,12 +37,14 @@ def histograms(const float[:, ::1] x, const float[::1] widths, const int64_t[::1
     return np.asarray(out)
 
 
-def octav(const float[:, ::1] x, const double[::1] starts, const double[::1] quarters, int threads):
+def octav(const float[:, ::1] x, const double[::1] starts, const double[::1] quarters):
     """Clipping scale of each row: float64 (rows,)."""
     cdef Py_ssize_t i, rows = x.shape[0], n = x.shape[1]
     cdef double[::1] out = np.empty(rows, np.float64)
-    for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
-        out[i] = tpuc_octav(&x[i, 0], n, starts[i], quarters[i])
+    cdef float[::1] scratch = np.empty(max(n, 1), np.float32)
+    with nogil:
+        for i in range(rows):
+            out[i] = tpuc_octav(&x[i, 0], n, starts[i], quarters[i], &scratch[0])
     return np.asarray(out)
 
 
