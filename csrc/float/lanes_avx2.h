@@ -41,6 +41,13 @@ LANES lanes lanes_if_nan(lanes test, lanes x, lanes y) {
     return (lanes){lanes_pick(test.a, x.a, y.a), lanes_pick(test.b, x.b, y.b)};
 }
 
+/* x where it is at least 0, else x * y. */
+LANES __m256 lanes_half_prelu(__m256 a, __m256 b) {
+    const __m256 high = _mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GE_OQ);
+    return _mm256_blendv_ps(_mm256_mul_ps(a, b), a, high);
+}
+LANES lanes lanes_prelu(lanes x, lanes y) { return EACH(lanes_half_prelu); }
+
 LANES __m256 lanes_half_f16(__m256 v) {
     return _mm256_cvtph_ps(_mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }

@@ -26,6 +26,12 @@ LANES lanes lanes_if_nan(lanes test, lanes a, lanes b) {
     return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(test, test, _CMP_UNORD_Q), a);
 }
 
+/* a where it is at least 0, else a * b. */
+LANES lanes lanes_prelu(lanes a, lanes b) {
+    const __mmask16 high = _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GE_OQ);
+    return _mm512_mask_mov_ps(_mm512_mul_ps(a, b), high, a);
+}
+
 LANES lanes lanes_f16(lanes v) {
     return _mm512_cvtph_ps(_mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }

@@ -26,6 +26,9 @@ LANES lanes lanes_if_nan(lanes test, lanes a, lanes b) {
     EACH(test.v[i] != test.v[i] ? a.v[i] : b.v[i])
 }
 
+/* a where it is at least 0, else a * b. */
+LANES lanes lanes_prelu(lanes a, lanes b) { EACH(a.v[i] >= 0 ? a.v[i] : a.v[i] * b.v[i]) }
+
 LANES float lanes_one_f16(float v) {
     uint32_t bits;
     memcpy(&bits, &v, 4);

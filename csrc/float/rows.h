@@ -4,7 +4,8 @@
  *     copy:        channels from `first` on of y = finish(x)
  *     from bytes:  y = finish(scale * q)
  *     table:       y = table[16 bits of x]; says whether x holds anything but numbers of the type
- *     to bytes:    q = saturate(round(round_to_type(round_to_type(x) * inverse))), halves away from zero; NaN is 0
+ *     to bytes:    q = saturate(round(round_to_type(round_to_type(x) * inverse))), halves away from
+ *                  zero; NaN is 0
  *
  * finish: limits and rounding of end.h. */
 #ifndef TPUC_FLOAT_ROWS_H
@@ -19,7 +20,8 @@ typedef enum {
     TPUC_FLOAT_MUL,
     TPUC_FLOAT_DIV,
     TPUC_FLOAT_MAX,
-    TPUC_FLOAT_MIN
+    TPUC_FLOAT_MIN,
+    TPUC_FLOAT_PRELU /* a, or a * b where a is below 0 */
 } tpuc_float_kind;
 
 /* A run of `count` numbers; step 0 repeats the first. */

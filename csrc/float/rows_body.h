@@ -25,6 +25,7 @@ LOOP(mul_run, lanes_mul)
 LOOP(div_run, lanes_div)
 LOOP(max_run, larger)
 LOOP(min_run, smaller)
+LOOP(prelu_run, lanes_prelu)
 
 static void pair(tpuc_float_kind kind, const tpuc_float_run *t, const tpuc_float_end *end) {
     switch (kind) {
@@ -34,6 +35,7 @@ static void pair(tpuc_float_kind kind, const tpuc_float_run *t, const tpuc_float
         case TPUC_FLOAT_DIV: div_run(t, end); break;
         case TPUC_FLOAT_MAX: max_run(t, end); break;
         case TPUC_FLOAT_MIN: min_run(t, end); break;
+        case TPUC_FLOAT_PRELU: prelu_run(t, end); break;
     }
 }
 

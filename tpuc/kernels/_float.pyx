@@ -58,6 +58,18 @@ cdef extern from "float/rows.h" nogil:
     void tpuc_float_load(const tpuc_image *, const float *, const tpuc_float_end *, int)
     void tpuc_float_store(const tpuc_image *, float *, int)
 
+cdef extern from "float/functions.h" nogil:
+    ctypedef struct tpuc_float_function:
+        int32_t mode
+        double a, b
+        tpuc_float_end end
+    ctypedef enum tpuc_float_mode:
+        TPUC_SIGMOID, TPUC_SILU, TPUC_TANH, TPUC_GELU, TPUC_TGELU, TPUC_QGELU, TPUC_HSIGMOID
+        TPUC_HSWISH, TPUC_MISH, TPUC_SOFT_PLUS, TPUC_ELU, TPUC_EXP, TPUC_ERF, TPUC_SQRT
+        TPUC_ABSVAL, TPUC_SOFT_SIGN, TPUC_LN, TPUC_LEAKY
+    void tpuc_float_function_run(
+        const tpuc_float_function *, const tpuc_image *, const tpuc_image *, int)
+
 cdef extern from "float/pool.h" nogil:
     ctypedef struct tpuc_float_pool:
         int32_t maximum, exclude_pad
@@ -66,6 +78,13 @@ cdef extern from "float/pool.h" nogil:
     void tpuc_float_pool_run(
         const tpuc_float_pool *, const tpuc_image *, const tpuc_image *, int)
 
+MODES = {
+    "SIGMOID": TPUC_SIGMOID, "SILU": TPUC_SILU, "TANH": TPUC_TANH, "GELU": TPUC_GELU,
+    "TGELU": TPUC_TGELU, "QGELU": TPUC_QGELU, "HSIGMOID": TPUC_HSIGMOID, "HSWISH": TPUC_HSWISH,
+    "MISH": TPUC_MISH, "SOFT_PLUS": TPUC_SOFT_PLUS, "ELU": TPUC_ELU, "EXP": TPUC_EXP,
+    "ERF": TPUC_ERF, "SQRT": TPUC_SQRT, "ABSVAL": TPUC_ABSVAL, "SOFT_SIGN": TPUC_SOFT_SIGN,
+    "LN": TPUC_LN, "LEAKY": TPUC_LEAKY,
+}
 MAX_TAPS = TPUC_FLOAT_MAX_TAPS
 WIDTH = TPUC_FLOAT_WIDTH
 
@@ -175,6 +194,20 @@ cdef class Pool:
     def run(self, View source, View target, int threads):
         with nogil:
             tpuc_float_pool_run(&self.pool, &source.image, &target.image, threads)
+
+
+cdef class Function:
+    """A function of one number; see csrc/float/functions.h."""
+
+    cdef tpuc_float_function function
+
+    def __init__(self, str mode, double a, double b, End end):
+        self.function.mode, self.function.end = MODES[mode], end.end
+        self.function.a, self.function.b = a, b
+
+    def run(self, View source, View target, int threads):
+        with nogil:
+            tpuc_float_function_run(&self.function, &source.image, &target.image, threads)
 
 
 def pair(int kind, End end, View a, View b, View target, int threads):

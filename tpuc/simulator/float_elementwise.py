@@ -1,6 +1,7 @@
 """C kernels of element-wise float ops.
 
-    y = finish(a op b),  finish(min(max(x, low), high)),  or table[x] for 16-bit floats
+    y = finish(a op b),  finish(min(max(x, low), high)),  table[x] for 16-bit floats,
+    finish(float32(f(float64(x)))) for float32
 
 `finish` limits (fused relu) and rounds to the type of the result.
 """
@@ -26,6 +27,7 @@ from tpuc.simulator.interpreter import run_node
 __all__ = ["ELEMENTWISE", "copy_kernel", "end_of_node", "floats_of"]
 
 _PAIRS = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Max": 4, "Min": 5}
+_PRELU = 6
 
 Operand: TypeAlias = Value | Any
 """An image that the op reads, or a constant's view."""
@@ -143,15 +145,41 @@ def _at_most(node: Node) -> ImageKernel:
     return copy_kernel(node, end_of(node.output.dtype, high=node.number("const_val")))
 
 
+def _prelu(node: Node) -> ImageKernel:
+    """x, or x * slope below 0; slopes by channel."""
+    rank, slope = len(node.output.shape), floats_of(node.inputs[1], "slope")
+    if slope.ndim != rank:
+        slope = slope.reshape(1, -1, *(1,) * (rank - 2))
+    if any(s not in (1, o) for s, o in zip(slope.shape, node.output.shape)):
+        raise Unfit(f"slopes of shape {slope.shape}")
+    return _fold([_PRELU], [node.activations[0], constant_image(slope, rank)], end_of_node(node))
+
+
+def _function_kernel(node: Node) -> ImageKernel:
+    """A function of float32, computed in float64."""
+    mode, a, b = "LEAKY", 0.0, 0.0
+    if node.op == "LeakyRelu":
+        a = node.number("alpha")
+    elif node.op == "Active":
+        mode, given = node.text("mode"), node.attrs["coeffs"]
+        a, b = [*(float(c) for c in given), 0.0, 0.0][:2]  # type: ignore[union-attr]
+    if mode not in _float.MODES or node.op not in ("LeakyRelu", "Active"):
+        raise Unfit(f"{node.op} {mode if node.op == 'Active' else ''} of float32 has no C kernel")
+    kernel = _float.Function(mode, a, b, end_of_node(node))
+
+    def run(sources: Sequence[View], target: View, threads: int) -> None:
+        kernel.run(sources[0], target, threads)
+
+    return ImageKernel(run, (node.activations[0],))
+
+
 def _table(node: Node) -> ImageKernel:
     """Any function of one 16-bit float: its reference, run on all 65536 of them."""
     source, out = node.activations[0], node.output
+    if len(node.inputs) != 1 or source.shape != out.shape:
+        raise Unfit("more than one operand")
     if source.dtype == DType.F32:
-        raise Unfit(f"{node.op} of float32 has no C kernel")
-    if len(node.activations) != 1 or source is not node.inputs[0] or source.shape != out.shape:
-        raise Unfit("more than one computed operand")
-    if any(v is not None for v in node.inputs[1:]):
-        raise Unfit("a constant operand")
+        return _function_kernel(node)
     table = _function(node.op, tuple(sorted(node.attrs.items())), source.dtype, out.dtype)
     kind = kind_of(source.dtype)
 
@@ -192,6 +220,7 @@ ELEMENTWISE: dict[str, Callable[[Node], ImageKernel]] = {
     "MaxConst": _at_least,
     "MinConst": _at_most,
     "Scale": _scale,
+    "PRelu": _prelu,
     "Relu": _relu,
     "Clip": _clip,
     **dict.fromkeys(["Active", "LeakyRelu", "Pow"], _table),
