@@ -17,6 +17,11 @@ from tpuc.kernels.float_order import SumOrder, conv_order, matmul_order
 
 __all__ = ["conv_in_order", "fused_multiply_add", "matmul_in_order", "product_in_order"]
 
+_BELOW_FLOAT32 = (1 << 29) - 1
+"""Bits of a float64 that a normal float32 does not have."""
+_HALF = 1 << 28
+_NORMAL = 2.0**-126
+
 
 def fused_multiply_add(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     """float32 a * b + c with one rounding, nearest even; finite operands.
@@ -25,15 +30,24 @@ def fused_multiply_add(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarra
     ----------
     a, b, c : float32, shapes that broadcast.
     """
-    product = np.asarray(a, np.float64) * np.asarray(b, np.float64)
-    addend = np.asarray(c, np.float64)
-    total = np.asarray(product + addend)
+    product = np.multiply(a, b, dtype=np.float64)
+    total = np.asarray(product + c)
+    # Rounded to odd where the second rounding could see a tie; elsewhere that changes nothing.
+    ties = (total.view(np.int64) & _BELOW_FLOAT32) == _HALF
+    at = np.nonzero(ties | ((np.abs(total) < _NORMAL) & (total != 0)))
+    if at[0].size:
+        total[at] = _to_odd(total[at], product[at], np.broadcast_to(c, total.shape)[at])
+    return total.astype(np.float32)
+
+
+def _to_odd(total: np.ndarray, product: np.ndarray, addend: np.ndarray) -> np.ndarray:
+    """product + addend, rounded to odd, given the sum rounded to nearest."""
     part = total - product
     error = (product - (total - part)) + (addend - part)
     bits = total.view(np.int64)
     towards = np.where((error > 0) == (total > 0), 1, -1)
     odd = bits + np.where((error != 0) & (bits & 1 == 0), towards, 0)
-    return odd.view(np.float64).astype(np.float32)
+    return odd.view(np.float64)
 
 
 def product_in_order(left: np.ndarray, right: np.ndarray, order: SumOrder) -> np.ndarray:
