@@ -151,6 +151,36 @@ def test_a_sweep_builds_each_value_and_survives_a_bad_one(built, home):
     assert (home / "sweep" / "sweep.html").is_file()
 
 
+def test_a_sweep_over_methods_runs_the_network_once(home, tmp_path):
+    """Side by side, too; and every method's bytes are those of a run of its own."""
+    methods = "kl,mse,max,percentile9999,aciq_gauss,aciq_laplace,torch_observer"
+    args = ("recipe=digits", "calibration.kurtosis=true", "backend=none", "report.html=false")
+    cache = tmp_path / "shared"
+    both = [
+        subprocess.Popen(
+            [BIN / "tpuc", "-m", *args, f"calibration={order}", f"hydra.sweep.dir={name}"],
+            cwd=tmp_path, env={**os.environ, "TPUC_CACHE": str(cache)},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        for name, order in (("a", methods), ("b", ",".join(methods.split(",")[::-1])))
+    ]  # fmt: skip
+    for process in both:
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+    passes = 0
+    for i, method in enumerate(methods.split(",")):
+        runs = [tmp_path / "a" / str(i), tmp_path / "b" / str(6 - i)]
+        reports = [json.loads((r / "report.json").read_text()) for r in runs]
+        passes += sum(not t["cached"] for r in reports for t in r["timings"]
+                      if t["stage"] == "calibrate")  # fmt: skip
+        alone = tmp_path / method
+        tpuc(*args, f"calibration={method}", "cache=null", f"hydra.run.dir={alone}", cwd=home)
+        for name in ("digits_cali_table", "kurtosis_analysis"):
+            assert {(r / name).read_bytes() for r in runs} == {(alone / name).read_bytes()}
+    assert passes == 1
+    assert not [p for p in (cache / "calibrate").iterdir() if p.name.startswith(".")]
+
+
 def test_a_users_own_recipe(home):
     folder = home / "mine" / "recipes"
     folder.mkdir(parents=True)

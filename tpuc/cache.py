@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tpuc.errors import ArtifactError
+from tpuc.files import locked
 
 __all__ = ["StageCache", "digest_file", "source_digest"]
 
@@ -90,30 +91,82 @@ class StageCache:
         ------
         ArtifactError : the cache folder can not be written
         """
+        return self.get_one_of(stage, {"": facts}, "", lambda parts: compute(parts[""]))
+
+    def get_one_of(
+        self,
+        stage: str,
+        every: Mapping[str, Mapping[str, Any]],
+        name: str,
+        compute: Callable[[Mapping[str, Path]], None],
+    ) -> tuple[Path, bool]:
+        """Folder of one of several results that a single pass can make, as `get`.
+
+        Runs side by side that could make the same results wait for the first of them.
+
+        Parameters
+        ----------
+        every : mapping of str to facts
+            What each result depends on.
+        name : str
+            The one that is wanted.
+        compute : callable
+            Fills an empty folder each for those that are missing, by name.
+
+        Raises
+        ------
+        ArtifactError : the cache folder can not be written
+        """
         if self.folder is None:
             place = self.scratch / stage
             place.mkdir(parents=True, exist_ok=True)
-            compute(place)
+            compute({name: place})
             return place, False
-        entry = self.folder / stage / self.key(stage, facts)
+        entry = self.folder / stage / self.key(stage, every[name])
         if (entry / _MARK).is_file():
             return entry, True
-        part = entry.with_name(f".{entry.name}.{os.getpid()}.{os.urandom(4).hex()}")
+        keys = "".join(sorted(self.key(stage, facts) for facts in every.values()))
+        lock = entry.with_name(f".{hashlib.sha256(keys.encode()).hexdigest()}.lock")
         try:
-            part.mkdir(parents=True)
-            compute(part)
-            (part / _MARK).write_text(json.dumps({k: str(v)[:200] for k, v in facts.items()}))
-            try:
-                part.rename(entry)
-            except OSError:  # another run was first; its entry has the same content
-                if not (entry / _MARK).is_file():
-                    raise
+            with locked(lock):
+                if (entry / _MARK).is_file():
+                    return entry, True
+                missing = {n: f for n, f in every.items() if not self.find(stage, f)}
+                self._fill(stage, missing, compute)
         except OSError as error:
             raise ArtifactError(
                 f"cache: {self.folder} can not be written ({error.strerror or error}). "
                 "Hint: cache=FOLDER, or cache=null"
             ) from error
-        finally:
-            if part.exists():
-                shutil.rmtree(part, ignore_errors=True)
         return entry, False
+
+    def _fill(
+        self,
+        stage: str,
+        every: Mapping[str, Mapping[str, Any]],
+        compute: Callable[[Mapping[str, Path]], None],
+    ) -> None:
+        assert self.folder is not None
+        entries = {n: self.folder / stage / self.key(stage, f) for n, f in every.items()}
+        mine = f"{os.getpid()}.{os.urandom(4).hex()}"
+        parts = {n: entry.with_name(f".{entry.name}.{mine}") for n, entry in entries.items()}
+        try:
+            for part in parts.values():
+                part.mkdir(parents=True)
+            compute(parts)
+            for name, part in parts.items():
+                said = {k: str(v)[:200] for k, v in every[name].items()}
+                (part / _MARK).write_text(json.dumps(said))
+                _publish(part, entries[name])
+        finally:
+            for part in parts.values():
+                if part.exists():
+                    shutil.rmtree(part, ignore_errors=True)
+
+
+def _publish(part: Path, entry: Path) -> None:
+    try:
+        part.rename(entry)
+    except OSError:  # another run was first; its entry has the same content
+        if not (entry / _MARK).is_file():
+            raise

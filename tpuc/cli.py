@@ -73,16 +73,16 @@ def main() -> None:
 
 def _run(args: list[str]) -> int:
     from tpuc.config.completing import asks_completion, completion_args, translated
-    from tpuc.config.composing import hydra_args, preflight, register
+    from tpuc.config.composing import hydra_args, preflight, register, swept_methods
 
     if asks_completion(args):
         register()
         with translated(sys.stdout.write):
-            _start_hydra(completion_args(args))
+            _start_hydra(completion_args(args), ())
         return 0
     preflight(args)
     register()
-    _start_hydra(hydra_args(args))
+    _start_hydra(hydra_args(args), swept_methods(args))
     if _sweep_folder:
         from tpuc.pipeline.sweeping import finish_sweep
 
@@ -91,18 +91,21 @@ def _run(args: list[str]) -> int:
     return max(_outcome, default=0)
 
 
-def _start_hydra(args: list[str]) -> None:
+def _start_hydra(args: list[str], together: tuple[str, ...]) -> None:
     sys.argv = [sys.argv[0], *args]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     import hydra
 
     from tpuc.config.folders import config_folder
 
-    hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_app)()
+    def app(config: Any) -> None:
+        _app(config, together)
+
+    hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(app)()
 
 
-def _app(config: Any) -> None:
-    """One build (hydra calls it once, or for each run of a sweep)."""
+def _app(config: Any, together: tuple[str, ...]) -> None:
+    """One build (hydra calls it once, or for each run of a sweep over the methods `together`)."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
@@ -118,7 +121,7 @@ def _app(config: Any) -> None:
     command = " ".join(["tpuc", *overrides])
     try:
         job, plain = to_job(config)
-        result = run(job, folder, plain, command)
+        result = run(job, folder, plain, command, together)
     except (InputError, OSError) as error:
         reason = str(error)
         if isinstance(error, OSError):

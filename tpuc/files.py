@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tpuc.errors import ArtifactError
 
-__all__ = ["write_whole"]
+__all__ = ["locked", "write_whole"]
 
 
 def write_whole(path: str | Path, content: str | bytes | Iterable[bytes]) -> None:
@@ -43,3 +43,25 @@ def write_whole(path: str | Path, content: str | bytes | Iterable[bytes]) -> Non
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock that one process at a time can have; it ends with the process, however that ends.
+
+    Where the file system knows no locks, nobody waits: use it to spare work, not to guard data.
+
+    Raises
+    ------
+    OSError : the lock file can not be made
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # who waits for it then works beside a newcomer

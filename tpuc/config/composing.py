@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -21,7 +22,15 @@ from tpuc.config.folders import config_folder, recipes_parent
 from tpuc.config.schema import Job
 from tpuc.errors import ConfigError
 
-__all__ = ["from_plain", "hydra_args", "preflight", "register", "split_args", "to_job"]
+__all__ = [
+    "from_plain",
+    "hydra_args",
+    "preflight",
+    "register",
+    "split_args",
+    "swept_methods",
+    "to_job",
+]
 
 _VALUE_FLAGS = ("--config-dir", "-cd", "--package", "-p", "--cfg", "-c", "--info", "-i",
                 "--config-path", "-cp", "--config-name", "-cn", "--experimental-rerun")  # fmt: skip
@@ -100,6 +109,18 @@ def preflight(args: list[str]) -> None:
         raise ConfigError(_explain(error, overrides, paths)) from error
     finally:
         GlobalHydra.instance().clear()
+
+
+def swept_methods(args: list[str]) -> tuple[str, ...]:
+    """Options of `calibration` that a sweep goes through; none if it is no such sweep."""
+    overrides, _, sweep = split_args(args)
+    found: list[str] = []
+    for override in overrides if sweep else ():
+        if re.match(r"calibration(\.method)?=", override):
+            parsed = OverridesParser.create().parse_override(override)
+            if parsed.is_choice_sweep():
+                found += [str(v) for v in parsed.sweep_string_iterator()]
+    return tuple(dict.fromkeys(found))
 
 
 def _first(override: str) -> str:

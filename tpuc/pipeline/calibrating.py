@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from tpuc.artifacts import CalibrationTable
 from tpuc.cache import StageCache
+from tpuc.calibration import METHODS
 from tpuc.calibration import table as table_text
 from tpuc.config import Job
 from tpuc.dataset import Samples, open_samples, select_files
@@ -19,7 +21,14 @@ from tpuc.files import write_whole
 from tpuc.ir import Graph
 from tpuc.progress import progress
 
-__all__ = ["Calibrated", "calibrate_job", "kurtosis_text", "methods_of", "open_dataset"]
+__all__ = [
+    "Calibrated",
+    "CalibrationInputs",
+    "calibrate_job",
+    "kurtosis_text",
+    "methods_of",
+    "open_dataset",
+]
 
 _BATCH = 4
 """Samples a thread runs at once: its tensors stay in the caches."""
@@ -39,6 +48,8 @@ class Calibrated:
     kurtosis : dict of tensor name to float
     zeros : tuple of str
     cached : bool
+    measured : tuple of str
+        Methods of the pass that this run made; none if it came from the cache or a file.
     """
 
     table: CalibrationTable
@@ -47,6 +58,27 @@ class Calibrated:
     kurtosis: dict[str, float]
     zeros: tuple[str, ...]
     cached: bool
+    measured: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CalibrationInputs:
+    """What the stage works on.
+
+    Parameters
+    ----------
+    graph_key : str
+        Identity of the graph: what the cache knows it by.
+    samples : Samples, optional
+        All of the dataset.
+    together : tuple of str
+        Methods of the sweep that this run belongs to: one pass over the data serves them all.
+    """
+
+    graph: Graph
+    graph_key: str
+    samples: Samples | None
+    together: tuple[str, ...] = ()
 
 
 def open_dataset(job: Job, graph: Graph, zoo: Path) -> Samples | None:
@@ -61,20 +93,16 @@ def open_dataset(job: Job, graph: Graph, zoo: Path) -> Samples | None:
 
 
 def calibrate_job(
-    job: Job, graph: Graph, graph_key: str, samples: Samples | None, threads: int, cache: StageCache
+    job: Job, inputs: CalibrationInputs, threads: int, cache: StageCache
 ) -> Calibrated:
     """The table: read from a file, or measured.
-
-    Parameters
-    ----------
-    graph_key : str
-        Identity of the graph: what the cache knows it by.
 
     Raises
     ------
     TableError : the table in the file does not belong to this network
     DataError : a sample can not be used
     """
+    graph, samples = inputs.graph, inputs.samples
     given = _from_file(job, graph) if job.calibration.method.name == "from_file" else None
     if given is not None and job.search.method.name != "sensitive_layer":
         return given
@@ -83,25 +111,43 @@ def calibrate_job(
     tuning = _tuning_samples(job, graph, chosen)
     methods = methods_of(job)
     facts = {
-        "graph": graph_key,
+        "graph": inputs.graph_key,
         "samples": list(chosen.digests),
         "tuning": list(tuning.digests) if tuning else [],
-        "methods": methods,
         "searching": _is_searching(job),
         "bins": job.calibration.histogram_bins,
         "kurtosis": job.calibration.kurtosis,
     }
+    groups = {" ".join(g): g for g in [methods, *_siblings(job, methods, inputs.together)]}
+    measured: list[str] = []
 
-    def compute(folder: Path) -> None:
-        _measure(job, graph, chosen, tuning, threads, folder)
+    def compute(folders: Mapping[str, Path]) -> None:
+        places = {groups[name]: folder for name, folder in folders.items()}
+        measured.extend(dict.fromkeys(m for group in places for m in group))
+        _measure(job, graph, (chosen, tuning), threads, places)
 
-    place, cached = cache.get("calibrate", facts, compute)
+    place, cached = cache.get_one_of(
+        "calibrate",
+        {name: {**facts, "methods": group} for name, group in groups.items()},
+        " ".join(methods),
+        compute,
+    )
     tables = {m: table_text.read(place / f"cali_table_{m}") for m in methods}
     notes: dict[str, Any] = json.loads((place / "notes.json").read_text())
     histograms = {n: (tuple(c), float(h)) for n, (c, h) in notes["histograms"].items()}
     first = tables["mse"] if "mse" in tables else tables[methods[0]]
     start = first if given is None else given.table  # sensitive_layer starts from the user's table
-    return Calibrated(start, tables, histograms, notes["kurtosis"], tuple(notes["zeros"]), cached)
+    found = histograms, notes["kurtosis"], tuple(notes["zeros"])
+    return Calibrated(start, tables, *found, cached, tuple(measured))
+
+
+def _siblings(
+    job: Job, methods: tuple[str, ...], together: tuple[str, ...]
+) -> list[tuple[str, ...]]:
+    """What the other runs of the sweep will ask for."""
+    if _is_searching(job):
+        return []
+    return [(m,) for m in together if m in METHODS and m not in methods]
 
 
 def methods_of(job: Job) -> tuple[str, ...]:
@@ -133,27 +179,35 @@ def _tuning_samples(job: Job, graph: Graph, chosen: Samples) -> Samples | None:
 
 
 def _measure(
-    job: Job, graph: Graph, chosen: Samples, tuning: Samples | None, threads: int, folder: Path
+    job: Job,
+    graph: Graph,
+    samples: tuple[Samples, Samples | None],
+    threads: int,
+    places: Mapping[tuple[str, ...], Path],
 ) -> None:
+    """Measure every group of methods in one pass, each into its folder."""
     from tpuc.calibration import Options, calibrate
     from tpuc.lowering import float_twin
     from tpuc.simulator import FloatEngine
 
+    chosen, tuning = samples
     engine = FloatEngine(float_twin(graph), 1)  # several batches run side by side instead
     batches = progress(chosen.batches(_BATCH), math.ceil(len(chosen) / _BATCH), "calibrating")
     bins, kurtosis = job.calibration.histogram_bins, job.calibration.kurtosis
     searching = _is_searching(job)
-    options = Options(methods_of(job), len(chosen), bins, threads, kurtosis, tune_mse=searching)
+    methods = tuple(dict.fromkeys(m for group in places for m in group))
+    options = Options(methods, len(chosen), bins, threads, kurtosis, tune_mse=searching)
     tune_batch = next(tuning.batches(len(tuning))) if tuning else None
     result = calibrate(graph, engine, batches, options, tune_batch)
-    for method, table in result.tables.items():
-        write_whole(folder / f"cali_table_{method}", table_text.to_text(table))
     notes = {
         "histograms": {n: _coarse(*h) for n, h in result.histograms.items() if len(h[0])},
         "kurtosis": result.kurtosis,
         "zeros": list(result.zeros),
     }
-    write_whole(folder / "notes.json", json.dumps(notes))
+    for group, folder in places.items():
+        for method in group:
+            write_whole(folder / f"cali_table_{method}", table_text.to_text(result.tables[method]))
+        write_whole(folder / "notes.json", json.dumps(notes))
 
 
 def _coarse(counts: np.ndarray, width: float, bars: int = 64) -> tuple[list[float], float]:

@@ -15,6 +15,7 @@ from tpuc.dataset import Samples
 from tpuc.ir import DType, Graph, Node
 from tpuc.ir.macs import macs_of
 from tpuc.pipeline.calibrating import Calibrated
+from tpuc.pipeline.deciding import Decided
 from tpuc.pipeline.evaluating import Evaluated
 from tpuc.pipeline.searching import Searched
 from tpuc.processors import Processor
@@ -50,6 +51,7 @@ class Gathered:
     calibrated: Calibrated | None = None
     table: CalibrationTable | None = None
     choices: QuantizeTable = field(default_factory=QuantizeTable)
+    decided: Decided | None = None
     searched: Searched | None = None
     search_samples: Samples | None = None
     evaluated: Evaluated | None = None
@@ -162,6 +164,20 @@ def artifacts_of(folder: Path, what: Mapping[str, str]) -> tuple[Artifact, ...]:
     )
 
 
+def _calibration_facts(g: Gathered) -> dict[str, Fact]:
+    if g.table is None:
+        return {}
+    facts: dict[str, Fact] = {
+        "method": g.table.method,
+        "samples": g.table.sample_num,
+        "histogram_bins": g.table.histogram_bins,
+        "tune_num": g.table.tune_num,
+    }
+    if g.calibrated and len(g.calibrated.measured) > 1:
+        facts["measured_in_one_pass"] = g.calibrated.measured  # its time is that of all of them
+    return facts
+
+
 def _search_facts(g: Gathered) -> dict[str, Fact]:
     if g.searched is None:
         return {"method": g.job.search.method.name}
@@ -187,15 +203,6 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         sum(v.size * _BITS.get(v.dtype, 32) // 8 for v in dict.fromkeys(weights)),
         float_bytes,
     )
-    calibration: dict[str, int | str] = {}
-    if g.table:
-        table = g.table
-        calibration = {
-            "method": table.method,
-            "samples": table.sample_num,
-            "histogram_bins": table.histogram_bins,
-            "tune_num": table.tune_num,
-        }
     notes = list(g.notes)
     if g.calibrated and g.calibrated.zeros:
         notes.append(Note("all-zero tensors", "zero in every sample", g.calibrated.zeros))
@@ -218,7 +225,7 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
             "ops": len(g.top.nodes),
         },
         {"mode": g.job.quantize.mode.name, "table": g.job.quantize.table or "none"},
-        calibration,
+        _calibration_facts(g),
         _search_facts(g),
         g.versions,
     )

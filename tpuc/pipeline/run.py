@@ -18,7 +18,7 @@ from tpuc.files import write_whole
 from tpuc.ir import Graph
 from tpuc.ir.text import print_mlir, save_weights
 from tpuc.lowering import Lowered, lower
-from tpuc.pipeline.calibrating import calibrate_job, kurtosis_text, open_dataset
+from tpuc.pipeline.calibrating import CalibrationInputs, calibrate_job, kurtosis_text, open_dataset
 from tpuc.pipeline.checking import check_graph
 from tpuc.pipeline.deciding import decide
 from tpuc.pipeline.evaluating import choose_samples, evaluate
@@ -71,15 +71,24 @@ class _Clock:
 
 
 def run(
-    job: Job, folder: Path, config: dict[str, Any] | None = None, command: str = "tpuc"
+    job: Job,
+    folder: Path,
+    config: dict[str, Any] | None = None,
+    command: str = "tpuc",
+    together: tuple[str, ...] = (),
 ) -> RunResult:
     """Build everything that the job asks for into `folder`.
+
+    Parameters
+    ----------
+    together : tuple of str
+        Calibration methods of the sweep that this run belongs to.
 
     Raises
     ------
     InputError : what the user gave is wrong (before any slow work where possible)
     """
-    build = _Build(job, folder, command)
+    build = _Build(job, folder, command, together)
     stages = (
         build.read, build.calibrate, build.search, build.lower, build.evaluate, build.emit,
     )  # fmt: skip
@@ -93,8 +102,8 @@ def run(
 class _Build:
     """The stages of one run, and what they hand on."""
 
-    def __init__(self, job: Job, folder: Path, command: str) -> None:
-        self.job, self.folder, self.command = job, folder, command
+    def __init__(self, job: Job, folder: Path, command: str, together: tuple[str, ...]) -> None:
+        self.job, self.folder, self.command, self.together = job, folder, command, together
         self.clock = _Clock()
         self.processor = self.clock.stage("check", lambda: check_job(job))
         self.threads = job.threads or os.cpu_count() or 1
@@ -127,11 +136,10 @@ class _Build:
         job, g = self.job, self.g
         if job.quantize.mode.name != "INT8":
             return
+        inputs = CalibrationInputs(g.top, self.graph_key, self.dataset, self.together)
         g.calibrated = self.clock.stage(
             "calibrate",
-            lambda: calibrate_job(
-                job, g.top, self.graph_key, self.dataset, self.threads, self.cache
-            ),
+            lambda: calibrate_job(job, inputs, self.threads, self.cache),
             lambda r: r.cached,
         )
         if self.dataset is not None and job.calibration.method.name != "from_file":
@@ -144,7 +152,8 @@ class _Build:
     def search(self) -> None:
         """Stage search; also decides what is float without one, and writes the tables."""
         job, g = self.job, self.g
-        g.choices = decide(job, g.top, self.processor)
+        g.decided = decide(job, g.top, self.processor)
+        g.choices = g.decided.table
         if job.search.method.name in LOG_NAMES and self.dataset is not None and g.calibrated:
             samples = search_samples(job, self.dataset)
             calibrated = g.calibrated
