@@ -57,10 +57,21 @@ class CalibrationTable:
 
 @dataclass(frozen=True)
 class Choice:
-    """Type chosen for one op, and who chose it."""
+    """Type chosen for one op, and who chose it.
+
+    Parameters
+    ----------
+    mode : str
+        F16, BF16, F32, INT8 ...
+    reason : str
+        Why, in words, for reports.
+    source : str
+        user, shape, pattern, part_quantize, fp_forward or search; empty if not told.
+    """
 
     mode: str
     reason: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)

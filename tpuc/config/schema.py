@@ -211,6 +211,9 @@ class QuantizeConfig:
 
     mode: Mode = Mode.INT8
     table: str | None = None
+    pattern_match: bool = True
+    part_quantize: str | None = None
+    custom_operators: list[str] | None = None
 
 
 @dataclass

@@ -13,8 +13,10 @@ __all__ = ["MIX_MODES", "check_search", "float_mode"]
 METHODS = ("kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace")
 MIX_MODES = {
     "8_16": "INT8",
+    "816": "INT8",
     "wi8ai8_fp": "INT8",
     "4_8": "INT4",
+    "48": "INT4",
     "wi4ai4_wi8ai8": "INT4",
     "w4a8": "W4INT8",
     "wi4ai8_wi8ai8": "W4INT8",
@@ -22,7 +24,8 @@ MIX_MODES = {
     "wf4af16dyn_wf8af16dyn": "F4",
     "wf4abf16dyn_wf8abf16dyn": "F4",
 }
-"""Names of `search.mix_mode` (the manual's, and those of TPU-MLIR 1.30): the lower type."""
+"""Names of `search.mix_mode` (the manual's, and those of TPU-MLIR 1.30): the lower type. Written
+without quotes, 4_8 is a number to Hydra: 48."""
 
 _TABLE_SEARCHES = {"threshold", "qtable", "sensitive_layer", "pareto"}
 
@@ -50,6 +53,7 @@ def check_search(job: Job, processor: Processor) -> None:
     _check_mix_mode(search, processor)
     _check_numbers(search)
     _check_methods(search)
+    _check_parts(job)
     method = search.method.name
     if method == "none":
         return
@@ -71,6 +75,24 @@ def check_search(job: Job, processor: Processor) -> None:
     if search.budget is not None and method != "pareto":
         raise ConfigError("search.budget: has no meaning without search=pareto")
     _check_fp_forward(search)
+
+
+def _check_parts(job: Job) -> None:
+    quantize = job.quantize
+    integer = quantize.mode.name == "INT8"
+    if (quantize.part_quantize or quantize.custom_operators) and not integer:
+        raise ConfigError(
+            f"quantize.part_quantize: has no meaning with quantize.mode={quantize.mode.name}"
+        )
+    if quantize.custom_operators and quantize.part_quantize != "custom_mode":
+        raise ConfigError(
+            "quantize.custom_operators: has no meaning without quantize.part_quantize=custom_mode"
+        )
+    if job.search.pre_qtable is not None and quantize.table is not None:
+        raise ConfigError(
+            "search.pre_qtable and quantize.table are both set; expected one of them: "
+            "pre_qtable replaces every other table"
+        )
 
 
 def _check_mix_mode(search: SearchConfig, processor: Processor) -> None:

@@ -32,7 +32,8 @@ def write_tables(g: Gathered, folder: Path) -> None:
         if g.searched is not None:
             write_whole(folder / "new_cali_table.txt", text)
     if g.choices.choices:
-        write_whole(folder / f"{g.name}_qtable", qtable_text.to_text(g.choices))
+        header = g.decided.header if g.decided else None
+        write_whole(folder / f"{g.name}_qtable", qtable_text.to_text(g.choices, header))
     if g.searched is not None:
         result = g.searched.result
         write_whole(folder / LOG_NAMES[result.method], result.log)

@@ -25,7 +25,13 @@ from tpuc.pipeline.evaluating import choose_samples, evaluate
 from tpuc.pipeline.finishing import finish, versions, write_tables
 from tpuc.pipeline.importing import import_model, model_name, model_path
 from tpuc.pipeline.reporting import Gathered
-from tpuc.pipeline.searching import LOG_NAMES, SearchInputs, search_job, search_samples
+from tpuc.pipeline.searching import (
+    LOG_NAMES,
+    SearchInputs,
+    check_search_names,
+    search_job,
+    search_samples,
+)
 from tpuc.reports import Note, Timing
 from tpuc.search import qtable as qtable_text
 
@@ -127,6 +133,8 @@ class _Build:
         g.timings = self.clock.timings
         g.versions = versions()
         g.notes = [Note(f"pass {p}", reason, nodes) for p, reason, nodes in imported.skips]
+        g.decided = decide(job, graph, self.processor)
+        check_search_names(job, graph, self.dataset)
         self.g = g
         if not _stops(job, "check"):
             self.graph_key = _graph_key(self.folder, self.name, graph)
@@ -150,9 +158,9 @@ class _Build:
             write_whole(self.folder / "kurtosis_analysis", rows)
 
     def search(self) -> None:
-        """Stage search; also decides what is float without one, and writes the tables."""
+        """Stage search, if there is one; the tables."""
         job, g = self.job, self.g
-        g.decided = decide(job, g.top, self.processor)
+        assert g.decided is not None
         g.choices = g.decided.table
         if job.search.method.name in LOG_NAMES and self.dataset is not None and g.calibrated:
             samples = search_samples(job, self.dataset)

@@ -40,7 +40,14 @@ from tpuc.search import (
 from tpuc.search import qtable as qtable_text
 from tpuc.search.saved import from_saved, to_saved
 
-__all__ = ["LOG_NAMES", "Searched", "SearchInputs", "search_job", "search_samples"]
+__all__ = [
+    "LOG_NAMES",
+    "Searched",
+    "SearchInputs",
+    "check_search_names",
+    "search_job",
+    "search_samples",
+]
 
 log = logging.getLogger("tpuc")
 
@@ -87,6 +94,17 @@ class SearchInputs:
 def search_samples(job: Job, dataset: Samples) -> Samples:
     """Samples that a search chooses by: the first of the dataset, as TPU-MLIR's."""
     return dataset[: job.search.inference_num]
+
+
+def check_search_names(job: Job, graph: Graph, dataset: Samples | None) -> None:
+    """Check early what a search will need of the network, the samples and the user's program.
+
+    Raises
+    ------
+    ConfigError : as `search_job`
+    """
+    if job.search.method.name in LOG_NAMES and dataset is not None:
+        _objective(job, graph, search_samples(job, dataset))
 
 
 def search_job(
@@ -167,7 +185,7 @@ def _bench(job: Job, inputs: SearchInputs, processor: Processor, threads: int) -
     from tpuc.simulator import FloatEngine, IncrementalRunner
 
     graph = inputs.graph
-    objective = _objective(job, inputs)
+    objective = _objective(job, inputs.graph, inputs.samples)
     names = objective.near.names if isinstance(objective, Accuracy) else objective.names
     batches = list(inputs.samples.batches(_batch_size(len(inputs.samples))))
     floats = FloatEngine(float_twin(graph), threads)
@@ -188,14 +206,14 @@ def _bench(job: Job, inputs: SearchInputs, processor: Processor, threads: int) -
     )
 
 
-def _objective(job: Job, inputs: SearchInputs) -> Objective | Accuracy:
+def _objective(job: Job, graph: Graph, samples: Samples) -> Objective | Accuracy:
     search = job.search
-    names, rates = parse_compare_layers(search.global_compare_layers, inputs.graph)
+    names, rates = parse_compare_layers(search.global_compare_layers, graph)
     post = _post_process(Path(search.post_process)) if search.post_process else None
     near = Objective(names, rates, post)
     if search.objective.name == "cos":
         return near
-    labels = inputs.samples.labels
+    labels = samples.labels
     if labels is None:
         raise ConfigError(
             "search.objective: accuracy needs labels, and the dataset has none. "

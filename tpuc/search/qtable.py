@@ -4,19 +4,49 @@
     op_name MODE
 
 Case of the mode does not matter; a line with one word is ignored; the last row of a name wins.
+A comment that names a section (`# pattern layers`) says who decided the rows below it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from tpuc.artifacts import Choice, QuantizeTable
 from tpuc.errors import TableError
 
-__all__ = ["MODES", "parse", "read", "to_text"]
+__all__ = ["MODES", "Header", "parse", "read", "to_text"]
 
 MODES = ("F32", "F16", "BF16", "INT8", "INT4", "W8F16", "W8BF16", "W4F16", "W4BF16",
          "F8E4M3", "F8E5M2")  # fmt: skip
+
+# Sections in the order of the text, the sources that stand in each, the source of what is read.
+_SECTIONS = {
+    "pattern": (("pattern", "part_quantize"), "pattern"),
+    "shape": (("shape", "tail"), "shape"),
+    "custom": (("user", "fp_forward", "precise", "search", ""), "user"),
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the comments at the top say.
+
+    Parameters
+    ----------
+    samples : int
+        Samples of the calibration.
+    processor : str
+    part_quantize : str
+        Mode, and op types if they are the user's own.
+    messages : tuple of str
+        What the matcher printed.
+    """
+
+    samples: int
+    processor: str
+    part_quantize: str = "None"
+    messages: tuple[str, ...] = ()
 
 
 def parse(text: str, where: str = "quantize table") -> QuantizeTable:
@@ -27,16 +57,19 @@ def parse(text: str, where: str = "quantize table") -> QuantizeTable:
     TableError : a mode is unknown
     """
     choices: dict[str, Choice] = {}
+    source = "user"
     for number, line in enumerate(text.splitlines(), 1):
         parts = line.split()
-        if not parts or line.startswith("#") or len(parts) < 2:
+        if len(parts) == 3 and parts[0] == "#" and parts[2] == "layers":
+            source = _SECTIONS.get(parts[1], ((), source))[1]
+        if len(parts) < 2 or line.startswith("#"):
             continue
         mode = parts[1].upper()
         if mode not in MODES:
             raise TableError(
                 f"{where}, line {number}: unknown mode '{parts[1]}'; expected {', '.join(MODES)}"
             )
-        choices[parts[0]] = Choice(mode, f"set by {where}, line {number}")
+        choices[parts[0]] = Choice(mode, f"set by {where}, line {number}", source)
     return QuantizeTable(choices)
 
 
@@ -54,7 +87,32 @@ def read(path: Path) -> QuantizeTable:
     return parse(text, path.name)
 
 
-def to_text(table: QuantizeTable) -> str:
-    """Text of a table."""
-    rows = [f"{name} {choice.mode}" for name, choice in table.choices.items()]
-    return "\n".join(["# op_name   quantize_mode", *rows]) + "\n"
+def to_text(table: QuantizeTable, header: Header | None = None) -> str:
+    """Text of a table: comments if a header is given, then one section for each kind of source.
+
+    The same table gives the same text: no time is written.
+    """
+    sections = {
+        name: [f"{op} {c.mode}" for op, c in table.choices.items() if c.source in sources]
+        for name, (sources, _) in _SECTIONS.items()
+    }
+    lines = _comments(header, {name: len(rows) for name, rows in sections.items()})
+    lines.append("# op_name   quantize_mode")
+    for name, rows in sections.items():
+        lines += [f"# {name} layers", *rows]
+    return "\n".join(lines) + "\n"
+
+
+def _comments(header: Header | None, counts: dict[str, int]) -> list[str]:
+    if header is None:
+        return []
+    return [
+        f"# sample number: {header.samples}",
+        f"# chip: {header.processor}",
+        f"# total layers: {sum(counts.values())} (unique list blow)",
+        *(f"# number of {name} layers: {counts[name]}" for name in ("shape", "pattern", "custom")),
+        f"# # part_quant_mode: {header.part_quantize}",
+        "###",
+        *(f"# {message}" for message in header.messages),
+        *(["###"] if header.messages else []),
+    ]

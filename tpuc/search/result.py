@@ -159,5 +159,5 @@ def with_threshold(table: CalibrationTable, name: str, threshold: float) -> Cali
 
 def with_choices(base: QuantizeTable, names: Mapping[str, str], mode: str) -> QuantizeTable:
     """`base` with more ops of type `mode`: name to the reason. What `base` says stays."""
-    more = {n: Choice(mode, why) for n, why in names.items() if n not in base.choices}
+    more = {n: Choice(mode, why, "search") for n, why in names.items() if n not in base.choices}
     return QuantizeTable({**base.choices, **more})
