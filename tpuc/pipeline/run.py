@@ -206,7 +206,7 @@ class _Build:
         """Stage emit."""
         if self.job.backend.name.name == "bmodel":
             path = self.folder / self.bmodel
-            self.clock.stage("emit", lambda: _emit(path, self.g.lowered, self.processor.name))
+            self.clock.stage("emit", lambda: _emit(path, self.g.lowered, self.processor.chip))
 
     def report(self, config: dict[str, Any]) -> RunResult:
         """Stage report."""
@@ -261,7 +261,7 @@ def _lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:
     }
 
 
-def _emit(path: Path, graph: Graph, processor: str) -> None:
+def _emit(path: Path, graph: Graph, chip: str) -> None:
     from tpuc.backends.bmodel import write_bmodel
 
-    write_bmodel(path, graph, processor=processor)
+    write_bmodel(path, graph, chip=chip)

@@ -17,14 +17,14 @@ from tpuc.ir import DType, Graph, QuantType, Value
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "small.bmodel"
-    write_bmodel(path, small_graph(), processor="bm1684x", facts={"mode": "INT8", "seed": 1})
+    write_bmodel(path, small_graph(), chip="BM1684X", facts={"mode": "INT8", "seed": 1})
     return path
 
 
 @pytest.mark.parametrize("float_type", [DType.F32, DType.F16, DType.BF16])
 def test_round_trip(tmp_path, float_type):
     graph = small_graph(float_type)
-    write_bmodel(tmp_path / "x", graph, processor="bm1684x", facts={"mode": "F", "k": 2.5})
+    write_bmodel(tmp_path / "x", graph, chip="BM1684X", facts={"mode": "F", "k": 2.5})
     back = read_bmodel(tmp_path / "x")
     assert same(back.graph, graph)
     assert dict(back.facts) == {"mode": "F", "k": 2.5}
@@ -65,7 +65,7 @@ def test_integer_input(tmp_path):
     x = Value("x", (2,), DType.SI8, QuantType(0.0078125, 3))
     graph.add("Input", [], [x])
     graph.outputs = [x]
-    write_bmodel(tmp_path / "x", graph, processor="bm1684x")
+    write_bmodel(tmp_path / "x", graph, chip="BM1684X")
     net = read_container(tmp_path / "x").model["net"][0]["parameter"][0]
     assert net["input_tensor"][0]["scale"] == 128.0  # TPU-MLIR's: what to multiply a float with
     assert net["output_tensor"][0]["scale"] == 0.0078125
@@ -96,10 +96,10 @@ def test_never_looks_like_chip_code(path):
 
 def test_equal_builds_are_equal_bytes(path, tmp_path):
     again = tmp_path / "again"
-    write_bmodel(again, small_graph(), processor="bm1684x", facts={"seed": 1, "mode": "INT8"})
+    write_bmodel(again, small_graph(), chip="BM1684X", facts={"seed": 1, "mode": "INT8"})
     assert again.read_bytes() == path.read_bytes()
     os.utime(again, (0, 0))
-    write_bmodel(again, read_bmodel(path).graph, processor="bm1684x", facts=read_bmodel(path).facts)
+    write_bmodel(again, read_bmodel(path).graph, chip="BM1684X", facts=read_bmodel(path).facts)
     assert again.read_bytes() == path.read_bytes()
 
 
@@ -108,7 +108,7 @@ def test_net_without_weights(tmp_path):
     x = Value("x", (2,))
     graph.add("Input", [], [x])
     graph.outputs = [x]
-    write_bmodel(tmp_path / "x", graph, processor="bm1688")
+    write_bmodel(tmp_path / "x", graph, chip="BM1688")
     assert same(read_bmodel(tmp_path / "x").graph, graph)
     assert read_summary(tmp_path / "x").nets[0].weight_bytes == 0
 
@@ -299,7 +299,7 @@ def test_unrounded_half_weights_are_a_bug(tmp_path):
     graph = small_graph()
     graph.find("product").producer.inputs[1].data = np.full((1, 3, 1, 1), 0.1, np.float32)
     with pytest.raises(GraphError, match="factor"):
-        write_bmodel(tmp_path / "x", graph, processor="bm1684x")
+        write_bmodel(tmp_path / "x", graph, chip="BM1684X")
     assert not list(tmp_path.iterdir())
 
 
@@ -307,7 +307,7 @@ def test_wrong_kind_of_attribute_is_a_bug(tmp_path):
     graph = small_graph()
     graph.find("conv0").producer.attrs["group"] = "one"
     with pytest.raises(GraphError, match="group"):
-        write_bmodel(tmp_path / "x", graph, processor="bm1684x")
+        write_bmodel(tmp_path / "x", graph, chip="BM1684X")
 
 
 def test_failed_write_leaves_the_old_file(path, tmp_path, monkeypatch):
@@ -318,5 +318,5 @@ def test_failed_write_leaves_the_old_file(path, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(TpucError, match="No space left"):
-        write_bmodel(path, small_graph(DType.F32), processor="bm1684x")
+        write_bmodel(path, small_graph(DType.F32), chip="BM1684X")
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

@@ -16,7 +16,7 @@ def model(tmp_path):
     graph.add("Input", [], [x])
     graph.add("Input", [], [y])
     graph.outputs = [x, y]
-    write_bmodel(tmp_path / "x", graph, processor="bm1684x")
+    write_bmodel(tmp_path / "x", graph, chip="BM1684X")
     return LoadedModel(read_bmodel(tmp_path / "x"), lambda feeds, observe: feeds)
 
 

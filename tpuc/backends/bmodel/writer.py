@@ -34,7 +34,7 @@ def write_bmodel(
     path: str | Path,
     graph: Graph,
     *,
-    processor: str,
+    chip: str,
     facts: Mapping[str, Fact] | None = None,
 ) -> None:
     """Write a lowered graph; whole or not at all, the same bytes for the same graph.
@@ -44,8 +44,8 @@ def write_bmodel(
     path : path
     graph : Graph
         Dialect `tpu`. The attributes of its Input nodes (preprocessing) are kept.
-    processor : str
-        For example `bm1684x`; stands in the file in upper case.
+    chip : str
+        The processor's name as it stands in the file: `BM1684X`.
     facts : mapping, optional
         Anything to keep with the program: recipe, mode, digests of the sources.
 
@@ -64,7 +64,7 @@ def write_bmodel(
         "type": "B",
         "version": f"{FORMAT_VERSION}+tpuc{version('tpuc')}",
         "time": _TIME,
-        "chip": processor.upper(),
+        "chip": chip,
         "net": [{"name": graph.name, "parameter": [parameter], "addr_mode": 0}],
         "neuron_size": parameter["ctx_size"],
         "device_num": 1,
