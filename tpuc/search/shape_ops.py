@@ -6,7 +6,8 @@
     joined     every op all of whose activations are shape ops
 
 A value stops being a shape where it is used as one: as operand of Reshape or Interp, as indices of
-GatherElements, as condition of Where, or after a Cast to float.
+GatherElements, as condition of Where, or after a Cast to float; not where it is all that an op
+reads. An Input that a shape op reads is one itself, so all that depends on that Input alone joins.
 
 Source: TPU-MLIR 1.30.2.
 """
