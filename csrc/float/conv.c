@@ -4,17 +4,14 @@
 #include "../cpu.h"
 #include "../parallel.h"
 
-typedef struct {
-    tpuc_float_tile_function function;
-    int rows[TPUC_FLOAT_WIDTH + 1]; /* most pixels of a tile, by width */
-} path;
-
-static path choose(void) {
+tpuc_float_path tpuc_float_path_in_use(void) {
 #if defined(__x86_64__)
-    if (tpuc_cpu_isa() == TPUC_ISA_VNNI) return (path){tpuc_float_tile_vnni, {0, 14, 12, 8, 6}};
-    if (tpuc_cpu_isa() == TPUC_ISA_AVX2) return (path){tpuc_float_tile_avx2, {0, 6, 6, 6, 6}};
+    if (tpuc_cpu_isa() == TPUC_ISA_VNNI)
+        return (tpuc_float_path){tpuc_float_tile_vnni, {0, 14, 12, 8, 6}};
+    if (tpuc_cpu_isa() == TPUC_ISA_AVX2)
+        return (tpuc_float_path){tpuc_float_tile_avx2, {0, 6, 6, 6, 6}};
 #endif
-    return (path){tpuc_float_tile_portable, {0, 6, 6, 6, 6}};
+    return (tpuc_float_path){tpuc_float_tile_portable, {0, 6, 6, 6, 6}};
 }
 
 typedef struct {
@@ -23,7 +20,7 @@ typedef struct {
     const ptrdiff_t *tap;
     int64_t pixels, piece, pieces;
     int heavy; /* the weights exceed the second cache */
-    path path;
+    tpuc_float_path path;
 } job;
 
 /* Walks output pixels in order. */
@@ -69,6 +66,7 @@ static void run_strip(const job *j, int group, int strip, int64_t from, int64_t 
     const ptrdiff_t block = (ptrdiff_t)v->terms * TPUC_LANES;
     tpuc_float_tile tile = {.tap = j->tap, .taps = v->taps, .chunks = v->chunks, .width = width};
     tile.lanes = v->lanes, tile.chunk_end = v->chunk_end;
+    tile.step = 1, tile.advance = (ptrdiff_t)width * TPUC_LANES;
     tile.last = first + width == blocks ? v->out_per_group - (blocks - 1) * TPUC_LANES : TPUC_LANES;
     tile.weights = v->weights + ((ptrdiff_t)group * blocks + first) * block;
     tile.bias = v->bias + ((ptrdiff_t)group * blocks + first) * TPUC_LANES;
@@ -107,7 +105,7 @@ void tpuc_float_conv_run(const tpuc_float_conv *v, const tpuc_image *in, const t
     ptrdiff_t tap[TPUC_FLOAT_MAX_TAPS];
     for (int t = 0; t < v->taps; t++)
         tap[t] = (v->tap_dy[t] * in->row + v->tap_dx[t] * in->pixel) / (ptrdiff_t)sizeof(float);
-    job j = {.conv = v, .in = in, .out = out, .tap = tap, .path = choose()};
+    job j = {.conv = v, .in = in, .out = out, .tap = tap, .path = tpuc_float_path_in_use()};
     j.pixels = (int64_t)out->n * out->h * out->w;
     /* Pixels per piece: their input fits the first cache. */
     j.piece = 24 * (1 + 8192 / (24 * (int64_t)v->terms));

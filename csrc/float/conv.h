@@ -32,19 +32,29 @@ typedef struct {
     tpuc_float_end end;
 } tpuc_float_conv;
 
-/* One tile: `rows` pixels by `width` blocks. */
+/* One tile: `rows` pixels by `width` blocks. Strides in numbers. */
 typedef struct {
     const float *in[TPUC_FLOAT_MAX_ROWS];
     float *out[TPUC_FLOAT_MAX_ROWS];
-    const ptrdiff_t *tap; /* offsets in numbers */
+    const ptrdiff_t *tap;
+    ptrdiff_t step, advance; /* from term to term: of the input if there is one tap, of weights */
     const int32_t *chunk_end;
     int32_t taps, chunks, lanes, rows, width;
     int32_t last; /* valid channels of the last block, 1..16 */
-    const float *weights, *bias;
+    const float *weights, *bias; /* [width][16] */
+    const float *row_bias;       /* [rows], instead of `bias`; or NULL */
     tpuc_float_end end;
 } tpuc_float_tile;
 
 typedef void (*tpuc_float_tile_function)(const tpuc_float_tile *tile);
+
+/* The tile of the instruction set in use, and its most pixels by width. */
+typedef struct {
+    tpuc_float_tile_function function;
+    int rows[TPUC_FLOAT_WIDTH + 1];
+} tpuc_float_path;
+
+tpuc_float_path tpuc_float_path_in_use(void);
 
 void tpuc_float_tile_portable(const tpuc_float_tile *tile);
 void tpuc_float_tile_avx2(const tpuc_float_tile *tile);

@@ -36,11 +36,12 @@
 #define FINISH(r, n) \
     if (N > n) \
         lanes_store_some(y + TPUC_LANES * n, \
-                         lanes_finish(lanes_add(s##r##_##n, b##n), &end), \
+                         lanes_finish(lanes_add(s##r##_##n, by_row ? beside : b##n), &end), \
                          N > n + 1 ? TPUC_LANES : last);
 #define STORE(r) \
     if (R > r) { \
         float *y = t->out[r] + TPUC_LANES * first; \
+        const lanes beside = by_row ? lanes_set(t->row_bias[r]) : zero; \
         FINISH(r, 0) FINISH(r, 1) FINISH(r, 2) FINISH(r, 3) \
     }
 
@@ -62,22 +63,21 @@ enum { AHEAD = 512 };
 
 /* R pixels x N blocks from block `first` of the strip on. */
 LANES void tile(const tpuc_float_tile *t, const int R, const int N, const int first) {
-    const float *w = t->weights + TPUC_LANES * first, *bias = t->bias + TPUC_LANES * first;
-    const ptrdiff_t advance = TPUC_LANES * (ptrdiff_t)t->width;
+    const float *w = t->weights + TPUC_LANES * first;
+    const ptrdiff_t advance = t->advance, step = t->step;
     const lanes zero = lanes_set(0.0f);
     float part[4 * TPUC_LANES * R];
     ROWS(DECLARE)
-    ptrdiff_t k = 0, channel = 0;
+    ptrdiff_t k = 0, at = 0, channel = 0;
     for (int j = 0, tap = 0, last = t->chunks - 1;; j++) {
         const ptrdiff_t end = t->chunk_end[j];
         if (t->taps == 1) {
-            for (; k < end; k++, w += advance) {
-                const ptrdiff_t at = k;
+            for (; k < end; k++, at += step, w += advance) {
                 TERM
             }
         } else {
             for (; k < end; k++, w += advance) {
-                const ptrdiff_t at = t->tap[tap] + channel;
+                at = t->tap[tap] + channel;
                 if (++tap == t->taps) tap = 0, channel++;
                 TERM
             }
@@ -88,6 +88,8 @@ LANES void tile(const tpuc_float_tile *t, const int R, const int N, const int fi
     if (t->chunks > 1) {
         ROWS(JOIN)
     }
+    const int by_row = t->row_bias != NULL;
+    const float *bias = by_row ? part : t->bias + TPUC_LANES * first; /* part: read, not used */
     const lanes b0 = lanes_load(bias), b1 = N > 1 ? lanes_load(bias + 16) : b0;
     const lanes b2 = N > 2 ? lanes_load(bias + 32) : b0, b3 = N > 3 ? lanes_load(bias + 48) : b0;
     const tpuc_float_end end = t->end;
@@ -97,7 +99,7 @@ LANES void tile(const tpuc_float_tile *t, const int R, const int N, const int fi
 
 /* Terms k .. k + count - 1 in eight chains, added in pairs. */
 LANES lanes in_lanes(const tpuc_float_tile *t, const float *x, const float *w, int k, int count) {
-    const ptrdiff_t advance = TPUC_LANES * (ptrdiff_t)t->width;
+    const ptrdiff_t advance = t->advance;
     lanes s[8];
     for (int i = 0; i < 8; i++) s[i] = lanes_set(0.0f);
     for (int i = 0; i < count; i++) {

@@ -1,8 +1,9 @@
 /* Float depthwise convolution, one filter per channel, with limits and rounding fused.
  *
- *     v[p][c] = sum over rows r and columns s of  in[pixel(p) + (r, s)][c] * weight  + bias[c]
+ *     v[p][c] = sum over rows r and columns s of  in[pixel(p) + (r, s)][c] * weight + bias[c]
  *
- * in the order of r, then s, with a fused multiply-add each, from zero on. Weights: [block][row][column][16]. */
+ * in the order of r, then s, with a fused multiply-add each, from zero on. Weights:
+ * [block][row][column][16]. */
 #ifndef TPUC_FLOAT_DEPTHWISE_H
 #define TPUC_FLOAT_DEPTHWISE_H
 

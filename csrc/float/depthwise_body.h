@@ -7,7 +7,8 @@
 #define STEP(r) \
     if (R > r) s##r = lanes_fma(lanes_load(in + r * advance), w, s##r);
 #define STORE(r) \
-    if (R > r) lanes_store_some(out + r * out_pixel, lanes_finish(lanes_add(s##r, bias), &end), channels);
+    if (R > r) \
+        lanes_store_some(out + r * out_pixel, lanes_finish(lanes_add(s##r, bias), &end), channels);
 
 /* R outputs from output x on share each weight. A load may reach beyond the block's channels. */
 LANES void outputs(const tpuc_float_line *t, const int x, const int R) {

@@ -86,7 +86,7 @@ LANES void lanes_bits_f16(uint16_t *p, lanes v) {
         memcpy(&bits, &v.v[i], 4);
         const uint32_t size = bits & 0x7FFFFFFFu, sign = bits >> 16 & 0x8000u;
         uint32_t half = size > 0x7F800000u ? 0x7E00u : size == 0x7F800000u ? 0x7C00u : 0;
-        if (size < 0x38800000u) half = (uint32_t)(fabsf(v.v[i]) * 0x1p24f); /* whole steps of 2^-24 */
+        if (size < 0x38800000u) half = (uint32_t)(fabsf(v.v[i]) * 0x1p24f); /* steps of 2^-24 */
         else if (size < 0x7F800000u) half = (size - 0x38000000u) >> 13;
         p[i] = (uint16_t)(half | sign);
     }

@@ -65,8 +65,9 @@ static void to_bytes(const float *in, uint8_t *out, ptrdiff_t count, int zero, f
     const lanes factor = lanes_set(inverse);
     for (ptrdiff_t i = 0; i < count; i += TPUC_LANES) {
         const int n = count - i < TPUC_LANES ? (int)(count - i) : TPUC_LANES;
-        const lanes rounded = lanes_finish(lanes_load_some(in + i, n), &end);
-        const lanes x = lanes_finish(lanes_mul(rounded, factor), &end);
+        const lanes given_x = lanes_load_some(in + i, n);
+        const lanes number = end.type == TPUC_BF16 ? lanes_finish(given_x, &end) : given_x;
+        const lanes x = lanes_finish(lanes_mul(number, factor), &end);
         uint8_t last[TPUC_LANES];
         lanes_to_bytes(n == TPUC_LANES ? out + i : last, x, zero);
         if (n < TPUC_LANES) memcpy(out + i, last, (size_t)n);

@@ -41,6 +41,18 @@ cdef extern from "float/depthwise.h" nogil:
     void tpuc_float_depthwise_run(
         const tpuc_float_depthwise *, const tpuc_image *, const tpuc_image *, int)
 
+cdef extern from "float/product.h" nogil:
+    ctypedef struct tpuc_float_product:
+        int32_t terms, chunks
+        const int32_t *chunk_end
+        int32_t by_channel, left_transpose, right_transpose
+        const float *right
+        const float *bias
+        tpuc_float_end end
+    void tpuc_float_product_run(
+        const tpuc_float_product *, const tpuc_image *, const tpuc_image *, const tpuc_image *,
+        int)
+
 cdef extern from "float/rows.h" nogil:
     ctypedef enum tpuc_float_kind:
         pass
@@ -100,6 +112,11 @@ cdef class End:
 
 cdef class FloatView(View):
     """An image of float32 numbers."""
+
+    @property
+    def element(self):
+        """Bytes of a number."""
+        return 4
 
     def load(self, const uint8_t[::1] plain, int threads):
         cdef tpuc_float_end end = End(-float("inf"), float("inf"), 0).end
@@ -194,6 +211,30 @@ cdef class Pool:
     def run(self, View source, View target, int threads):
         with nogil:
             tpuc_float_pool_run(&self.pool, &source.image, &target.image, threads)
+
+
+cdef class Product:
+    """A product of matrices in images; see csrc/float/product.h."""
+
+    cdef tpuc_float_product product
+    cdef object kept
+
+    def __init__(self, dict fields, const int32_t[::1] chunks, const float[::1] bias, right):
+        cdef End end = fields["end"]
+        cdef const float[::1] constant
+        self.product.terms, self.product.chunks = chunks[chunks.shape[0] - 1], chunks.shape[0]
+        self.product.chunk_end, self.product.bias = &chunks[0], &bias[0]
+        self.product.by_channel = fields["by_channel"]
+        self.product.left_transpose, self.product.right_transpose = fields["transposes"]
+        self.product.right, self.product.end = NULL, end.end
+        if right is not None:
+            constant = right
+            self.product.right = &constant[0]
+        self.kept = (chunks, bias, right)
+
+    def run(self, View a, View b, View target, int threads):
+        with nogil:
+            tpuc_float_product_run(&self.product, &a.image, &b.image, &target.image, threads)
 
 
 cdef class Function:
