@@ -14,6 +14,7 @@ import numpy as np
 
 from tpuc.errors import ModelError
 from tpuc.frontend.onnx_context import OnnxNode
+from tpuc.progress import steps
 
 if TYPE_CHECKING:
     import onnx
@@ -83,7 +84,7 @@ def _fold_once(model: onnx.ModelProto, constants: dict[str, np.ndarray], path: P
     """Add what is known to `constants` and return the nodes that are left."""
     shapes = _known_shapes(model)
     nodes: list[Any] = []
-    for proto in model.graph.node:
+    for proto in steps(model.graph.node, "folding constants"):
         known = all(not i or i in constants for i in proto.input)
         if proto.op_type == "Shape" and proto.input[0] in shapes:
             constants[proto.output[0]] = _shape_of(proto, shapes[proto.input[0]])

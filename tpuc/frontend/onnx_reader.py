@@ -20,6 +20,7 @@ from tpuc.frontend.fold_conv_bias import fold_conv_bias
 from tpuc.frontend.onnx_context import Context, OnnxNode
 from tpuc.frontend.registry import CONVERTERS
 from tpuc.ir import DType, Graph, Value, verify, with_defaults
+from tpuc.progress import steps
 
 if TYPE_CHECKING:
     import onnx
@@ -68,7 +69,7 @@ def read_onnx(
         out = Value(input_name, shape, DType.SI32 if whole else DType.F32)
         graph.add("Input", [], [out], with_defaults("Input", {}))
         context.values[input_name] = out
-    for node in nodes:
+    for node in steps(nodes, "importing"):
         _convert(context, node, path)
     graph.outputs = [_output(context, o.name, path) for o in model.graph.output]
     context.name_outputs([o.name for o in model.graph.output])

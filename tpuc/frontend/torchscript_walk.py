@@ -16,6 +16,7 @@ from tpuc.frontend.aten.registry import ATEN
 from tpuc.frontend.torchscript_context import Missing, TorchContext, TorchNode, is_known
 from tpuc.frontend.torchscript_fold import evaluate
 from tpuc.ir import Value
+from tpuc.progress import steps
 
 __all__ = ["Problems", "walk"]
 
@@ -51,7 +52,7 @@ class Problems:
 def walk(block: Any, context: TorchContext, problems: Problems, wanted: set[str]) -> None:
     """Convert the nodes of a TorchScript block; stop once every wanted name is known."""
     _note_unpacking(block, context)
-    for item in block.nodes():
+    for item in steps(list(block.nodes()), "importing"):
         node = _read(item, context)
         if item.kind() == "prim::If":
             _branch(item, node, context, problems, wanted)

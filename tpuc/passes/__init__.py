@@ -32,6 +32,7 @@ from tpuc.passes import (
     undo_permutes,
 )
 from tpuc.passes.result import PassResult
+from tpuc.progress import steps
 
 __all__ = ["CANONICAL_PASSES", "PassResult", "canonicalize"]
 
@@ -66,7 +67,7 @@ def canonicalize(graph: Graph) -> list[PassResult]:
     """
     verify(graph, "top")
     results: list[PassResult] = []
-    for name, run in CANONICAL_PASSES:
+    for name, run in steps(CANONICAL_PASSES, "simplifying"):
         results.append(replace(run(graph), name=name))
         try:
             verify(graph, "top")

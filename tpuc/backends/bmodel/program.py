@@ -29,6 +29,7 @@ from tpuc.backends.bmodel.attributes import check_attrs, decode_attrs, encode_at
 from tpuc.backends.bmodel.weights import WEIGHT_ALIGNMENT, decode_weight, encode_weight
 from tpuc.errors import ArtifactError, GraphError
 from tpuc.ir import DType, Graph, QuantType, Value, verify
+from tpuc.progress import steps
 
 __all__ = ["PROGRAM_VERSION", "Fact", "Placed", "decode_program", "encode_program"]
 
@@ -68,7 +69,7 @@ def encode_program(
     verify(graph, "tpu")
     coefficients = bytearray()
     places, weights = [], []
-    for value in graph.weights():
+    for value in steps(graph.weights(), "writing"):
         raw = encode_weight(value)
         places.append(Placed(value.name, len(coefficients), len(raw)))
         weights.append([*_describe(value), len(coefficients)])
