@@ -77,6 +77,31 @@ cdef class View:
         """(n, c, h, w)."""
         return self.image.n, self.image.c, self.image.h, self.image.w
 
+    @property
+    def strides(self):
+        """Bytes from picture to picture, row to row, pixel to pixel."""
+        return self.image.image, self.image.row, self.image.pixel
+
+    @property
+    def element(self):
+        """Bytes of a number."""
+        return 1
+
+    @property
+    def zero(self):
+        """Byte that stands for 0."""
+        return self.image.zero
+
+    @property
+    def memory(self):
+        """The buffer."""
+        return self.buffer.base
+
+    @property
+    def origin(self):
+        """Offset of the first number in the buffer."""
+        return self.image.data - &self.buffer[0]
+
     def fill_halo(self, int threads):
         with nogil:
             tpuc_image_fill_halo(&self.image, threads)

@@ -7,6 +7,7 @@ address of (n, y, x, c) = origin + n * image + y * row + x * pixel + c * element
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,11 +65,14 @@ def pixel_bytes(channels: int) -> int:
 
 
 def geometry(shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
-    """(n, c, h, w) of a tensor of rank 2, 3 or 4; None for others and for empty tensors."""
-    if not all(shape):
+    """(n, c, h, w) of a tensor of rank 2 to 6; None for others and for empty tensors.
+
+    Of more than four dimensions, those between the second and the last are one.
+    """
+    if not all(shape) or len(shape) > 6:
         return None
-    if len(shape) == 4:
-        return shape[0], shape[1], shape[2], shape[3]
+    if len(shape) >= 4:
+        return shape[0], shape[1], math.prod(shape[2:-1]), shape[-1]
     if len(shape) == 3:
         return shape[0], shape[1], 1, shape[2]
     return (shape[0], shape[1], 1, 1) if len(shape) == 2 else None
@@ -80,14 +84,14 @@ def zero_of(value: Value) -> int:
 
 
 def is_bytes(value: Value) -> bool:
-    """True if the int8 kernels can hold the value: 8 bits, symmetric, rank 2 to 4."""
+    """True if the int8 kernels can hold the value: 8 bits, symmetric, rank 2 to 6."""
     if value.dtype not in (DType.SI8, DType.UI8) or geometry(value.shape) is None:
         return False
     return value.quant is None or value.quant.zero_point == 0
 
 
 def is_floats(value: Value) -> bool:
-    """True if the float kernels can hold the value: a float type, rank 2 to 4."""
+    """True if the float kernels can hold the value: a float type, rank 2 to 6."""
     return value.dtype.is_float and geometry(value.shape) is not None
 
 

@@ -17,8 +17,10 @@ from tpuc.kernels.depthwise import is_depthwise, pack_depthwise
 from tpuc.kernels.image import geometry, is_bytes, zero_of
 from tpuc.kernels.requant_words import Unfit, normal_shift
 from tpuc.simulator.choose_float import choose_float
+from tpuc.simulator.choose_movement import choose_join, choose_move
 from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of
 from tpuc.simulator.interpreter import run_node
+from tpuc.simulator.movement import MOVES
 
 __all__ = ["ImageKernel", "choose"]
 
@@ -33,7 +35,7 @@ def choose(node: Node) -> ImageKernel | Skip:
     if len(node.outputs) != 1 or not is_bytes(node.output):
         return Skip(f"its result is {node.output.dtype} {node.output.shape}", (node.name,))
     if not node.activations or not all(is_bytes(v) for v in node.activations):
-        return Skip("an operand is not an 8-bit tensor of rank 2 to 4", (node.name,))
+        return Skip("an operand is not an 8-bit tensor of rank 2 to 6", (node.name,))
     try:
         return make(node)
     except Unfit as reason:
@@ -68,6 +70,8 @@ def _bias(node: Node, channels: int) -> np.ndarray:
 
 def _conv(node: Node) -> ImageKernel:
     weights = _weights(node)
+    if weights.ndim not in (3, 4):
+        raise Unfit(f"its filter is {weights.shape}")
     if weights.ndim == 3:
         weights = weights[:, :, None]
     spec = ConvSpec(
@@ -155,6 +159,8 @@ def _unary(node: Node) -> ImageKernel:
 
 def _pool(node: Node) -> ImageKernel:
     source = node.activations[0]
+    if len(source.shape) not in (3, 4):
+        raise Unfit(f"an input of shape {source.shape}")
     before, after = geometry(source.shape), geometry(node.output.shape)
     assert before is not None and after is not None
     maximum = node.attrs["pool_mode"] == "Max"
@@ -179,7 +185,7 @@ def _pool(node: Node) -> ImageKernel:
 def _concat(node: Node) -> ImageKernel:
     rank = len(node.output.shape)
     if node.integer("axis") % rank != 1 or len(node.activations) != len(node.inputs):
-        raise Unfit("only channels of computed operands are joined by a C kernel")
+        return choose_join(node)
     inputs = tuple(node.activations)
     starts = np.cumsum([0, *(v.shape[1] for v in inputs)])
     low = _low(node)
@@ -211,4 +217,5 @@ _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
     ),
     "Pool2D": _pool,
     "Concat": _concat,
+    **dict.fromkeys(MOVES, choose_move),
 }

@@ -19,9 +19,11 @@ from tpuc.kernels.float_conv import FloatConvSpec, end_of, pack_float_conv
 from tpuc.kernels.float_order import conv_order, matmul_order
 from tpuc.kernels.image import geometry, is_bytes, is_floats, is_image
 from tpuc.kernels.requant_words import Unfit
+from tpuc.simulator.choose_movement import choose_join, choose_move
 from tpuc.simulator.float_elementwise import ELEMENTWISE, copy_kernel, end_of_node, floats_of
 from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of
 
+from tpuc.simulator.movement import MOVES
 __all__ = ["choose_float"]
 
 
@@ -34,7 +36,7 @@ def choose_float(node: Node) -> ImageKernel | Skip:
     if not holds(node.output):
         return Skip(f"its result is {node.output.dtype} {node.output.shape}", (node.name,))
     if not node.activations or not all(holds(v) for v in node.activations):
-        return Skip("an operand is no float tensor of rank 2 to 4", (node.name,))
+        return Skip("an operand is no float tensor of rank 2 to 6", (node.name,))
     try:
         return make(node)
     except Unfit as reason:
@@ -89,7 +91,7 @@ def _matmul(node: Node) -> ImageKernel:
 
 def _pool(node: Node) -> ImageKernel:
     source = node.activations[0]
-    if len(source.shape) == 2:
+    if len(source.shape) not in (3, 4):
         raise Unfit(f"an input of shape {source.shape}")
     kernel, strides, pads = pair_of(node, "kernel_shape"), pair_of(node, "strides"), pads_of(node)
     before, after = geometry(source.shape), geometry(node.output.shape)
@@ -106,7 +108,7 @@ def _pool(node: Node) -> ImageKernel:
 def _concat(node: Node) -> ImageKernel:
     rank = len(node.output.shape)
     if node.integer("axis") % rank != 1 or len(node.activations) != len(node.inputs):
-        raise Unfit("only channels of computed operands are joined by a C kernel")
+        return choose_join(node)
     inputs, end = tuple(node.activations), end_of_node(node)
     starts = np.cumsum([0, *(v.shape[1] for v in inputs)])
 
@@ -136,6 +138,7 @@ def _cast(node: Node) -> ImageKernel:
 def _scaled(node: Node, function: Callable, factor: float, end: _float.End) -> ImageKernel:
     def run(sources: Sequence[View], target: View, threads: int) -> None:
         function(factor, end, sources[0], target, threads)
+    **dict.fromkeys(MOVES, choose_move),
 
     return ImageKernel(run, (node.activations[0],))
 

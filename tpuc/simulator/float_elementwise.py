@@ -18,7 +18,7 @@ from tpuc.ir import DType, Node, Value
 from tpuc.kernels import _float
 from tpuc.kernels._int8 import View
 from tpuc.kernels.float_conv import end_of, kind_of
-from tpuc.kernels.image import constant_image
+from tpuc.kernels.image import constant_image, geometry
 from tpuc.kernels.requant_words import Unfit
 from tpuc.simulator.float_exact import rounding_of
 from tpuc.simulator.image_kernel import ImageKernel
@@ -61,12 +61,20 @@ def _operands(node: Node) -> list[Operand]:
         if value is None:
             raise Unfit("an operand is missing")
         shape = (1,) * (rank - len(value.shape)) + value.shape
-        fits = len(shape) == rank and all(s in (1, o) for s, o in zip(shape, node.output.shape))
+        fits = len(shape) == rank and _repeats(shape, node.output.shape)
         if not fits or (value.data is None and len(value.shape) != rank):
             raise Unfit(f"operands of shapes {[v.shape for v in node.inputs if v is not None]}")
         constant = value.data is not None
         found.append(constant_image(floats_of(value, "operand"), rank) if constant else value)
     return found
+
+
+def _repeats(small: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Whether each dimension of an image is the other's, or 1."""
+    a, b = geometry(small), geometry(whole)
+    assert a is not None and b is not None
+    pairs = (*zip(small, whole), *zip(a, b))
+    return all(s in (1, o) for s, o in pairs)
 
 
 def _fold(steps: Sequence[int], operands: Sequence[Operand], end: _float.End) -> ImageKernel:
@@ -150,7 +158,7 @@ def _prelu(node: Node) -> ImageKernel:
     rank, slope = len(node.output.shape), floats_of(node.inputs[1], "slope")
     if slope.ndim != rank:
         slope = slope.reshape(1, -1, *(1,) * (rank - 2))
-    if any(s not in (1, o) for s, o in zip(slope.shape, node.output.shape)):
+    if not _repeats(slope.shape, node.output.shape):
         raise Unfit(f"slopes of shape {slope.shape}")
     return _fold([_PRELU], [node.activations[0], constant_image(slope, rank)], end_of_node(node))
 

@@ -9,9 +9,12 @@ from tpuc.ir import Node, Value
 from tpuc.kernels._int8 import View
 from tpuc.kernels.image import Need
 
-__all__ = ["ImageKernel", "Run", "pads_of", "pair_of"]
+__all__ = ["ImageKernel", "Plan", "Run", "pads_of", "pair_of", "planned"]
 
 Run = Callable[[Sequence[View], View, int], None]
+
+Plan = Callable[[Sequence[View], View], Callable[[int], None]]
+"""Prepares a run on certain images; the result runs as often as wanted on so many threads."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,25 @@ class ImageKernel:
         The images it reads.
     need : Need
         What it reads around the first of them.
+    plan : callable (sources, target), optional
+        Quicker than `run` if the images stay the same.
     """
 
     run: Run
     inputs: tuple[Value, ...]
     need: Need = field(default_factory=Need)
+    plan: Plan | None = None
+
+    def on(self, sources: Sequence[View], target: View) -> Callable[[int], None]:
+        """The kernel, ready to run on these images with so many threads."""
+        if self.plan is not None:
+            return self.plan(sources, target)
+        return lambda threads: self.run(sources, target, threads)
+
+
+def planned(plan: Plan, inputs: tuple[Value, ...]) -> ImageKernel:
+    """A kernel that is its plan."""
+    return ImageKernel(lambda sources, target, t: plan(sources, target)(t), inputs, plan=plan)
 
 
 def pair_of(node: Node, key: str) -> tuple[int, int]:

@@ -186,10 +186,10 @@ class Machine:
     def _kernel_step(self, kernel: ImageKernel, node: Node) -> Step:
         names = [v.name for v in kernel.inputs]
         sources, target = [self.views[n] for n in names], self.views[node.name]
-        run, threads = kernel.run, self.threads
+        run, threads = kernel.on(sources, target), self.threads
 
         def step() -> None:
-            run(sources, target, threads)
+            run(threads)
             target.fill_halo(threads)
 
         return step

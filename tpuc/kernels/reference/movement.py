@@ -55,7 +55,13 @@ def _pad(node: Node, x: np.ndarray) -> np.ndarray:
 
 @kernel("Upsample")
 def _upsample(node: Node, x: np.ndarray) -> np.ndarray:
-    return x.repeat(node.integer("scale_h"), 2).repeat(node.integer("scale_w"), 3)
+    wide = x.repeat(node.integer("scale_h"), 2).repeat(node.integer("scale_w"), 3)
+    return finish(node, wide.astype(np.int64))
+
+
+@kernel("SwapDimInner")
+def _swap_dim_inner(node: Node, x: np.ndarray) -> np.ndarray:
+    return np.roll(x, [-o for o in node.ints("offset")], tuple(range(x.ndim)))
 
 
 @kernel("Depth2Space")
@@ -63,7 +69,8 @@ def _depth2space(node: Node, x: np.ndarray) -> np.ndarray:
     bh, bw = node.integer("block_h"), node.integer("block_w")
     n, c, h, w = x.shape
     if node.attrs["is_inversed"]:
-        parts = x.reshape(n, c, h // bh, bh, w // bw, bw).transpose(0, 3, 5, 1, 2, 4)
+        order = (0, 1, 3, 5, 2, 4) if node.attrs["is_CRD"] else (0, 3, 5, 1, 2, 4)
+        parts = x.reshape(n, c, h // bh, bh, w // bw, bw).transpose(order)
         return parts.reshape(n, c * bh * bw, h // bh, w // bw)
     if node.attrs["is_CRD"]:
         parts = x.reshape(n, c // (bh * bw), bh, bw, h, w).transpose(0, 1, 4, 2, 5, 3)

@@ -21,8 +21,8 @@ _MOVES = "Permute Slice Pad Upsample Depth2Space".split()
 
 
 def _moved_attrs(node: Node) -> dict[str, Attr]:
-    """Attributes of a data-moving op, as they are."""
-    return {k: v for k, v in node.attrs.items() if k not in ("do_relu", "relu_limit")}
+    """Attributes of a data-moving op, as they are; a fused relu (of Upsample) stays."""
+    return dict(node.attrs)
 
 
 def keep_type(ctx: Lowering, node: Node) -> bool:
