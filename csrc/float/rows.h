@@ -4,8 +4,8 @@
  *     copy:        channels from `first` on of y = finish(x)
  *     from bytes:  y = finish(scale * q)
  *     table:       y = table[16 bits of x]; says whether x holds anything but numbers of the type
- *     to bytes:    q = saturate(round(round_to_type(round_to_type(x) * inverse))), halves away from
- *                  zero; NaN is 0
+ *     to bytes:    q = saturate(round(round_to_type(x * inverse))), halves away from
+ *                  zero; NaN is 0; of bfloat16, x is rounded to the type first
  *
  * finish: limits and rounding of end.h. */
 #ifndef TPUC_FLOAT_ROWS_H

@@ -55,6 +55,11 @@ def _permute(node: Node, x: Tensor) -> Tensor:
     return x.permute(list(node.ints("order"))).contiguous()
 
 
+@kernel("SwapDimInner")
+def _swap_dim_inner(node: Node, x: Tensor) -> Tensor:
+    return torch.roll(x, [-o for o in node.ints("offset")], list(range(x.dim())))
+
+
 @kernel("Concat")
 def _concat(node: Node, *operands: Tensor) -> Tensor:
     return torch.cat(operands, node.integer("axis"))

@@ -21,6 +21,7 @@ NORMALIZATION: list[OpSpec] = [
 
 SELECTION: list[OpSpec] = [
     same("Sign", "input"),
+    same("SwapDimInner", "input", {"offset": A("i64[]")}),
     same("Cast", "input", {**_ROUND, "to": A("str", "F32")}),
     row("Compare", "lhs rhs", {"mode": A("str")}),
     same(

@@ -50,6 +50,7 @@ _ROWS: list[OpSpec] = [
         "input right bias?",
         {
             **_EACH,
+            "hdim_is_batch": A("bool", False),
             "left_transpose": A("bool", False),
             "right_transpose": A("bool", False),
             "quant_mode": A("str", "MultiplierShift"),
@@ -106,9 +107,23 @@ _ROWS: list[OpSpec] = [
         _as_top(name)
         for name in (
             "Reshape Permute Squeeze Unsqueeze Slice Tile Gather Upsample Interp Depth2Space "
-            "Reduce Arg"
+            "Reduce Arg SwapDimInner LayerNorm RMSNorm InstanceNorm GroupNorm Compare CompareConst "
+            "Where Mod CumSum GatherElements GatherND ScatterND ScatterElements TopK GridSampler"
         ).split()
     ],
+    same("RequantInt", "input", {**_ONE, "round_mode": A("str", "HalfAwayFromZero")}),
+    same(
+        "Attention",
+        "input keys? values? queries_weight queries_bias? keys_weight keys_bias? "
+        "values_weight values_bias? out_weight out_bias? mask? table?",
+        {
+            "dim": A("i64"),
+            "has_bias": A("i64"),
+            "head": A("i64"),
+            "quant_param": A("i64[]", None),
+            "scale": A("f64"),
+        },
+    ),
 ]
 
 TPU_OPS = table(_ROWS)

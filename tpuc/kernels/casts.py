@@ -1,7 +1,7 @@
 """Casts between stored types.
 
 F32 -> int:  saturate(round(x * float32(1 / scale))), halves away from zero
-F16 -> int:  the same with number, factor and product rounded to half (BF16 likewise)
+F16 -> int:  the same with factor and product rounded to half (BF16 likewise, and the number)
 int -> F32:  float32(scale) * q
 int -> F16:  half(half(scale) * half(q)) (BF16 likewise)
 F32 -> F16 or BF16:     nearest even
@@ -52,7 +52,8 @@ def _quantize(x: np.ndarray, kind: DType, target: Value) -> np.ndarray:
     low, high = target.dtype.qrange
     inverse = round_to(np.array(1.0 / target.quant.scale, np.float32), kind)
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = round_to(round_to(x, kind) * inverse, kind)
+        number = round_to(x, kind) if kind == DType.BF16 else np.asarray(x, np.float32)
+        scaled = round_to(number * inverse, kind)
         q = round_away(scaled) + target.quant.zero_point
     q = np.where(np.isnan(q), 0.0, q)
     return np.clip(q, low, high).astype(target.dtype.numpy)

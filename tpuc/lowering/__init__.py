@@ -13,18 +13,21 @@ from dataclasses import dataclass, field
 
 from tpuc.artifacts import CalibrationTable, QuantizeTable
 from tpuc.errors import ConfigError, TableError
-from tpuc.ir import DType, Graph, Node, Value, verify, with_defaults
+from tpuc.ir import DType, Graph, Node, QuantType, Value, verify, with_defaults
 from tpuc.lowering.context import Lowering, Memo
+from tpuc.lowering.merge_operands import merge_operands
 from tpuc.lowering.prepare import fold_scales
 from tpuc.lowering.propagate import propagate
 from tpuc.lowering.ranges import import_ranges
-from tpuc.lowering.rules import INT8_RULES, KEEP_TYPE, keep_type, lower_float
+from tpuc.lowering.rules import INT8_RULES, KEEP_TYPE, keep_type, lower_cast, lower_float
+from tpuc.lowering.split_products import split_products
 from tpuc.processors import Processor
+from tpuc.progress import steps
 
 __all__ = ["Lowered", "Lowerer", "float_twin", "lower"]
 
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
-_ALWAYS_F32 = {"Div", "Arg"}
+_ALWAYS_F32 = {"Div", "Arg", "InstanceNorm", "GroupNorm"}
 """Ops that are F32 in an INT8 build, not the processor's float type."""
 
 
@@ -61,7 +64,7 @@ def float_twin(graph: Graph) -> Graph:
     Unlike an F32 build, nothing is folded away: this is how the float network itself is run.
     """
     verify(graph, "top")
-    ctx = Lowering(Graph(graph.name, "tpu", {**graph.attrs, "mode": "F32"}), {})
+    ctx = Lowering(Graph(graph.name, "tpu", {**graph.attrs, "mode": "F32"}), {}, every=True)
     for node in graph.nodes:
         _lower_node(ctx, node, "F32", DType.F32)
     ctx.graph.outputs = [ctx.current(v) for v in graph.outputs]
@@ -80,8 +83,11 @@ class Lowerer:
     """
 
     def __init__(self, graph: Graph, processor: Processor) -> None:
-        self._known = {n.name for n in verify(graph, "top").nodes}
+        self._known = {v.name for v in verify(graph, "top").values()}
         self._graph = fold_scales(graph)
+        self._origins: dict[str, str] = {}
+        split_products(self._graph, self._origins)
+        merge_operands(self._graph)
         self._processor = processor
         self._memo = Memo()
 
@@ -115,12 +121,13 @@ class Lowerer:
         self._check_names(choices)
         graph = self._graph
         out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
-        ranges = propagate(graph, import_ranges(graph, table)) if table else {}
+        ranges = propagate(graph, import_ranges(graph, table, self._origins)) if table else {}
         ctx = Lowering(out, ranges, memo=self._memo)
-        for node in graph.nodes:
-            chosen = choices[node.name].mode if node.name in choices else mode
-            if node.name in choices and chosen != mode:
-                ctx.reasons[node.name] = choices[node.name].reason or "set by the quantize table"
+        for node in steps(graph.nodes, "lowering"):
+            named = choices.get(self._origins.get(node.name, node.name))
+            chosen = mode if named is None else named.mode
+            if named is not None and chosen != mode:
+                ctx.reasons[node.name] = named.reason or "set by the quantize table"
             _lower_node(ctx, node, chosen, _FLOAT[processor.float_type])
         for value in graph.outputs:
             final = ctx.as_float(value, DType.F32, "")
@@ -136,9 +143,14 @@ class Lowerer:
 
 def _lower_node(ctx: Lowering, node: Node, mode: str, fallback: DType) -> None:
     if node.op == "Input":
-        out = Value(node.name, node.output.shape)
+        whole = node.output.dtype == DType.SI32
+        quant = QuantType(1.0) if whole else None
+        out = Value(node.name, node.output.shape, node.output.dtype, quant)
         ctx.graph.add("Input", [], [out], with_defaults("Input", node.attrs, "tpu"))
         ctx.lowered[id(node.output)] = out
+        return
+    if node.op == "Cast":
+        lower_cast(ctx, node)
         return
     first = node.inputs[0]
     if node.op in KEEP_TYPE and first is not None and not first.is_weight:

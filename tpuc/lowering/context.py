@@ -45,6 +45,8 @@ class Lowering:
         After propagation.
     reasons : dict of str to str
         Why an op is not in the build's own mode.
+    every : bool
+        Every Top tensor is to be there under its own name.
     """
 
     graph: Graph
@@ -52,6 +54,8 @@ class Lowering:
     reasons: dict[str, str] = field(default_factory=dict)
     lowered: dict[int, Value] = field(default_factory=dict)
     casts: dict[tuple[int, DType], Value] = field(default_factory=dict)
+    every: bool = False
+    titles: dict[int, str] = field(default_factory=dict)  # by id of a Top value that has no op
     memo: Memo = field(default_factory=Memo)
 
     # ---- types -------------------------------------------------------------------------------
@@ -74,6 +78,17 @@ class Lowering:
         """What a Top tensor became."""
         return self.lowered[id(value)]
 
+    def real(self, value: Value) -> Value:
+        """What a Top tensor became, as numbers: an input of whole numbers is cast to F32."""
+        now = self.current(value)
+        whole = now.dtype == DType.SI32 and now.producer is not None and now.producer.op == "Input"
+        return self._cast(now, DType.F32, None, "") if whole else now
+
+    def stand_in(self, value: Value, source: Value) -> None:
+        """Let what `source` became stand for `value` too; casts of it are named after `value`."""
+        self.lowered[id(value)] = self.real(source)
+        self.titles[id(value)] = value.name
+
     def as_int(self, value: Value, user: str) -> Value:
         """The tensor in its integer type, cast if it is float now.
 
@@ -81,14 +96,15 @@ class Lowering:
         ------
         UnsupportedError : it has no calibrated range
         """
-        now = self.current(value)
+        now = self.real(value)
         if not now.dtype.is_float:
             return now
-        return self._cast(now, *self.int_type(value, user), user)
+        title = self.titles.get(id(value), now.name)
+        return self._cast(now, *self.int_type(value, user), user, title)
 
     def int_type(self, value: Value, user: str) -> tuple[DType, QuantType]:
         """Type of `as_int(value, user)`; raises as it does."""
-        now = self.current(value)
+        now = self.real(value)
         if now.quant is not None:
             return now.dtype, now.quant
         if not self.has_range(value):
@@ -102,14 +118,17 @@ class Lowering:
         """The tensor in a float type."""
         if value.is_weight:
             return self.float_weight(value, dtype)
-        now = self.current(value)
-        return now if now.dtype == dtype else self._cast(now, dtype, None, user)
+        now = self.real(value)
+        title = self.titles.get(id(value), now.name)
+        return now if now.dtype == dtype else self._cast(now, dtype, None, user, title)
 
-    def _cast(self, value: Value, dtype: DType, quant: QuantType | None, user: str) -> Value:
+    def _cast(
+        self, value: Value, dtype: DType, quant: QuantType | None, user: str, title: str = ""
+    ) -> Value:
         key = (id(value), dtype)
         if key not in self.casts:
             suffix = f"{user}_{dtype}" if user else f"_{dtype}"
-            out = Value(f"{value.name}{suffix}", value.shape, dtype, quant)
+            out = Value(f"{title or value.name}{suffix}", value.shape, dtype, quant)
             self.graph.add("Cast", [value], [out], with_defaults("Cast", {}, "tpu"))
             self.casts[key] = out
         return self.casts[key]

@@ -48,6 +48,7 @@ _PLAIN: dict[str, Function] = {
     "Round": np.round,
     "Sin": np.sin,
     "Cos": np.cos,
+    "Sign": np.sign,
 }
 
 

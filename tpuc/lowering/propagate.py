@@ -81,8 +81,11 @@ def _mul_sub_sign(graph: Graph, ranges: Ranges) -> None:
 
 
 def _unify(graph: Graph, ranges: Ranges) -> None:
-    """Operands of Concat, Min and Max that serve nothing else take the output's range."""
-    for node in graph.nodes:
+    """Operands of Concat, Min and Max that serve nothing else take the output's range.
+
+    From the end on, so that a Concat of Concats gives its range to all of them.
+    """
+    for node in reversed(graph.nodes):
         if node.op not in ("Concat", "Min", "Max") or node.output.name not in ranges:
             continue
         operands = [v for v in node.inputs if v is not None]

@@ -4,7 +4,7 @@ softmax:    e_i = float32(exp(x_i - max)),  y_i = e_i / (e_0 + e_1 + ...), added
 mean:       (x_0 + x_1 + ...) * c, added one after another; c = 1 / n rounded to the result's type
 
 The result is then rounded to its type, except by interpolation: TPU-MLIR's simulator keeps
-interpolated numbers in float32, whatever their type, and ops that only move numbers keep them.
+interpolated numbers in float32, whatever their type, and ops that move or limit numbers keep them.
 Functions of one number (`IN_DOUBLE`) are computed in float64 and rounded to float32 first.
 """
 
@@ -16,12 +16,14 @@ import numpy as np
 
 from tpuc.ir import DType, Node
 from tpuc.kernels.casts import round_to
+from tpuc.simulator.float_norms import layer_norm, rms_norm
 
 __all__ = ["EXACT", "IN_DOUBLE", "rounding_of"]
 
 IN_DOUBLE = frozenset({"Active"})
 _UNROUNDED = frozenset(
-    "Interp Concat Reshape Permute Slice Squeeze Unsqueeze Tile Pad Upsample Depth2Space".split()
+    "LayerNorm RMSNorm Interp Concat Reshape Permute Slice Squeeze Unsqueeze Tile Pad Upsample "
+    "Depth2Space SwapDimInner Relu Clip Max Min".split()
 )
 
 
@@ -61,7 +63,9 @@ def _reduce(node: Node, x: np.ndarray) -> np.ndarray | None:
     return total.reshape([*x.shape[: axes[0]], *kept, *x.shape[axes[-1] + 1 :]] or [1])
 
 
-EXACT: dict[str, Callable[[Node, np.ndarray], np.ndarray | None]] = {
+EXACT: dict[str, Callable[..., np.ndarray | None]] = {
     "Softmax": _softmax,
     "Reduce": _reduce,
+    "LayerNorm": layer_norm,
+    "RMSNorm": rms_norm,
 }

@@ -38,6 +38,8 @@ _ACTIVE = {
     "ROUND": "Round",
     "SIN": "Sin",
     "COS": "Cos",
+    "SIGN": "Sign",
+    "TRUNC": "Cast",
 }
 
 
@@ -53,7 +55,9 @@ def _top_form(node: Node) -> Node:
         mode = str(attrs["mode"])
         op = _ACTIVE[mode]
         coeffs = [float(c) for c in attrs["coeffs"]]  # type: ignore[union-attr]
-        if op == "Sigmoid":
+        if op == "Cast":
+            attrs.update(to="INT32")
+        elif op == "Sigmoid":
             attrs.update(scale=coeffs[0], bias=coeffs[1], log=mode == "LOG_SIGMOID")
         elif op == "HardSigmoid":
             attrs.update(beta=coeffs[0], alpha=coeffs[1])
@@ -106,7 +110,7 @@ def _results(
 
     exact = EXACT.get(node.op)
     if exact is not None and operands[0] is not None:
-        made = exact(node, np.asarray(operands[0], np.float32))
+        made = exact(node, *(None if o is None else np.asarray(o, np.float32) for o in operands))
         if made is not None:
             return [torch.from_numpy(made)]
     form = _top_form(node)

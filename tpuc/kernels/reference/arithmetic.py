@@ -38,6 +38,16 @@ def _add(node: Node, *operands: np.ndarray) -> np.ndarray:
     return finish(node, total)
 
 
+@kernel("Sub")
+def _sub(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    terms = [
+        shift_half_up(v.astype(np.int64) * m, r)
+        for v, m, r in zip((x, y), node.ints("multipliers"), node.ints("rshifts"))
+    ]
+    left, right = terms[::-1] if node.flag("is_reverse") else terms
+    return finish(node, left - right)
+
+
 @kernel("Mul")
 def _mul(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     product = x.astype(np.int64) * y.astype(np.int64) * node.integer("multiplier")

@@ -67,6 +67,11 @@ def _swap_dim_inner(node: Node, x: np.ndarray) -> np.ndarray:
 @kernel("Depth2Space")
 def _depth2space(node: Node, x: np.ndarray) -> np.ndarray:
     bh, bw = node.integer("block_h"), node.integer("block_w")
+    if not node.attrs.get("in_is_NCHW", True):
+        n, h, w, c = x.shape
+        order = (0, 1, 3, 4, 2, 5) if node.flag("swap_cr") else (0, 1, 3, 2, 4, 5)
+        parts = x.reshape(n, h // bh, bh, w // bw, bw, c).transpose(order)
+        return np.ascontiguousarray(parts.reshape(n, h // bh, w // bw, -1))
     n, c, h, w = x.shape
     if node.attrs["is_inversed"]:
         order = (0, 1, 3, 5, 2, 4) if node.attrs["is_CRD"] else (0, 3, 5, 1, 2, 4)

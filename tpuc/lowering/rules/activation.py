@@ -115,7 +115,7 @@ def lower_softmax(ctx: Lowering, node: Node) -> str | None:
 
 _TABLE_OPS = (
     "SiLU GELU HardSwish HardSigmoid Sigmoid Tanh Elu Exp Sqrt Erf Mish Softplus Log "
-    "Softsign Ceil Floor Round Sin Cos Pow Reciprocal"
+    "Softsign Ceil Floor Round Sin Cos Pow Reciprocal Sign"
 ).split()
 
 ACTIVATION_INT8 = {

@@ -1,6 +1,7 @@
 """Element-wise arithmetic in INT8; `>>` rounds half up everywhere.
 
 Add:      y = saturate((a * m0 >> r0) + (b * m1 >> r1)), m, r of coeff * s_i / s_o in 8 bit
+Sub:      the same with a difference
 Mul:      y = saturate(a * b * m >> r), m, r of s_a * s_b / s_o
 MulConst: y = saturate(x * m >> r), m, r of s_i * c / s_o
 AddConst: y = saturate((x * m + K) >> r), K = round(c / s_o) << r
@@ -35,12 +36,13 @@ def _const(node: Node) -> float:
 
 
 def _constant_operand(ctx: Lowering, node: Node, value: Value, scale: float | None) -> Value:
-    """A weight operand in 8 bit: its own scale max / 127 (or 255 if no value is negative)."""
+    """A weight operand in 8 bit: its own scale max / 127 (255 if no value is negative), in float32."""
     assert value.data is not None
     data = value.data.astype(np.float64)
     unsigned = data.min() >= 0
-    largest = float(np.abs(value.data).max())
-    own = scale if scale is not None else max(largest / (255.0 if unsigned else 127.0), 1e-10)
+    largest = np.abs(value.data).max()
+    fit = float(np.float32(largest) / np.float32(255.0 if unsigned else 127.0))
+    own = scale if scale is not None else max(fit, 1e-10)
     low, high = (0, 255) if unsigned else (-128, 127)
     q = np.clip(round_away(data / own), low, high)
     dtype = DType.UI8 if unsigned else DType.SI8
@@ -48,7 +50,7 @@ def _constant_operand(ctx: Lowering, node: Node, value: Value, scale: float | No
 
 
 def lower_add(ctx: Lowering, node: Node) -> str | None:
-    """Add of activations and constants."""
+    """Add, or Sub, of activations and constants."""
     given: Any = node.attrs.get("coeff")
     coeff = given or (1.0,) * len(node.inputs)
     s_out = ctx.scale(node.output)
@@ -64,8 +66,17 @@ def lower_add(ctx: Lowering, node: Node) -> str | None:
         ms.append(m)
         rs.append(r)
     attrs = {"multipliers": tuple(ms), "rshifts": tuple(rs), **_relu(node)}
-    ctx.emit_int(node, "Add", operands, attrs)
+    if node.op == "Sub":
+        attrs["is_reverse"] = node.flag("is_reverse")
+    ctx.emit_int(node, node.op, operands, attrs)
     return None
+
+
+def lower_sub(ctx: Lowering, node: Node) -> str | None:
+    """Sub of two operands, the right one possibly constant."""
+    if len(node.inputs) != 2 or node.inputs[0] is None or node.inputs[0].is_weight:
+        return "its left operand is constant"
+    return lower_add(ctx, node)
 
 
 def lower_mul(ctx: Lowering, node: Node) -> str | None:
@@ -131,6 +142,7 @@ def lower_extremum_const(ctx: Lowering, node: Node) -> str | None:
 
 ELEMENTWISE_INT8 = {
     "Add": lower_add,
+    "Sub": lower_sub,
     "Mul": lower_mul,
     "MulConst": lower_mul_const,
     "AddConst": lower_add_const,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tpuc.ir import Attr, DType, Node, Value
 from tpuc.lowering.context import Lowering
+from tpuc.lowering.rules.selection import POSITIONS, lower_indexed
 
 __all__ = ["lower_float"]
 
@@ -32,6 +33,7 @@ _ACTIVE = {
     "Round": "ROUND",
     "Sin": "SIN",
     "Cos": "COS",
+    "Sign": "SIGN",
 }
 _COEFFS = {
     "Elu": ("alpha",),
@@ -56,12 +58,15 @@ _F32_ONLY = {
     "Sigmoid",
     "Pow",
 }
-_F32_IN_F16 = {"AvgPool", "HardSigmoid"}
+_F32_IN_F16 = {"AvgPool", "HardSigmoid", "InstanceNorm"}
+_F32_IN_BF16 = {"GroupNorm"}
 
 
 def float_type(node: Node, dtype: DType) -> DType:
     """The type an op really computes in when `dtype` is asked for."""
     if node.op in _F32_ONLY or (dtype == DType.F16 and node.op in _F32_IN_F16):
+        return DType.F32
+    if dtype == DType.BF16 and node.op in _F32_IN_BF16:
         return DType.F32
     return dtype
 
@@ -75,6 +80,9 @@ def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
         _scale_as_conv(ctx, node, kind)
         return
     op, attrs = _form(node)
+    if node.op in POSITIONS:
+        lower_indexed(ctx, node, kind, attrs)
+        return
     operands: list[Value | None] = []
     for index, value in enumerate(node.inputs):
         if value is None:

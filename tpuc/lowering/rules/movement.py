@@ -17,7 +17,7 @@ from tpuc.numerics.rounding import round_away
 __all__ = ["KEEP_TYPE", "MOVEMENT_INT8", "keep_type"]
 
 KEEP_TYPE = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Tile"})
-_MOVES = "Permute Slice Pad Upsample Depth2Space".split()
+_MOVES = "Permute Slice Pad Upsample Depth2Space SwapDimInner".split()
 
 
 def _moved_attrs(node: Node) -> dict[str, Attr]:
@@ -29,7 +29,7 @@ def keep_type(ctx: Lowering, node: Node) -> bool:
     """Lower an op of `KEEP_TYPE`; true if its type is a float one."""
     source = node.inputs[0]
     assert source is not None
-    x = ctx.current(source)
+    x = ctx.real(source)
     attrs = _moved_attrs(node)
     if x.dtype.is_float:
         ctx.emit_float(node, node.op, [x], x.dtype, attrs)

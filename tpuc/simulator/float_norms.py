@@ -1,0 +1,77 @@
+"""Normalization of floats by TPU-MLIR's own steps, in numpy.
+
+float32 and half: sums are added one after another in float32, r = 1 / sqrt(mean square + eps),
+y = ((x - mean) * r) * weight + bias, each step rounded to float32. TPU-MLIR's simulator leaves the
+result in float32, whatever its type (`float_exact.rounding_of`).
+bfloat16: every step is rounded to bfloat16, but for the running sums.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tpuc.ir import DType, Node
+from tpuc.kernels.casts import round_to
+
+__all__ = ["layer_norm", "rms_norm"]
+
+
+def _sum(x: np.ndarray) -> np.ndarray:
+    """Float32 sum over the last axis, one addition after another; (rows, 1)."""
+    return np.add.accumulate(x, axis=-1, dtype=np.float32)[:, -1:]
+
+
+def _short(x: np.ndarray | np.float32 | float) -> np.ndarray:
+    return round_to(np.asarray(x, np.float32), DType.BF16)
+
+
+def layer_norm(
+    node: Node, x: np.ndarray, weight: np.ndarray | None = None, bias: np.ndarray | None = None
+) -> np.ndarray:
+    """LayerNorm over the axes from `axis` on."""
+    axis = node.integer("axis")
+    rows = np.ascontiguousarray(x, np.float32).reshape(int(np.prod(x.shape[:axis])), -1)
+    weight = None if weight is None else weight.reshape(1, -1)
+    bias = None if bias is None else bias.reshape(1, -1)
+    step = _layer_bf16 if node.output.dtype == DType.BF16 else _layer_f32
+    return step(rows, weight, bias, np.float32(node.number("eps"))).reshape(x.shape)
+
+
+def _layer_f32(
+    x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, eps: np.float32
+) -> np.ndarray:
+    size = np.float32(x.shape[1])
+    centred = x - _sum(x) / size
+    deviation = np.sqrt(_sum(centred * centred) / size + eps)
+    out = centred * (np.float32(1.0) / deviation)
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+def _layer_bf16(
+    x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, eps: np.float32
+) -> np.ndarray:
+    share = _short(1.0 / x.shape[1])
+    centred = _short(x - _short(_sum(x * share)))
+    inverse = _inverse_root(_sum(_short(_short(centred * centred) * share)), eps)
+    out = _short(centred * inverse)
+    out = out if weight is None else _short(out * weight)
+    return out if bias is None else _short(out + bias)
+
+
+def _inverse_root(square: np.ndarray, eps: np.float32) -> np.ndarray:
+    """1 / sqrt(square + eps) in bfloat16 steps."""
+    return _short(np.float32(1.0) / _short(np.sqrt(_short(_short(square) + _short(eps)))))
+
+
+def rms_norm(node: Node, x: np.ndarray, gamma: np.ndarray | None = None) -> np.ndarray:
+    """RMSNorm over the last axis."""
+    rows = np.ascontiguousarray(x, np.float32).reshape(-1, x.shape[-1])
+    eps = np.float32(node.number("eps"))
+    if node.output.dtype == DType.BF16:
+        share = _short(1.0 / x.shape[-1])
+        inverse = _inverse_root(_sum(_short(_short(rows * rows) * share)), eps)
+        out = _short(rows * inverse)
+        return (out if gamma is None else _short(out * gamma.reshape(1, -1))).reshape(x.shape)
+    out = rows / np.sqrt(_sum(rows * rows) / np.float32(x.shape[-1]) + eps)
+    return (out if gamma is None else out * gamma.reshape(1, -1)).reshape(x.shape)
