@@ -32,6 +32,7 @@ LANES lanes lanes_add(lanes x, lanes y) { return EACH(_mm256_add_ps); }
 LANES lanes lanes_sub(lanes x, lanes y) { return EACH(_mm256_sub_ps); }
 LANES lanes lanes_mul(lanes x, lanes y) { return EACH(_mm256_mul_ps); }
 LANES lanes lanes_div(lanes x, lanes y) { return EACH(_mm256_div_ps); }
+LANES lanes lanes_sqrt(lanes x) { return (lanes){_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
 LANES lanes lanes_min(lanes x, lanes y) { return EACH(_mm256_min_ps); }
 LANES lanes lanes_max(lanes x, lanes y) { return EACH(_mm256_max_ps); }
 LANES __m256 lanes_pick(__m256 test, __m256 a, __m256 b) {

@@ -18,6 +18,7 @@ LANES lanes lanes_add(lanes a, lanes b) { return _mm512_add_ps(a, b); }
 LANES lanes lanes_sub(lanes a, lanes b) { return _mm512_sub_ps(a, b); }
 LANES lanes lanes_mul(lanes a, lanes b) { return _mm512_mul_ps(a, b); }
 LANES lanes lanes_div(lanes a, lanes b) { return _mm512_div_ps(a, b); }
+LANES lanes lanes_sqrt(lanes a) { return _mm512_sqrt_ps(a); }
 /* b where either is NaN, and where both are zeros. */
 LANES lanes lanes_min(lanes a, lanes b) { return _mm512_min_ps(a, b); }
 LANES lanes lanes_max(lanes a, lanes b) { return _mm512_max_ps(a, b); }

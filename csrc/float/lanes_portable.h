@@ -20,6 +20,7 @@ LANES lanes lanes_add(lanes a, lanes b) { EACH(a.v[i] + b.v[i]) }
 LANES lanes lanes_sub(lanes a, lanes b) { EACH(a.v[i] - b.v[i]) }
 LANES lanes lanes_mul(lanes a, lanes b) { EACH(a.v[i] * b.v[i]) }
 LANES lanes lanes_div(lanes a, lanes b) { EACH(a.v[i] / b.v[i]) }
+LANES lanes lanes_sqrt(lanes a) { EACH(sqrtf(a.v[i])) }
 LANES lanes lanes_min(lanes a, lanes b) { EACH(a.v[i] < b.v[i] ? a.v[i] : b.v[i]) }
 LANES lanes lanes_max(lanes a, lanes b) { EACH(a.v[i] > b.v[i] ? a.v[i] : b.v[i]) }
 LANES lanes lanes_if_nan(lanes test, lanes a, lanes b) {

@@ -165,3 +165,58 @@ def test_matmul(dtype: DType, turned: bool, terms: int) -> None:
     left = round_to(feeds["in0"], dtype)
     total = matmul_in_order(left, right.T if turned else right, bias)
     np.testing.assert_array_equal(run_everywhere(graph, feeds), _finish(total, graph))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    ("left", "right", "turned"),
+    [
+        ((2, 5, 37), (37, 21), False),
+        ((2, 70, 37), (21, 37), True),
+        ((1, 1, 600), (600, 50), False),
+        ((3, 33, 7), (1, 7, 100), False),
+        ((2, 12, 5, 37), (37, 21), False),
+    ],
+)
+def test_images_times_a_constant(
+    dtype: DType, left: tuple[int, ...], right: tuple[int, ...], turned: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    weights = round_to(numbers(rng, right), dtype)
+    columns = right[-2] if turned else right[-1]
+    bias = numbers(rng, (columns,))
+    attrs = {"right_transpose": turned, "do_relu": True, "relu_limit": 6.0}
+    graph = float_op("MatMul", [left], (*left[:-1], columns), attrs, dtype, [weights, bias])
+    feeds = {"in0": numbers(rng, left)}
+    matrix = weights.reshape(weights.shape[-2:])
+    total = matmul_in_order(round_to(feeds["in0"], dtype), matrix.T if turned else matrix, bias)
+    np.testing.assert_array_equal(run_everywhere(graph, feeds), _finish(total, graph))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("turned", [(False, False), (False, True), (True, False), (True, True)])
+@pytest.mark.parametrize(
+    ("batch", "rows", "terms", "columns"),
+    [((2,), 33, 7, 19), ((2, 12), 9, 8, 7), ((1, 17), 20, 5, 3), ((1, 3), 2, 1030, 4)],
+)
+def test_images_times_images(
+    dtype: DType,
+    turned: tuple[bool, bool],
+    batch: tuple[int, ...],
+    rows: int,
+    terms: int,
+    columns: int,
+) -> None:
+    if turned[0] and len(batch) == 1:
+        return  # on the reference
+    rng = np.random.default_rng(6)
+    left = (terms, rows) if turned[0] else (rows, terms)
+    right = (columns, terms) if turned[1] else (terms, columns)
+    attrs = {"left_transpose": turned[0], "right_transpose": turned[1]}
+    shapes = [(*batch, *left), (*batch, *right)]
+    graph = float_op("MatMul", shapes, (*batch, rows, columns), attrs, dtype)
+    feeds = {f"in{i}": numbers(rng, shape) for i, shape in enumerate(shapes)}
+    a, b = (round_to(feeds[f"in{i}"], dtype) for i in (0, 1))
+    a, b = a.swapaxes(-1, -2) if turned[0] else a, b.swapaxes(-1, -2) if turned[1] else b
+    expected = _finish(matmul_in_order(a, b, None), graph)
+    np.testing.assert_array_equal(run_everywhere(graph, feeds), expected)

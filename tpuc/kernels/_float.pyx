@@ -70,6 +70,18 @@ cdef extern from "float/rows.h" nogil:
     void tpuc_float_load(const tpuc_image *, const float *, const tpuc_float_end *, int)
     void tpuc_float_store(const tpuc_image *, float *, int)
 
+cdef extern from "float/along.h" nogil:
+    ctypedef struct tpuc_float_along:
+        int32_t kind, rows
+        const float *weight
+        const float *bias
+        float eps, factor
+        tpuc_float_end end
+    ctypedef enum tpuc_float_along_kind:
+        TPUC_SOFTMAX, TPUC_SOFTMAX_CHANNELS, TPUC_LAYER_NORM, TPUC_RMS_NORM, TPUC_SUM
+    void tpuc_float_along_run(
+        const tpuc_float_along *, const tpuc_image *, const tpuc_image *, int)
+
 cdef extern from "float/functions.h" nogil:
     ctypedef struct tpuc_float_function:
         int32_t mode
@@ -235,6 +247,37 @@ cdef class Product:
     def run(self, View a, View b, View target, int threads):
         with nogil:
             tpuc_float_product_run(&self.product, &a.image, &b.image, &target.image, threads)
+
+
+ALONG = {
+    "softmax": TPUC_SOFTMAX, "softmax of channels": TPUC_SOFTMAX_CHANNELS,
+    "layer norm": TPUC_LAYER_NORM, "rms norm": TPUC_RMS_NORM, "sum": TPUC_SUM,
+}
+
+
+cdef class Along:
+    """An op along the rows of an image; see csrc/float/along.h."""
+
+    cdef tpuc_float_along along
+    cdef object kept
+
+    def __init__(self, str kind, End end, weight=None, bias=None, float eps=0.0,
+                 int rows=1, float factor=1.0):
+        cdef const float[::1] array
+        self.along.kind, self.along.end, self.along.eps = ALONG[kind], end.end, eps
+        self.along.rows, self.along.factor = rows, factor
+        self.along.weight = self.along.bias = NULL
+        if weight is not None:
+            array = weight
+            self.along.weight = &array[0]
+        if bias is not None:
+            array = bias
+            self.along.bias = &array[0]
+        self.kept = (weight, bias)
+
+    def run(self, View source, View target, int threads):
+        with nogil:
+            tpuc_float_along_run(&self.along, &source.image, &target.image, threads)
 
 
 cdef class Function:

@@ -16,14 +16,16 @@ from tpuc.kernels import _float
 from tpuc.kernels._int8 import View
 from tpuc.kernels.casts import cast_rounding, round_to
 from tpuc.kernels.float_conv import FloatConvSpec, end_of, pack_float_conv
-from tpuc.kernels.float_order import conv_order, matmul_order
+from tpuc.kernels.float_order import conv_order
 from tpuc.kernels.image import geometry, is_bytes, is_floats, is_image
 from tpuc.kernels.requant_words import Unfit
 from tpuc.simulator.choose_movement import choose_join, choose_move
+from tpuc.simulator.float_along import ALONG
 from tpuc.simulator.float_elementwise import ELEMENTWISE, copy_kernel, end_of_node, floats_of
+from tpuc.simulator.float_matmul import matmul_kernel
 from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of
-
 from tpuc.simulator.movement import MOVES
+
 __all__ = ["choose_float"]
 
 
@@ -77,18 +79,6 @@ def _conv(node: Node) -> ImageKernel:
     return ImageKernel(_single(kernel), (source,), need)
 
 
-def _matmul(node: Node) -> ImageKernel:
-    source = node.activations[0]
-    right = floats_of(node.inputs[1], "right side")
-    if len(source.shape) != 2 or right.ndim != 2 or node.attrs["left_transpose"]:
-        raise Unfit("only (M, K) times a constant (K, N) has a C kernel")
-    filters = (right if node.attrs["right_transpose"] else right.T)[:, :, None, None]
-    outputs, terms = filters.shape[:2]
-    spec = FloatConvSpec(filters, _bias(node, outputs), end_of_node(node), matmul_order(terms))
-    kernel, need = pack_float_conv(spec)
-    return ImageKernel(_single(kernel), (source,), need)
-
-
 def _pool(node: Node) -> ImageKernel:
     source = node.activations[0]
     if len(source.shape) not in (3, 4):
@@ -138,7 +128,6 @@ def _cast(node: Node) -> ImageKernel:
 def _scaled(node: Node, function: Callable, factor: float, end: _float.End) -> ImageKernel:
     def run(sources: Sequence[View], target: View, threads: int) -> None:
         function(factor, end, sources[0], target, threads)
-    **dict.fromkeys(MOVES, choose_move),
 
     return ImageKernel(run, (node.activations[0],))
 
@@ -146,8 +135,10 @@ def _scaled(node: Node, function: Callable, factor: float, end: _float.End) -> I
 _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
     "Cast": _cast,
     "Conv2D": _conv,
-    "MatMul": _matmul,
+    "MatMul": matmul_kernel,
     "Pool2D": _pool,
     "Concat": _concat,
+    **ALONG,
     **ELEMENTWISE,
+    **dict.fromkeys(MOVES, choose_move),
 }
