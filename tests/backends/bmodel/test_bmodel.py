@@ -6,6 +6,8 @@ import struct
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.backends.bmodel.graphs import same, small_graph
 from tpuc.backends.bmodel import info, info_text, read_bmodel, read_summary, write_bmodel
@@ -146,6 +148,20 @@ def test_every_flipped_byte_is_found(path, tmp_path):
         with pytest.raises(ArtifactError) as caught:
             read_bmodel(broken)
         assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.floats(0, 1, exclude_max=True), st.integers(1, 255), st.integers(1, 4096))
+def test_any_damage_is_found(path, tmp_path, share, mask, length):
+    """Any bytes, changed in any way."""
+    raw = path.read_bytes()
+    place = int(share * len(raw))
+    damaged = bytearray(raw)
+    damaged[place] ^= mask
+    for i in range(place + 1, min(place + length, len(raw))):
+        damaged[i] ^= (mask * i) & 255
+    (tmp_path / "broken").write_bytes(damaged)
+    _refused(tmp_path / "broken")
 
 
 def test_every_truncation_is_found(path, tmp_path):
