@@ -31,9 +31,16 @@ def _patterns(high: int) -> np.ndarray:
 @pytest.mark.parametrize("low_bits", [0, 1, 0x1000, 0x1001, 0x7FFF, 0x8000, 0x8001, 0xFFFF])
 def test_every_result_is_rounded_to_nearest_even(dtype: DType, low_bits: int) -> None:
     x = _patterns(low_bits)
-    graph = _graph("Relu", dtype, x.shape, {"relu_limit": -1.0})
+    graph = _graph("MulConst", dtype, x.shape, {"const_val": 1.0})
     found = Program(graph).run({"in": x})["out"]
-    np.testing.assert_array_equal(found, round_to(np.maximum(x, 0), dtype))
+    np.testing.assert_array_equal(found, round_to(x, dtype))
+
+
+@pytest.mark.parametrize("dtype", [DType.F16, DType.BF16])
+def test_limits_do_not_round(dtype: DType) -> None:
+    x = _patterns(1)
+    graph = _graph("Relu", dtype, x.shape, {"relu_limit": -1.0})
+    np.testing.assert_array_equal(Program(graph).run({"in": x})["out"], np.maximum(x, 0))
 
 
 def test_a_view_does_not_hand_out_the_callers_memory() -> None:

@@ -138,11 +138,11 @@ def copy_kernel(node: Node, end: _float.End) -> ImageKernel:
 
 def _relu(node: Node) -> ImageKernel:
     limit = node.number("relu_limit")
-    return copy_kernel(node, end_of(node.output.dtype, 0.0, limit if limit > 0 else np.inf))
+    return copy_kernel(node, end_of(rounding_of(node), 0.0, limit if limit > 0 else np.inf))
 
 
 def _clip(node: Node) -> ImageKernel:
-    return copy_kernel(node, end_of(node.output.dtype, node.number("min"), node.number("max")))
+    return copy_kernel(node, end_of(rounding_of(node), node.number("min"), node.number("max")))
 
 
 def _at_least(node: Node) -> ImageKernel:
