@@ -82,10 +82,11 @@ static void move_words(const plane *p) {
     }
 }
 
-void tpuc_move_bytes(const uint8_t *in, ptrdiff_t in_row, ptrdiff_t in_column, uint8_t *out,
-                     ptrdiff_t out_row, int64_t rows, int64_t columns) {
-    const plane p = {in, out, rows, columns, in_row, in_column, out_row, 1};
-    move_bytes(&p);
+void tpuc_move_bytes(const uint8_t *in, tpuc_steps i, uint8_t *out, tpuc_steps o, int64_t rows,
+                     int64_t columns) {
+    const plane p = {in, out, rows, columns, i.row, i.column, o.row, o.column};
+    const plane turned = {in, out, columns, rows, i.column, i.row, o.column, o.row};
+    move_bytes(o.row == 1 && o.column != 1 ? &turned : &p);
 }
 
 typedef struct {

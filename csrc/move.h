@@ -23,8 +23,12 @@ typedef struct {
 
 void tpuc_move_run(const tpuc_move *move, int threads);
 
-/* rows x columns bytes: columns of the output lie together. */
-void tpuc_move_bytes(const uint8_t *in, ptrdiff_t in_row, ptrdiff_t in_column, uint8_t *out,
-                     ptrdiff_t out_row, int64_t rows, int64_t columns);
+/* rows x columns bytes, at (row step, column step). */
+typedef struct {
+    ptrdiff_t row, column;
+} tpuc_steps;
+
+void tpuc_move_bytes(const uint8_t *in, tpuc_steps in_step, uint8_t *out, tpuc_steps out_step,
+                     int64_t rows, int64_t columns);
 
 #endif

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tpuc.kernels._move import Move
 from tpuc.kernels._int8 import View
+from tpuc.kernels._move import Move
 from tpuc.kernels.requant_words import Unfit
 
 __all__ = ["Moves", "as_array", "common_split", "copying", "split_axes"]

@@ -17,6 +17,7 @@ from tpuc.kernels.depthwise import is_depthwise, pack_depthwise
 from tpuc.kernels.image import geometry, is_bytes, zero_of
 from tpuc.kernels.requant_words import Unfit, normal_shift
 from tpuc.simulator.choose_float import choose_float
+from tpuc.simulator.choose_matmul import choose_matmul
 from tpuc.simulator.choose_movement import choose_join, choose_move
 from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of
 from tpuc.simulator.interpreter import run_node
@@ -89,27 +90,6 @@ def _conv(node: Node) -> ImageKernel:
     )
     kernel, need = (pack_depthwise if is_depthwise(spec) else pack_conv)(spec)
     return ImageKernel(_single(kernel), (node.activations[0],), need)
-
-
-def _matmul(node: Node) -> ImageKernel:
-    source = node.activations[0]
-    right = _weights(node)
-    if len(source.shape) != 2 or right.ndim != 2 or node.attrs["left_transpose"]:
-        raise Unfit("only (M, K) times a constant (K, N) has a C kernel")
-    right = right if node.attrs["right_transpose"] else right.T
-    channels = right.shape[0]
-    spec = ConvSpec(
-        np.ascontiguousarray(right)[:, :, None, None],
-        _bias(node, channels),
-        np.full(channels, node.ints("multipliers")[0], np.int64),
-        np.full(channels, node.ints("rshifts")[0], np.int64),
-        zero_of(source),
-        zero_of(node.output),
-        relu=bool(node.attrs.get("do_relu")),
-        away=True,
-    )
-    kernel, need = pack_conv(spec)
-    return ImageKernel(_single(kernel), (source,), need)
 
 
 _KINDS = {"Add": 0, "Mul": 1, "Max": 2, "Min": 3}
@@ -199,7 +179,7 @@ def _concat(node: Node) -> ImageKernel:
 
 _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
     "Conv2D": _conv,
-    "MatMul": _matmul,
+    "MatMul": choose_matmul,
     **dict.fromkeys(_KINDS, _eltwise),
     **dict.fromkeys(
         [

@@ -56,7 +56,7 @@ def _pad(node: Node, x: np.ndarray) -> np.ndarray:
 @kernel("Upsample")
 def _upsample(node: Node, x: np.ndarray) -> np.ndarray:
     wide = x.repeat(node.integer("scale_h"), 2).repeat(node.integer("scale_w"), 3)
-    return finish(node, wide.astype(np.int64))
+    return finish(node, wide) if node.attrs["do_relu"] else wide
 
 
 @kernel("SwapDimInner")
