@@ -10,19 +10,20 @@ from tpuc.search import fp_forward
 
 NET = "yolov5_raw"
 CASES = {
-    "inputs": (["/b/b.2/Mul_output_0_Mul"], [], []),
+    "inputs": (["/fourth/fourth.2/Mul_output_0_Mul"], [], []),
     "outputs": (
-        ["/a/a.0/a.0.0/Conv_output_0_Conv"],
-        ["/Concat_1_output_0_Concat", "/head/m.2/Conv_output_0_Conv"],
+        ["/third/third.0/third.0.0/Conv_output_0_Conv"],
+        ["/Concat_1_output_0_Concat", "/head/maps.2/Conv_output_0_Conv"],
         [],
     ),
     "blocks": (
         [],
         [],
         [
-            "/c/c.1/a/a.2/Mul_output_0_Mul:/c/c.1/b/b.0/Conv_output_0_Conv",
-            "/a/a.1/a.1.2/Mul_output_0_Mul,/f1/f1.0/Conv_output_0_Conv"
-            ":/b/b.0/Conv_output_0_Conv,/Concat_1_output_0_Concat",
+            "/fifth/fifth.1/first/first.2/Mul_output_0_Mul"
+            ":/fifth/fifth.1/last/last.0/Conv_output_0_Conv",
+            "/third/third.1/third.1.2/Mul_output_0_Mul,/mid/mid.0/Conv_output_0_Conv"
+            ":/fourth/fourth.0/Conv_output_0_Conv,/Concat_1_output_0_Concat",
         ],
     ),
 }
@@ -45,20 +46,23 @@ def test_rows_stand_in_program_order(bm1684x):
 
 
 def test_an_unknown_name_is_an_error_with_near_ones(bm1684x):
-    with pytest.raises(ConfigError, match=r"fpfwd_inputs: .* '/b/b.2/Mul_output_0'.*/b/b.2/Mul_o"):
-        fp_forward(read(NET), ["/b/b.2/Mul_output_0"], [], [], bm1684x)
+    with pytest.raises(
+        ConfigError,
+        match=r"fpfwd_inputs: .* '/fourth/fourth.2/Mul_output_0'.*/fourth/fourth.2/Mul_o",
+    ):
+        fp_forward(read(NET), ["/fourth/fourth.2/Mul_output_0"], [], [], bm1684x)
     with pytest.raises(ConfigError, match="fpfwd_outputs: the model has no op 'nope'"):
         fp_forward(read(NET), [], ["nope"], [], bm1684x)
 
 
 def test_a_block_must_reach_its_end(bm1684x):
-    late, early = "/head/m.0/Conv_output_0_Conv", "/b/b.2/Mul_output_0_Mul"
+    late, early = "/head/maps.0/Conv_output_0_Conv", "/fourth/fourth.2/Mul_output_0_Mul"
     with pytest.raises(ConfigError, match=f"start Conv '{late}' reaches none of its ends"):
         fp_forward(read(NET), [], [], [f"{late}:{early}"], bm1684x)
     with pytest.raises(ConfigError, match="start Conv .* reaches none"):
-        fp_forward(read(NET), [], [], [f"{early},{late}:/u/Resize_output_0_Resize"], bm1684x)
+        fp_forward(read(NET), [], [], [f"{early},{late}:/up/Resize_output_0_Resize"], bm1684x)
     with pytest.raises(ConfigError, match="end Conv .* is reached from none"):
-        ends = "/u/Resize_output_0_Resize,/a/a.0/a.0.0/Conv_output_0_Conv"
+        ends = "/up/Resize_output_0_Resize,/third/third.0/third.0.0/Conv_output_0_Conv"
         fp_forward(read(NET), [], [], [f"{early}:{ends}"], bm1684x)
 
 
