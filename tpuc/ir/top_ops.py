@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tpuc.ir.spec import CONV, RELU, WINDOW, A, OpSpec, row, same, table
-from tpuc.ir.top_selection_ops import NORMALIZATION, SELECTION
+from tpuc.ir.top_selection_ops import ATTENTION, NORMALIZATION, SELECTION
 
 __all__ = ["TOP_OPS"]
 
@@ -226,6 +226,7 @@ _ROWS: list[OpSpec] = [
     *_ACTIVATIONS,
     *_REDUCTIONS,
     *_MOVEMENT,
+    *ATTENTION,
     *NORMALIZATION,
     *SELECTION,
 ]

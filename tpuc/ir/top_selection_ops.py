@@ -1,12 +1,26 @@
-"""Rows of Graph[top]: normalization, comparison, indexing and sampling."""
+"""Rows of Graph[top]: attention, normalization, comparison, indexing and sampling."""
 
 from __future__ import annotations
 
 from tpuc.ir.spec import A, OpSpec, row, same
 
-__all__ = ["NORMALIZATION", "SELECTION"]
+__all__ = ["ATTENTION", "NORMALIZATION", "SELECTION"]
 
 _ROUND = {"round_mode": A("str", "HalfAwayFromZero")}
+
+ATTENTION: list[OpSpec] = [
+    same(
+        "Attention",
+        "input queries_weight queries_bias? keys_weight keys_bias? values_weight values_bias? "
+        "out_weight out_bias? mask?",
+        {
+            "dim": A("i64"),
+            "head": A("i64"),
+            "scale": A("f64"),
+            "scale_names": A("str[]"),  # q, k, v, products, scaled, softmax, mixed
+        },
+    ),
+]
 
 NORMALIZATION: list[OpSpec] = [
     same(

@@ -4,6 +4,7 @@ F32 -> int:  saturate(round(x * float32(1 / scale))), halves away from zero
 F16 -> int:  the same with factor and product rounded to half (BF16 likewise, and the number)
 int -> F32:  float32(scale) * q
 int -> F16:  half(half(scale) * half(q)) (BF16 likewise)
+int -> int32: the real number, halves away from zero
 F32 -> F16 or BF16:     nearest even
 F16 <-> BF16, to F32:   the number unchanged, as in TPU-MLIR's simulator
 """
@@ -44,6 +45,8 @@ def cast(x: np.ndarray, source: Value, target: Value) -> np.ndarray:
         scale = round_to(np.array(source.quant.scale, np.float32), target.dtype)
         shifted = round_to((x.astype(np.int64) - source.quant.zero_point), target.dtype)
         return round_to(scale * shifted, target.dtype)
+    if target.dtype == DType.SI32 and source.quant is not None:
+        return round_away(dequantize(x, source.quant)).astype(np.int32)
     raise NotImplementedError(f"cast '{target.name}': {source.dtype} to {target.dtype}")
 
 

@@ -15,6 +15,7 @@ from tpuc.artifacts import CalibrationTable, QuantizeTable
 from tpuc.errors import ConfigError, TableError
 from tpuc.ir import DType, Graph, Node, QuantType, Value, verify, with_defaults
 from tpuc.lowering.context import Lowering, Memo
+from tpuc.lowering.fuse_attention import fuse_attention
 from tpuc.lowering.merge_operands import merge_operands
 from tpuc.lowering.prepare import fold_scales
 from tpuc.lowering.propagate import propagate
@@ -29,6 +30,10 @@ __all__ = ["Lowered", "Lowerer", "float_twin", "lower"]
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
 _ALWAYS_F32 = {"Div", "Arg", "InstanceNorm", "GroupNorm"}
 """Ops that are F32 in an INT8 build, not the processor's float type."""
+
+
+_GRAPHS = 4
+"""Graphs with different attentions fused that are kept."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ class Lowerer:
         self._origins: dict[str, str] = {}
         split_products(self._graph, self._origins)
         merge_operands(self._graph)
+        self._fused: dict[frozenset[str], Graph] = {}
         self._processor = processor
         self._memo = Memo()
 
@@ -119,10 +125,11 @@ class Lowerer:
         for choice in choices.values():
             processor.require(choice.mode)
         self._check_names(choices)
-        graph = self._graph
+        graph = self._with_attention(k for k, v in choices.items() if v.mode != mode)
         out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
         ranges = propagate(graph, import_ranges(graph, table, self._origins)) if table else {}
-        ctx = Lowering(out, ranges, memo=self._memo)
+        imported = import_ranges(self._graph, table, self._origins) if table else {}
+        ctx = Lowering(out, ranges, memo=self._memo, imported=imported)
         for node in steps(graph.nodes, "lowering"):
             named = choices.get(self._origins.get(node.name, node.name))
             chosen = mode if named is None else named.mode
@@ -134,6 +141,15 @@ class Lowerer:
             out.outputs.append(final)
         out.sort()
         return Lowered(verify(out, "tpu"), ctx.reasons)
+
+    def _with_attention(self, chosen: Iterable[str]) -> Graph:
+        """The graph with every attention fused that has no op of another type inside."""
+        apart = frozenset(chosen)
+        if apart not in self._fused:
+            self._fused[apart] = fuse_attention(self._graph, apart)
+            if len(self._fused) > _GRAPHS:
+                self._fused.pop(next(iter(self._fused)))
+        return self._fused[apart]
 
     def _check_names(self, names: Iterable[str]) -> None:
         for name in names:

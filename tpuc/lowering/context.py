@@ -45,6 +45,8 @@ class Lowering:
         After propagation.
     reasons : dict of str to str
         Why an op is not in the build's own mode.
+    imported : Ranges
+        Before propagation, of the ops that a fused one is made of too.
     every : bool
         Every Top tensor is to be there under its own name.
     """
@@ -55,6 +57,7 @@ class Lowering:
     lowered: dict[int, Value] = field(default_factory=dict)
     casts: dict[tuple[int, DType], Value] = field(default_factory=dict)
     every: bool = False
+    imported: Ranges = field(default_factory=dict)
     titles: dict[int, str] = field(default_factory=dict)  # by id of a Top value that has no op
     memo: Memo = field(default_factory=Memo)
 
@@ -121,6 +124,10 @@ class Lowering:
         now = self.real(value)
         title = self.titles.get(id(value), now.name)
         return now if now.dtype == dtype else self._cast(now, dtype, None, user, title)
+
+    def recast(self, value: Value, dtype: DType, user: str) -> Value:
+        """A tensor of Graph[tpu] as plain integers of another type."""
+        return self._cast(value, dtype, QuantType(1.0), user)
 
     def _cast(
         self, value: Value, dtype: DType, quant: QuantType | None, user: str, title: str = ""

@@ -16,6 +16,7 @@ import numpy as np
 
 from tpuc.ir import DType, Node
 from tpuc.kernels.casts import round_to
+from tpuc.simulator.float_attention import attention
 from tpuc.simulator.float_norms import layer_norm, rms_norm
 
 __all__ = ["EXACT", "IN_DOUBLE", "rounding_of"]
@@ -66,6 +67,7 @@ def _reduce(node: Node, x: np.ndarray) -> np.ndarray | None:
 EXACT: dict[str, Callable[..., np.ndarray | None]] = {
     "Softmax": _softmax,
     "Reduce": _reduce,
+    "Attention": attention,
     "LayerNorm": layer_norm,
     "RMSNorm": rms_norm,
 }

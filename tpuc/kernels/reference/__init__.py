@@ -7,7 +7,7 @@ or float64 below 2**53. One module holds one family of ops.
 
 from __future__ import annotations
 
-from tpuc.kernels.reference import activation, arithmetic, movement, window
+from tpuc.kernels.reference import activation, arithmetic, attention, movement, window
 from tpuc.kernels.reference.registry import INTEGER_KERNELS, finish
 from tpuc.kernels.reference.window import conv_sums
 
@@ -15,6 +15,7 @@ __all__ = [
     "INTEGER_KERNELS",
     "activation",
     "arithmetic",
+    "attention",
     "conv_sums",
     "finish",
     "movement",

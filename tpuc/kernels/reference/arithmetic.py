@@ -20,6 +20,12 @@ def _requant_axis(node: Node, x: np.ndarray, words: np.ndarray) -> np.ndarray:
     return finish(node, shift_half_away(x.astype(np.int64) * m, r) + zero)
 
 
+@kernel("RequantInt")
+def _requant(node: Node, x: np.ndarray) -> np.ndarray:
+    product = x.astype(np.int64) * node.integer("multiplier")
+    return finish(node, shift_half_away(product, node.integer("rshift")))
+
+
 @kernel("MatMul")
 def _matmul(node: Node, x: np.ndarray, y: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
     x = np.swapaxes(x, -1, -2) if node.attrs["left_transpose"] else x
@@ -33,6 +39,8 @@ def _matmul(node: Node, x: np.ndarray, y: np.ndarray, b: np.ndarray | None = Non
 @kernel("Add")
 def _add(node: Node, *operands: np.ndarray) -> np.ndarray:
     total: Any = 0
+    if not node.ints("multipliers"):  # sums of int32
+        return finish(node, np.sum([x.astype(np.int64) for x in operands], axis=0))
     for x, m, r in zip(operands, node.ints("multipliers"), node.ints("rshifts")):
         total = total + shift_half_up(x.astype(np.int64) * m, r)
     return finish(node, total)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from tpuc.ir import Node
 from tpuc.lowering.context import Lowering
 from tpuc.lowering.rules.activation import ACTIVATION_INT8
+from tpuc.lowering.rules.attention import lower_attention
 from tpuc.lowering.rules.convolution import CONVOLUTION_INT8
 from tpuc.lowering.rules.elementwise import ELEMENTWISE_INT8
 from tpuc.lowering.rules.floating import lower_float
@@ -29,5 +30,6 @@ INT8_RULES: dict[str, Callable[[Lowering, Node], str | None]] = {
     **POOLING_INT8,
     **ACTIVATION_INT8,
     **MOVEMENT_INT8,
+    "Attention": lower_attention,
 }
 """Top op to rule; a rule returns why it does not apply, or None."""

@@ -36,7 +36,7 @@ def _const(node: Node) -> float:
 
 
 def _constant_operand(ctx: Lowering, node: Node, value: Value, scale: float | None) -> Value:
-    """A weight operand in 8 bit: its own scale max / 127 (255 if no value is negative), in float32."""
+    """A weight operand in 8 bit: scale max / 127 (255 if no value is negative), in float32."""
     assert value.data is not None
     data = value.data.astype(np.float64)
     unsigned = data.min() >= 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tpuc.ir import Attr, DType, Node, Value
 from tpuc.lowering.context import Lowering
+from tpuc.lowering.rules.attention import lower_attention_float
 from tpuc.lowering.rules.selection import POSITIONS, lower_indexed
 
 __all__ = ["lower_float"]
@@ -78,6 +79,9 @@ def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
     kind = float_type(node, dtype)
     if node.op == "Scale" and len(first.shape) == 4:
         _scale_as_conv(ctx, node, kind)
+        return
+    if node.op == "Attention":
+        lower_attention_float(ctx, node, kind)
         return
     op, attrs = _form(node)
     if node.op in POSITIONS:
