@@ -19,6 +19,7 @@ from tpuc.kernels.float_conv import FloatConvSpec, end_of, pack_float_conv
 from tpuc.kernels.float_order import conv_order
 from tpuc.kernels.image import geometry, is_bytes, is_floats, is_image
 from tpuc.kernels.requant_words import Unfit
+from tpuc.simulator.choose_attention import attention_kernel
 from tpuc.simulator.choose_movement import choose_join, choose_move
 from tpuc.simulator.float_along import ALONG
 from tpuc.simulator.float_elementwise import ELEMENTWISE, copy_kernel, end_of_node, floats_of
@@ -133,6 +134,7 @@ def _scaled(node: Node, function: Callable, factor: float, end: _float.End) -> I
 
 
 _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
+    "Attention": attention_kernel,
     "Cast": _cast,
     "Conv2D": _conv,
     "MatMul": matmul_kernel,
