@@ -1,9 +1,10 @@
-"""Regenerates `float_order/ops.*`: TPU-MLIR's F16 build of ops whose last bit depends on the steps.
+"""Regenerates `float_order/ops*`: float builds of ops whose last bit depends on the steps.
 
     TPUC_VENDOR/bin/python tests/golden/make_float_ops.py WORK_FOLDER
 
-`ops.mlir` is the canonical Top graph, `ops.npz` the result of each op (float32, as dumped); the
-inputs are made from their names.
+`ops.mlir` is the canonical Top graph, `ops_F16.npz` and `ops_BF16.npz` are the results of its ops
+in TPU-MLIR's F16 and BF16 builds (float32, as dumped); inputs and weights are made from their
+names.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ OPS = {
     "softplus": ("Softplus", (1, 8, 9, 9), {}),
     "exp": ("Exp", (1, 8, 9, 9), {}),
 }
+NORMS = {
+    "layer_norm": ("LayerNormalization", (1, 9, 33)),
+    "instance_norm": ("InstanceNormalization", (1, 5, 7, 9)),
+}
 SIZES = {"resize_half_pixel": (20, 23), "resize_align_corners": (17, 14)}
 
 
@@ -58,7 +63,14 @@ def _network() -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
         )
         constants.append(numpy_helper.from_array(np.array([1, 4, *size]), f"{name}_s"))
         feeds[f"{name}_x"] = made(f"{name}_x", (1, 4, 9, 8))
+    for name, (op, shape) in NORMS.items():
+        weights = [f"{name}_w", f"{name}_b"]
+        nodes.append(helper.make_node(op, [f"{name}_x", *weights], [name], epsilon=1e-5))
+        size = shape[-1 if op == "LayerNormalization" else 1]
+        constants += [numpy_helper.from_array(made(w, (size,)), w) for w in weights]
+        feeds[f"{name}_x"] = made(f"{name}_x", shape)
     nodes += [
+        helper.make_node("Relu", ["resize_half_pixel"], ["limited"]),
         helper.make_node("Sigmoid", ["silu_x"], ["silu_s"]),
         helper.make_node("Mul", ["silu_x", "silu_s"], ["silu"]),
     ]
@@ -66,10 +78,10 @@ def _network() -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     inputs = [
         helper.make_tensor_value_info(k, TensorProto.FLOAT, v.shape) for k, v in feeds.items()
     ]
-    names = [*OPS, *SIZES, "silu"]
+    names = [*OPS, *SIZES, *NORMS, "silu", "limited"]
     outputs = [helper.make_tensor_value_info(k, TensorProto.FLOAT, None) for k in names]
     graph = helper.make_graph(nodes, "ops", inputs, outputs, constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
     return model, feeds
 
@@ -80,24 +92,25 @@ def main(work: Path) -> None:
     onnx.save(model, work / "ops.onnx")
     np.savez(work / "in.npz", **feeds)
     shapes = "[" + ",".join(str(list(v.shape)).replace(" ", "") for v in feeds.values()) + "]"
-    tools = Path(sys.executable).parent
     transform = "model_transform --model_name ops --model_def ops.onnx --mlir ops.mlir"
-    deploy = "model_deploy --mlir ops.mlir --quantize F16 --chip bm1684x --not_gen_bmodel"
-    run = "model_runner --model ops_bm1684x_f16_tpu.mlir --input in.npz --output out.npz"
-    commands = [
-        [*transform.split(), "--input_shapes", shapes],
-        [*deploy.split(), "--model", "ops.bmodel"],
-        [*run.split(), "--dump_all_tensors"],
-    ]
-    for command in commands:
-        subprocess.run([str(tools / command[0]), *command[1:]], cwd=work, check=True)
-    found = np.load(work / "out.npz")
-    names = [k for k in found.files if not k.endswith(("_x", "_f16", "_f32"))]
-    np.savez_compressed(OUT / "ops.npz", **{k: found[k].astype(np.float32) for k in names})
+    _run([*transform.split(), "--input_shapes", shapes], work)
     shutil.copy(work / "ops.mlir", OUT / "ops.mlir")
-    weights = work / "ops_top_f32_all_weight.npz"
-    if weights.exists():
-        shutil.copy(weights, OUT)
+    shutil.copy(work / "ops_top_f32_all_weight.npz", OUT)
+    for mode in ("F16", "BF16"):
+        deploy = f"model_deploy --mlir ops.mlir --quantize {mode} --chip bm1684x --not_gen_bmodel"
+        lowered = f"ops_bm1684x_{mode.lower()}_tpu.mlir"
+        run = f"model_runner --model {lowered} --input in.npz --output {mode}.npz"
+        _run([*deploy.split(), "--model", "ops.bmodel"], work)
+        _run([*run.split(), "--dump_all_tensors"], work)
+        found = np.load(work / f"{mode}.npz")
+        names = [k for k in found.files if not k.endswith(("_x", "_f16", "_bf16", "_f32"))]
+        kept = {k: found[k].astype(np.float32) for k in names}
+        np.savez_compressed(OUT / f"ops_{mode}.npz", **kept)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    tool = Path(sys.executable).parent / command[0]
+    subprocess.run([str(tool), *command[1:]], cwd=folder, check=True)
 
 
 if __name__ == "__main__":

@@ -12,45 +12,46 @@ from tpuc.lowering import lower
 from tpuc.simulator import Program, interpret
 
 FOLDER = Path(__file__).parents[1] / "golden" / "float_order"
-with np.load(FOLDER / "ops.npz") as _held:
-    EXPECTED = {name: _held[name] for name in _held.files}
 
 
-@pytest.fixture(scope="module")
-def lowered(bm1684x) -> Graph:
-    return lower(load_mlir(FOLDER / "ops.mlir"), None, bm1684x, "F16").graph
+def _expected(mode: str) -> dict[str, np.ndarray]:
+    with np.load(FOLDER / f"ops_{mode}.npz") as held:
+        return {name: held[name] for name in held.files}
 
 
-@pytest.fixture(scope="module")
-def feeds(lowered: Graph) -> dict[str, np.ndarray]:
-    return {v.name: made(v.name, v.shape) for v in lowered.inputs}
+@pytest.fixture(scope="module", params=["F16", "BF16"])
+def build(request, bm1684x) -> tuple[Graph, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The lowered graph, its inputs, and what TPU-MLIR makes of them."""
+    graph = lower(load_mlir(FOLDER / "ops.mlir"), None, bm1684x, request.param).graph
+    feeds = {v.name: made(v.name, v.shape) for v in graph.inputs}
+    return graph, feeds, _expected(request.param)
 
 
-def test_the_fixture_has_every_op(lowered: Graph) -> None:
-    ops = {n.op for n in lowered.nodes} - {"Input", "Cast"}
-    assert ops == {"Softmax", "Reduce", "Pool2D", "Active", "Interp"}
-    assert len(EXPECTED) == 16
+def _wrong(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> list[str]:
+    return [k for k, v in expected.items() if not np.array_equal(found[k].reshape(v.shape), v)]
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_reference(name: str, lowered: Graph, feeds: dict[str, np.ndarray]) -> None:
-    found = _interpreted(lowered, feeds)[name]
-    np.testing.assert_array_equal(found.reshape(EXPECTED[name].shape), EXPECTED[name])
+def test_the_fixture_has_every_op(build) -> None:
+    graph, _, expected = build
+    ops = {n.op for n in graph.nodes} - {"Input", "Cast"}
+    norms = {"LayerNorm", "InstanceNorm"}
+    assert ops == {"Softmax", "Reduce", "Pool2D", "Active", "Interp", "Relu"} | norms
+    assert len(expected) == 19
 
 
-def test_interpolated_numbers_are_not_rounded() -> None:
-    found = EXPECTED["resize_align_corners_Resize"]
+def test_reference(build) -> None:
+    graph, feeds, expected = build
+    assert _wrong(interpret(graph, feeds), expected) == []
+
+
+def test_compiled(build) -> None:
+    graph, feeds, expected = build
+    assert _wrong(Program(graph, 2).run(feeds, observe=list(expected)), expected) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["resize_align_corners_Resize", "limited_Relu", "layer_norm_LayerNormalization"]
+)
+def test_what_is_not_rounded(name: str) -> None:
+    found = _expected("F16")[name]
     assert (found != found.astype(np.float16)).any()
-
-
-def test_compiled(lowered: Graph, feeds: dict[str, np.ndarray]) -> None:
-    found = Program(lowered, 2).run(feeds, observe=list(EXPECTED))
-    wrong = [k for k, v in EXPECTED.items() if not np.array_equal(found[k].reshape(v.shape), v)]
-    assert wrong == []
-
-
-_RESULTS: dict[int, dict[str, np.ndarray]] = {}
-
-
-def _interpreted(graph: Graph, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return _RESULTS.setdefault(id(graph), interpret(graph, feeds))

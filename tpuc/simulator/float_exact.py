@@ -17,14 +17,14 @@ import numpy as np
 from tpuc.ir import DType, Node
 from tpuc.kernels.casts import round_to
 from tpuc.simulator.float_attention import attention
-from tpuc.simulator.float_norms import layer_norm, rms_norm
+from tpuc.simulator.float_norms import group_norm, instance_norm, layer_norm, rms_norm
 
 __all__ = ["EXACT", "IN_DOUBLE", "rounding_of"]
 
 IN_DOUBLE = frozenset({"Active"})
 _UNROUNDED = frozenset(
-    "LayerNorm RMSNorm Interp Concat Reshape Permute Slice Squeeze Unsqueeze Tile Pad Upsample "
-    "Depth2Space SwapDimInner Relu Clip Max Min".split()
+    "LayerNorm RMSNorm GroupNorm Interp Concat Reshape Permute Slice Squeeze Unsqueeze Tile Pad "
+    "Upsample Depth2Space SwapDimInner Relu Clip Max Min".split()
 )
 
 
@@ -70,4 +70,6 @@ EXACT: dict[str, Callable[..., np.ndarray | None]] = {
     "Attention": attention,
     "LayerNorm": layer_norm,
     "RMSNorm": rms_norm,
+    "InstanceNorm": instance_norm,
+    "GroupNorm": group_norm,
 }
