@@ -5,13 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.golden.mlir_names import FOLDER, read, vendor_table
 from tpuc.errors import ConfigError
 from tpuc.ir import Graph, Value
+from tpuc.processors import load_processor
 from tpuc.search import PartQuantize, match, shape_ops
 from tpuc.search.patterns.blocks import BLOCKS, expand
 
@@ -144,6 +148,30 @@ def test_float_type_is_a_fact_of_the_processor(bm1684x):
     assert {op.mode for op in match(read("yolov26_two"), bm1684x, "F16").ops} == {"F16"}
     with pytest.raises(ConfigError, match=r"other does not mix F16 .* expected auto or BF16"):
         match(read("yolov8"), bf16, "F16")
+
+
+@pytest.mark.parametrize(
+    ("name", "modes"),
+    [
+        ("bm1684x", {"F16": 36, "F32": 47}),
+        ("bm1688", {"F16": 36, "F32": 47}),
+        ("cv186x", {"F16": 36, "F32": 47}),
+        ("bm1684", {"F32": 83}),
+        ("cv183x", {"BF16": 83}),
+    ],
+)
+def test_two_stages_on_each_processor_as_the_vendor_writes_them(name, modes):
+    path = Path(__file__).parents[2] / "conf" / "processor" / f"{name}.yaml"
+    processor = load_processor(yaml.safe_load(path.read_text(encoding="utf-8")))
+    ops = match(read("yolov26_two"), processor).ops
+    assert Counter(op.mode for op in ops) == modes
+
+
+def test_f32_ops_of_a_pattern_need_a_processor_that_mixes_f32(bm1684x):
+    case = next(o["case"] for o in ORDERS if o["want"]["f32"])
+    assert {op.mode for op in match(graph_of(case), bm1684x, "F16").precise} == {"F32"}
+    bf16 = replace(bm1684x, float_type="BF16", mix_types=("BF16",))
+    assert {op.mode for op in match(graph_of(case), bf16).precise} == {"BF16"}
 
 
 def test_every_row_has_an_op_and_a_reason(bm1684x):

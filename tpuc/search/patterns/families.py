@@ -12,7 +12,7 @@ from tpuc.ir import Graph
 from tpuc.processors import Processor
 from tpuc.search.float_ops import float_mode, tail_mode
 from tpuc.search.part_quantize import PartQuantize
-from tpuc.search.patterns import openclip, rtdetr, transformer, yolo
+from tpuc.search.patterns import openclip, rotary, rtdetr, transformer, yolo
 from tpuc.search.patterns.blocks import BLOCKS, CLIP_BLOCKS, expand, word
 from tpuc.search.patterns.matched import Matched
 from tpuc.search.patterns.program import Program
@@ -32,6 +32,7 @@ class _Found:
     kept: dict[str, str]
     mode: str
     tail_mode: str
+    precise_mode: str
 
 
 def match(
@@ -49,12 +50,16 @@ def match(
     ConfigError : the processor does not mix `fp_type` with integers
     """
     program = Program.of(graph)
-    block, counts = _first_block(program)
-    messages = tuple(_message(n, count) for n, count in counts.items())
     kept = part.float_ops((op.name, op.type) for op in program.ops) if part else {}
+    block, counts = _first_block(program)
+    if not block:
+        program = rotary.fold(program)
+        block, counts = _first_block(program)
+    messages = tuple(_message(n, count) for n, count in counts.items())
     mode, tail = float_mode(processor, fp_type), tail_mode(processor, fp_type)
     count = min(counts.values(), default=0)
-    found = _Found(program, block, count, messages, kept, mode, tail)
+    precise = "F32" if "F32" in processor.mix_types else mode
+    found = _Found(program, block, count, messages, kept, mode, tail, precise)
     if block in ("yolo_block", "yolo_block_12"):
         return _yolo(found)
     if block == "rtdetrv2_block":
@@ -105,7 +110,7 @@ def _rtdetr(found: _Found) -> Matched:
         found.block,
         found.count,
         rows.float_ops(found.program, found.mode),
-        precise=precise.float_ops(found.program, "F32", "precise"),
+        precise=precise.float_ops(found.program, found.precise_mode, "precise"),
         messages=found.messages + more,
     )
 

@@ -24,7 +24,7 @@ class Matched:
     tail : tuple of FloatOp
         Rows that stand with the shape ops: the last stage of a head that is float in two stages.
     precise : tuple of FloatOp
-        F32 rows; they stand with the user's own.
+        F32 rows (where the processor mixes F32 with integers); they stand with the user's own.
     symmetric : tuple of str
         Ops whose calibrated range is to be made symmetric.
     messages : tuple of str

@@ -1,0 +1,46 @@
+"""The whole way: an ONNX file of a known family, imported by tpuc, gives the rows of TPU-MLIR."""
+
+from __future__ import annotations
+
+import gzip
+
+import onnx
+import pytest
+
+from tests.golden.mlir_names import FOLDER, vendor_table
+from tests.golden.weights import fill_weights
+from tpuc.frontend.onnx_reader import read_onnx
+from tpuc.ir import Graph
+from tpuc.passes import canonicalize
+from tpuc.search import PartQuantize, match, merge, shape_ops
+
+# Imported with other ops than TPU-MLIR's: both halves of a gate from one product (eva02_timm).
+OTHER_OPS = {"eva02_timm"}
+NETS = sorted({p.name.removesuffix(".onnx.gz") for p in FOLDER.glob("*.onnx.gz")} - OTHER_OPS)
+
+
+def imported(net: str, folder) -> Graph:
+    model = onnx.ModelProto.FromString(gzip.decompress((FOLDER / f"{net}.onnx.gz").read_bytes()))
+    fill_weights(model)
+    onnx.save(model, str(folder / f"{net}.onnx"))
+    graph = read_onnx(folder / f"{net}.onnx")
+    canonicalize(graph)
+    return graph
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_rows_are_those_of_the_vendor(net, tmp_path, bm1684x):
+    graph = imported(net, tmp_path)
+    ops = [*match(graph, bm1684x).ops, *shape_ops(graph, bm1684x)]
+    ours = {f"{name} {choice.mode}" for name, choice in merge(ops).choices.items()}
+    assert ours == {row for row in vendor_table(net).splitlines() if not row.startswith("#")}
+    names = {value.name for value in graph.values()}
+    assert {op.name for op in ops} <= names
+
+
+def test_written_out_rotary_embeddings_stay_float_where_rope_is(tmp_path, bm1684x):
+    """A part that is not quantized holds every op of an embedding, not its last alone."""
+    graph = imported("eva02_clip", tmp_path)
+    ops = match(graph, bm1684x, part=PartQuantize("H_mode")).ops
+    kept = {op.name for op in ops if op.source == "part_quantize"}
+    assert {n.name for n in graph.nodes if n.op in ("Unsqueeze", "Squeeze")} <= kept
