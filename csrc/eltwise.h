@@ -3,6 +3,7 @@
  *     Add:  y = ((a * m0 + h0) >> s0) + sign * ((b * m1 + h1) >> s1)      h = 2^(s-1), 0 if s = 0
  *     Mul:  y = (a * b * m0 + h0) >> s0
  *     Max, Min: y = max(a, b), min(a, b)
+ *     PRelu: y = a, or (a * b + h0) >> s0 where a is below 0
  *     stored byte = clamp(y + zero, low, 255)
  *
  * a and b are the integers behind the stored bytes. Ranges, checked by the caller: |m| < 2^14, 0 <=
@@ -12,7 +13,7 @@
 
 #include "image.h"
 
-typedef enum { TPUC_ADD, TPUC_MUL, TPUC_MAX, TPUC_MIN } tpuc_eltwise_kind;
+typedef enum { TPUC_ADD, TPUC_MUL, TPUC_MAX, TPUC_MIN, TPUC_PRELU } tpuc_eltwise_kind;
 
 typedef struct {
     int32_t kind, sign, m0, m1, s0, s1, low;
@@ -32,7 +33,7 @@ void tpuc_pair_portable(const tpuc_eltwise *op, const tpuc_pair *pair);
 void tpuc_pair_avx2(const tpuc_eltwise *op, const tpuc_pair *pair);
 void tpuc_pair_vnni(const tpuc_eltwise *op, const tpuc_pair *pair);
 
-/* b has the shape of a, or 1 x 1 pictures, or one picture for all. */
+/* b has the shape of a, or 1 x 1 pictures. */
 void tpuc_eltwise_run(const tpuc_eltwise *op, const tpuc_image *a, const tpuc_image *b,
                       const tpuc_image *out, int threads);
 

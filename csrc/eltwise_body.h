@@ -36,10 +36,21 @@ static void extreme_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_
             out[i] = clamped((a[i] - za < b[i] - zb ? a[i] - za : b[i] - zb) + zero, low);
 }
 
+static void prelu_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a,
+                      const uint8_t *b, uint8_t *out, ptrdiff_t count) {
+    const int32_t s0 = op->s0, h0 = half_of(s0), za = t->a_zero, zb = t->b_zero;
+    const int32_t zero = t->zero, low = op->low;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const int32_t x = a[i] - za, scaled = (x * (b[i] - zb) + h0) >> s0;
+        out[i] = clamped((x < 0 ? scaled : x) + zero, low);
+    }
+}
+
 static void any_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a, const uint8_t *b,
                     uint8_t *out, ptrdiff_t count) {
     if (op->kind == TPUC_ADD) add_run(op, t, a, b, out, count);
     else if (op->kind == TPUC_MUL) mul_run(op, t, a, b, out, count);
+    else if (op->kind == TPUC_PRELU) prelu_run(op, t, a, b, out, count);
     else extreme_run(op, t, a, b, out, count);
 }
 

@@ -34,7 +34,7 @@ def single_op(
             operands.append(None)
             continue
         kinds = {np.int8: DType.SI8, np.uint8: DType.UI8, np.int32: DType.SI32}
-        dtype = kinds[data.dtype.type]
+        dtype = kinds.get(data.dtype.type, DType.F32)
         operands.append(Value(f"w{index}", data.shape, dtype, None, data))
     result = Value("out", out[0], out[1], QuantType(0.5))
     graph.add(op, operands, [result], with_defaults(op, attrs, "tpu"))

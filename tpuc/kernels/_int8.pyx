@@ -50,6 +50,10 @@ cdef extern from "eltwise.h" nogil:
     void tpuc_table_run(const uint8_t *, const tpuc_image *, const tpuc_image *, int)
     void tpuc_copy_channels(const tpuc_image *, const tpuc_image *, int, int, int)
 
+cdef extern from "softmax.h" nogil:
+    void tpuc_softmax_run(
+        const float *, float, const tpuc_image *, const tpuc_image *, int, int)
+
 cdef extern from "pool.h" nogil:
     ctypedef struct tpuc_pool:
         int32_t maximum, exclude_pad
@@ -206,6 +210,22 @@ cdef class Table:
     def run(self, View source, View target, int threads):
         with nogil:
             tpuc_table_run(&self.table[0], &source.image, &target.image, threads)
+
+
+cdef class Softmax:
+    """Softmax over channels; see csrc/softmax.h."""
+
+    cdef const float[::1] table
+    cdef float scale
+    cdef int low
+
+    def __init__(self, const float[::1] table, float scale, int low):
+        self.table, self.scale, self.low = table, scale, low
+
+    def run(self, View source, View target, int threads):
+        with nogil:
+            tpuc_softmax_run(
+                &self.table[0], self.scale, &source.image, &target.image, self.low, threads)
 
 
 cdef class Pool:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tpuc.errors import Skip
-from tpuc.ir import Node, Value
+from tpuc.ir import Node
 from tpuc.kernels import _int8
 from tpuc.kernels.conv import ConvSpec, pack_conv
 from tpuc.kernels.depthwise import is_depthwise, pack_depthwise
 from tpuc.kernels.image import geometry, is_bytes, zero_of
 from tpuc.kernels.requant_words import Unfit, normal_shift
+from tpuc.simulator.choose_elementwise import PAIRS, low_of
 from tpuc.simulator.choose_float import choose_float
 from tpuc.simulator.choose_matmul import choose_matmul
 from tpuc.simulator.choose_movement import choose_join, choose_move
@@ -43,11 +44,7 @@ def choose(node: Node) -> ImageKernel | Skip:
         return Skip(str(reason), (node.name,))
 
 
-def _low(node: Node) -> int:
-    return zero_of(node.output) if node.attrs.get("do_relu") else 0
-
-
-def _single(kernel: _int8.Conv | _int8.Depthwise | _int8.Table | _int8.Pool) -> Run:
+def _single(kernel: _int8.Conv | _int8.Depthwise | _int8.Table | _int8.Pool | _int8.Softmax) -> Run:
     return lambda sources, target, threads: kernel.run(sources[0], target, threads)
 
 
@@ -92,39 +89,6 @@ def _conv(node: Node) -> ImageKernel:
     return ImageKernel(_single(kernel), (node.activations[0],), need)
 
 
-_KINDS = {"Add": 0, "Mul": 1, "Max": 2, "Min": 3}
-
-
-def _eltwise(node: Node) -> ImageKernel:
-    if len(node.inputs) != 2 or len(node.activations) != 2:
-        raise Unfit("only two computed operands have a C kernel")
-    a, b = node.activations
-    kind = _KINDS[node.op]
-    m: tuple[int, ...] = (1, 1)
-    s: tuple[int, ...] = (0, 0)
-    if node.op == "Add":
-        m, s = node.ints("multipliers"), node.ints("rshifts")
-    elif node.op == "Mul":
-        if a.shape != node.output.shape:
-            a, b = b, a
-        m, s = (node.integer("multiplier"), 1), (node.integer("rshift"), 0)
-    if a.shape != node.output.shape or not _repeats(b, node.output):
-        raise Unfit(f"operands of shape {a.shape} and {b.shape}")
-    if max(map(abs, m)) >= 2**13 or min(s) < 0 or max(s) > 30:
-        raise Unfit(f"multipliers {m} and shifts {s}")
-    kernel = _int8.Eltwise(kind, 1, m, s, _low(node))
-    return ImageKernel(lambda v, target, threads: kernel.run(v[0], v[1], target, threads), (a, b))
-
-
-def _repeats(b: Value, out: Value) -> bool:
-    """Whether the C loop can walk `b` along `out`: the same shape, or 1 x 1 pictures."""
-    if len(b.shape) != len(out.shape):
-        return False
-    small, whole = geometry(b.shape), geometry(out.shape)
-    assert small is not None and whole is not None
-    return small == whole or (small[:2] == whole[:2] and small[2:] == (1, 1))
-
-
 def _unary(node: Node) -> ImageKernel:
     """Any op that maps one 8-bit number to another: its reference, run on all 256 of them."""
     source = node.inputs[0]
@@ -135,6 +99,17 @@ def _unary(node: Node) -> ImageKernel:
     result = run_node(node, [numbers.astype(source.dtype.numpy), *operands])[0]
     table = (result.astype(np.int64) + zero_of(node.output)).astype(np.uint8)
     return ImageKernel(_single(_int8.Table(table)), (source,))
+
+
+def _softmax(node: Node) -> ImageKernel:
+    source, result = node.activations[0], node.output
+    table = node.weight(1).reshape(-1)
+    if node.integer("axis") % len(source.shape) != 1 or table.shape != (256,):
+        raise Unfit(f"softmax along axis {node.integer('axis')} of {len(source.shape)}")
+    assert result.quant is not None
+    scale = float(np.float32(result.quant.scale))
+    kernel = _int8.Softmax(np.ascontiguousarray(table, np.float32), scale, low_of(node))
+    return ImageKernel(_single(kernel), (source,))
 
 
 def _pool(node: Node) -> ImageKernel:
@@ -157,7 +132,7 @@ def _pool(node: Node) -> ImageKernel:
         raise Unfit("a result beyond int32")
     exclude = not node.attrs["count_include_pad"] and any(pads) and not maximum
     pool = _int8.Pool(
-        maximum, exclude, kernel, strides, pads[:2], (int(m[0]), int(s[0])), _low(node)
+        maximum, exclude, kernel, strides, pads[:2], (int(m[0]), int(s[0])), low_of(node)
     )
     return ImageKernel(_single(pool), (source,))
 
@@ -168,7 +143,7 @@ def _concat(node: Node) -> ImageKernel:
         return choose_join(node)
     inputs = tuple(node.activations)
     starts = np.cumsum([0, *(v.shape[1] for v in inputs)])
-    low = _low(node)
+    low = low_of(node)
 
     def run(sources: Sequence[_int8.View], target: _int8.View, threads: int) -> None:
         for source, first in zip(sources, starts):
@@ -180,7 +155,7 @@ def _concat(node: Node) -> ImageKernel:
 _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
     "Conv2D": _conv,
     "MatMul": choose_matmul,
-    **dict.fromkeys(_KINDS, _eltwise),
+    **PAIRS,
     **dict.fromkeys(
         [
             "Lut",
@@ -196,6 +171,7 @@ _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
         _unary,
     ),
     "Pool2D": _pool,
+    "Softmax": _softmax,
     "Concat": _concat,
     **dict.fromkeys(MOVES, choose_move),
 }
