@@ -119,6 +119,8 @@ def _app(config: Any, together: tuple[str, ...]) -> None:
         _sweep_folder.append(Path(settings.sweep.dir).resolve())
     overrides = [_readable(o) for o in settings.overrides.task]
     command = " ".join(["tpuc", *overrides])
+    if sweep:
+        logging.getLogger("tpuc").info("run %d: %s", settings.job.num, command)
     try:
         job, plain = to_job(config)
         result = run(job, folder, plain, command, together)

@@ -46,7 +46,7 @@ def test_a_clipped_layer_is_named():
     poor = report(layers=(layers()[0], clipped), accuracy=Accuracy(20, 0.9))
     hints = judge(poor).hints
     assert any("'conv' is cut at 1" in hint.why for hint in hints)
-    assert any(hint.keys == "calibration.input_num=100" for hint in hints)
+    assert any(hint.keys == "dataset.path=FOLDER calibration.input_num=100" for hint in hints)
 
 
 def test_overlap_is_answered():

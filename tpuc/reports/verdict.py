@@ -114,9 +114,8 @@ def _hints(data: ReportData, level: str) -> list[Hint]:
     samples = data.calibration_facts.get("samples")
     if level in ("fair", "poor"):
         if isinstance(samples, int) and 0 < samples < _FEW_SAMPLES:
-            hints.append(
-                Hint("calibration.input_num=100", f"only {samples} samples were calibrated")
-            )
+            said = f"only {samples} samples were calibrated"
+            hints.append(Hint("dataset.path=FOLDER calibration.input_num=100", said))
         hints += _layer_hints(data)
         if data.mode.startswith("INT"):
             hints.append(Hint("quantize=f16", "shows whether quantization is the cause at all"))
