@@ -3,7 +3,7 @@
 observing.py   the pass over the data       observers.py  what is remembered of a tensor
 ordered.py     batches side by side         thresholds.py pure functions
 selecting.py   observers to table rows      tuning.py     auto-tune
-table.py       text of tables
+table.py       text of tables               symmetric.py  ranges of ops that a pattern names
 
 `calibrate` is the whole room; one pass over the data serves every method asked for.
 """

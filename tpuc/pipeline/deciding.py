@@ -40,11 +40,14 @@ class Decided:
         What the table's text says at its top.
     block : str
         Family of networks that was recognised; empty if none.
+    symmetric : tuple of str
+        Ops whose calibrated range is made symmetric.
     """
 
     table: QuantizeTable
     header: qtable_text.Header
     block: str = ""
+    symmetric: tuple[str, ...] = ()
 
 
 def decide(job: Job, graph: Graph, processor: Processor) -> Decided:
@@ -70,7 +73,8 @@ def decide(job: Job, graph: Graph, processor: Processor) -> Decided:
     if table.choices:
         counts = ", ".join(f"{n} by {source}" for source, n in decided_by(table).items())
         log.info("types decided before any search: %s", counts)
-    return Decided(table, replace(header, messages=matched.messages), matched.block)
+    header = replace(header, messages=matched.messages)
+    return Decided(table, header, matched.block, matched.symmetric)
 
 
 def _part(job: Job) -> PartQuantize | None:

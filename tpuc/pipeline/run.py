@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from tpuc.cache import StageCache, digest_file
 from tpuc.calibration import table as table_text
+from tpuc.calibration.symmetric import with_symmetric
 from tpuc.config import STAGES, Job, check_job
 from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
@@ -152,7 +153,7 @@ class _Build:
         )
         if self.dataset is not None and job.calibration.method.name != "from_file":
             g.calibration_samples = self.dataset[: job.calibration.input_num]
-        g.table = g.calibrated.table
+        g.table = with_symmetric(g.calibrated.table, g.decided.symmetric if g.decided else ())
         if g.calibrated.kurtosis:
             rows = kurtosis_text(g.calibrated.kurtosis, g.top)
             write_whole(self.folder / "kurtosis_analysis", rows)
