@@ -27,8 +27,8 @@ def load(path: str | Path, threads: int = 0) -> LoadedModel:
     program = Program(bmodel.graph, threads or None)
 
     def execute(
-        feeds: Mapping[str, np.ndarray], observe: Collection[str] | None
+        feeds: Mapping[str, np.ndarray], observe: Collection[str] | str | None
     ) -> Mapping[str, np.ndarray]:
-        return program.run(feeds, observe=list(observe) if observe else None)
+        return program.run(feeds, observe=observe or None)
 
     return LoadedModel(bmodel, execute)

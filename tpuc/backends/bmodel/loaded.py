@@ -40,7 +40,7 @@ class LoadedModel:
     def run(
         self,
         feeds: Mapping[str, np.ndarray],
-        observe: Collection[str] | None = None,
+        observe: Collection[str] | str | None = None,
         dequantize: bool = False,
     ) -> dict[str, np.ndarray]:
         """Execute once.
@@ -50,7 +50,7 @@ class LoadedModel:
         feeds : mapping of str to ndarray
             One per input. A float for an integer input is quantized: round(x / scale) + zero_point,
             half away from zero, saturated.
-        observe : collection of str, optional
+        observe : collection of str, a name, or 'all', optional
             More tensors to return, by op name.
         dequantize : bool
             Return integers as float32, scale * (q - zero_point).
