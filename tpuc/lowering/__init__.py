@@ -20,7 +20,14 @@ from tpuc.lowering.merge_operands import merge_operands
 from tpuc.lowering.prepare import fold_scales
 from tpuc.lowering.propagate import propagate
 from tpuc.lowering.ranges import import_ranges
-from tpuc.lowering.rules import INT8_RULES, KEEP_TYPE, keep_type, lower_cast, lower_float
+from tpuc.lowering.rules import (
+    INT8_RULES,
+    KEEP_TYPE,
+    keep_type,
+    lower_cast,
+    lower_float,
+    name_shared_casts,
+)
 from tpuc.lowering.split_products import split_products
 from tpuc.processors import Processor
 from tpuc.progress import steps
@@ -139,6 +146,7 @@ class Lowerer:
         for value in graph.outputs:
             final = ctx.as_float(value, DType.F32, "")
             out.outputs.append(final)
+        name_shared_casts(out)
         out.sort()
         return Lowered(verify(out, "tpu"), ctx.reasons)
 

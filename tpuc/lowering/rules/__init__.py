@@ -17,11 +17,16 @@ from tpuc.lowering.rules.convolution import CONVOLUTION_INT8
 from tpuc.lowering.rules.elementwise import ELEMENTWISE_INT8
 from tpuc.lowering.rules.floating import lower_float
 from tpuc.lowering.rules.matmul import MATMUL_INT8
-from tpuc.lowering.rules.movement import KEEP_TYPE, MOVEMENT_INT8, keep_type
+from tpuc.lowering.rules.movement import (
+    KEEP_TYPE,
+    MOVEMENT_INT8,
+    keep_type,
+    name_shared_casts,
+)
 from tpuc.lowering.rules.pooling import POOLING_INT8
 from tpuc.lowering.rules.selection import lower_cast
 
-__all__ = ["INT8_RULES", "KEEP_TYPE", "keep_type", "lower_cast", "lower_float"]
+__all__ = ["INT8_RULES", "KEEP_TYPE", "keep_type", "lower_cast", "lower_float", "name_shared_casts"]
 
 INT8_RULES: dict[str, Callable[[Lowering, Node], str | None]] = {
     **CONVOLUTION_INT8,

@@ -9,12 +9,12 @@ m, r of s_i / s_out in 8 bit.
 
 from __future__ import annotations
 
-from tpuc.ir import Attr, Node, Value
+from tpuc.ir import Attr, Graph, Node, Value
 from tpuc.lowering.context import Lowering
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
 
-__all__ = ["KEEP_TYPE", "MOVEMENT_INT8", "keep_type"]
+__all__ = ["KEEP_TYPE", "MOVEMENT_INT8", "keep_type", "name_shared_casts"]
 
 KEEP_TYPE = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Tile"})
 _MOVES = "Permute Slice Pad Upsample Depth2Space SwapDimInner".split()
@@ -71,6 +71,22 @@ def lower_concat(ctx: Lowering, node: Node) -> str | None:
     joined: dict[str, Attr] = {"axis": node.attrs["axis"], "do_relu": node.flag("do_relu")}
     ctx.emit_int(node, "Concat", operands, joined)
     return None
+
+
+def name_shared_casts(graph: Graph) -> None:
+    """Name a cast after the requantization that uses it first, if one does.
+
+    TPU-MLIR puts an operand's requantization for a Concat right behind the operand, before every
+    other user, and names a cast after its first user.
+    """
+    for node in graph.nodes:
+        if node.op != "Cast" or node.output.dtype.is_float:
+            continue
+        source = node.activations[0]
+        users = [user for user, _ in node.output.uses if user.op == "MulShift"]
+        joins = [user for user in users if user.name.startswith(f"{source.name}_to_")]
+        if joins:
+            node.output.name = f"{source.name}{joins[0].name}_{node.output.dtype}"
 
 
 MOVEMENT_INT8 = {
