@@ -29,6 +29,6 @@ def load(path: str | Path, threads: int = 0) -> LoadedModel:
     def execute(
         feeds: Mapping[str, np.ndarray], observe: Collection[str] | str | None
     ) -> Mapping[str, np.ndarray]:
-        return program.run(feeds, observe=observe or None)
+        return program.run(feeds, observe=observe or None, raw=True)
 
     return LoadedModel(bmodel, execute)
