@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.kernels.float_op import FLOATS, check_float, float_op, numbers, run_everywhere
 from tpuc.ir import DType, Graph, QuantType, Value, with_defaults
 from tpuc.kernels.casts import round_to
-from tpuc.simulator import interpret
+from tpuc.simulator import Program, interpret
 
 ANY = settings(max_examples=25, deadline=None)
 SHAPES = [(1, 1, 1, 1), (2, 3, 4, 5), (1, 16, 3, 3), (1, 33, 1, 7), (3, 100), (2, 7, 9)]
@@ -278,8 +278,14 @@ def test_rounding_of_every_size(dtype: DType, high: int) -> None:
     np.testing.assert_array_equal(run_everywhere(graph, feeds), round_to(feeds["in"], dtype))
 
 
-def test_constants_that_do_not_fit_run_on_the_reference() -> None:
-    from tpuc.simulator import Program
+def test_samples_that_differ_in_number_run_on_the_reference() -> None:
+    shape = (2, 3, 4)
+    each = float_op("Max", [shape], shape, {}, DType.F16, [np.ones(shape, np.float32)])
+    one = float_op("Add", [shape, (1, 3, 4)], shape, {}, DType.F16)
+    for graph in (each, one):
+        assert "sample" in Program(graph).fallbacks["out"]
 
+
+def test_constants_that_do_not_fit_run_on_the_reference() -> None:
     graph = float_op("Add", [(2, 3, 4)], (2, 3, 4), {}, DType.F16)
     assert "one operand" in Program(graph).fallbacks["out"]

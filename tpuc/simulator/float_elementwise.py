@@ -65,6 +65,8 @@ def _operands(node: Node) -> list[Operand]:
         if not fits or (value.data is None and len(value.shape) != rank):
             raise Unfit(f"operands of shapes {[v.shape for v in node.inputs if v is not None]}")
         constant = value.data is not None
+        if shape[0] != (1 if constant else node.output.shape[0]):
+            raise Unfit("a constant for each sample, or one sample for all")
         found.append(constant_image(floats_of(value, "operand"), rank) if constant else value)
     return found
 
