@@ -1,7 +1,7 @@
 /* Requantization of int32 sums, 16 channels at a time: the only place in C where it is written.
  *
  *     y = (sum * m + b) >> s      halves up:    b = bias * m + r
- *     y = (v + (v < 0 ? -1 : 0) + r) >> s, v = sum * m + b      halves away from zero: b = bias * m
+ *     y = (v + (v < 0 ? -1 : 0) + r) >> s, v = sum * m + b      halves away from zero: b = bias * m, s > 0
  *     r = 2^(s-1) + (zero << s)   (s = 0: no 2^(s-1))
  *     stored byte = clamp(y, low, 255),  low = `zero` of the output under relu, else 0
  *

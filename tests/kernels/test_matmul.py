@@ -33,7 +33,7 @@ def test_equals_reference(
     check(single_op("MatMul", inputs, out, attrs, [right, bias]))
 
 
-@pytest.mark.parametrize("rshift", [1, 2, 3])
+@pytest.mark.parametrize("rshift", [-1, 0, 1, 2, 3])
 def test_halves_go_away_from_zero(rshift: int, isa: str) -> None:
     """Small shifts of small sums meet many halves of both signs."""
     right = np.array([[1, -1, 3, -3, 5, -5, 7]], np.int8)

@@ -1,6 +1,7 @@
 """Where an activation lies in memory for the C kernels (csrc/image.h).
 
 8 bits:  stored byte = q + zero,  zero = 128 for SI8, 0 for UI8
+int32:   as it is; pixels follow one another without a gap
 floats:  float32 that the type can hold; pixels follow one another without a gap
 address of (n, y, x, c) = origin + n * image + y * row + x * pixel + c * element
 """
@@ -15,6 +16,7 @@ import numpy as np
 from tpuc.ir import DType, Value
 from tpuc.kernels._float import FloatView
 from tpuc.kernels._int8 import View
+from tpuc.kernels.word_view import WordView
 
 __all__ = [
     "Layout",
@@ -112,13 +114,16 @@ class Layout:
     zero : int
         0 or 128.
     element : int
-        Bytes of a number: 1, or 4 for floats.
+        Bytes of a number: 1, or 4 for floats and int32.
+    view_type : type
+        What reads it.
     """
 
     shape: tuple[int, int, int, int]
     need: Need
     zero: int
     element: int = 1
+    view_type: type[View] = View
 
     @property
     def strides(self) -> tuple[int, int, int]:
@@ -145,22 +150,25 @@ class Layout:
             raise ValueError(f"image of {self.size} bytes at {offset}: buffer has {buffer.size}")
         _, row, pixel = self.strides
         origin = offset + self.need.top * row + self.need.left * pixel
-        kind = View if self.element == 1 else FloatView
-        return kind(buffer, origin, self.shape, self.strides, self.need.halo, self.zero)
+        return self.view_type(buffer, origin, self.shape, self.strides, self.need.halo, self.zero)
 
 
 def layout_of(value: Value, need: Need) -> Layout:
     """Layout of an image value."""
     shape = geometry(value.shape)
     assert shape is not None
-    return Layout(shape, need, zero_of(value), 4 if value.dtype.is_float else 1)
+    if value.dtype == DType.SI32:
+        return Layout(shape, need, 0, 4, WordView)
+    if value.dtype.is_float:
+        return Layout(shape, need, 0, 4, FloatView)
+    return Layout(shape, need, zero_of(value))
 
 
 def constant_image(data: np.ndarray, rank: int) -> FloatView:
     """A float32 constant as an image of a tensor of `rank`; missing dimensions in front are 1."""
     shape = geometry((1,) * (rank - data.ndim) + data.shape)
     assert shape is not None
-    layout = Layout(shape, Need(), 0, 4)
+    layout = Layout(shape, Need(), 0, 4, FloatView)
     view = layout.view(np.zeros(layout.size, np.uint8), 0)
     view.load(np.ascontiguousarray(data, np.float32).reshape(-1).view(np.uint8), 1)
     return view

@@ -58,6 +58,10 @@ def pack_requant(
     Unfit : an intermediate value may not fit its word
     """
     m, s = normal_shift(*factors)
+    if away:  # the formula needs a shift; m / 2**0 = 2 m / 2**1
+        m, s = np.where(s == 0, 2 * m, m), np.maximum(s, 1)
+        if np.any(np.abs(m) >= 2**31):
+            raise Unfit("a multiplier beyond 31 bits")
     if np.any(sums[0] < -(2**31)) or np.any(sums[1] >= 2**31):
         raise Unfit("a sum beyond int32")
     rounding = np.where(s > 0, np.int64(1) << np.maximum(s - 1, 0), np.int64(0)) + (zero << s)

@@ -16,6 +16,7 @@ from tpuc.kernels.conv import ConvSpec, pack_conv
 from tpuc.kernels.depthwise import is_depthwise, pack_depthwise
 from tpuc.kernels.image import geometry, is_bytes, zero_of
 from tpuc.kernels.requant_words import Unfit, normal_shift
+from tpuc.simulator.choose_deconv import choose_deconv, choose_requant_axis
 from tpuc.simulator.choose_elementwise import PAIRS, low_of
 from tpuc.simulator.choose_float import choose_float
 from tpuc.simulator.choose_matmul import choose_matmul
@@ -34,9 +35,10 @@ def choose(node: Node) -> ImageKernel | Skip:
     make = _MAKERS.get(node.op)
     if make is None:
         return Skip(f"{node.op} has no C kernel", (node.name,))
-    if len(node.outputs) != 1 or not is_bytes(node.output):
+    words = node.op in ("Deconv", "RequantIntAxis")  # int32 on one side
+    if len(node.outputs) != 1 or not (words or is_bytes(node.output)):
         return Skip(f"its result is {node.output.dtype} {node.output.shape}", (node.name,))
-    if not node.activations or not all(is_bytes(v) for v in node.activations):
+    if not node.activations or not all(words or is_bytes(v) for v in node.activations):
         return Skip("an operand is not an 8-bit tensor of rank 2 to 6", (node.name,))
     try:
         return make(node)
@@ -170,6 +172,8 @@ _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
         ],
         _unary,
     ),
+    "Deconv": choose_deconv,
+    "RequantIntAxis": choose_requant_axis,
     "Pool2D": _pool,
     "Softmax": _softmax,
     "Concat": _concat,

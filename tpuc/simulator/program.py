@@ -252,7 +252,7 @@ class Program:
 
 def _image_bytes(value: Value) -> int:
     """Size in the image buffer."""
-    return value.size * (4 if value.dtype.is_float else 1)
+    return value.size * (1 if value.dtype.bits <= 8 else 4)
 
 
 def _choose(node: Node, kernels: Kernels | None, identity: Identity | None) -> ImageKernel | Skip:

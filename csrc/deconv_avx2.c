@@ -1,0 +1,2 @@
+#define LOOPS tpuc_deconv_loops_avx2
+#include "deconv_body.h"

@@ -1,0 +1,59 @@
+"""int8 transposed convolution: checks and packing for csrc/deconv.c."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tpuc.kernels._deconv import Deconv, RequantAxis
+from tpuc.kernels.requant_words import Unfit, normal_shift
+
+__all__ = ["Deconv", "RequantAxis", "pack_deconv", "pack_requant_axis"]
+
+
+def pack_deconv(
+    weights: np.ndarray,
+    bias: np.ndarray,
+    window: tuple[tuple[int, int], tuple[int, int], tuple[int, int]],
+    group: int,
+) -> Deconv:
+    """The kernel of a transposed convolution.
+
+    Parameters
+    ----------
+    weights : int8 or uint8 array of shape (OC, C / group, KH, KW)
+    bias : int64 array of shape (OC,)
+    window : (strides, dilations, (top, left))
+
+    Raises
+    ------
+    Unfit : a sum may not fit int32
+    """
+    outputs, per_in, kh, kw = weights.shape
+    per_out = outputs // group
+    largest = np.abs(weights.astype(np.int64)).reshape(outputs, -1).sum(1) * 255 + np.abs(bias)
+    if np.any(largest >= 2**31):
+        raise Unfit("a sum beyond int32")
+    split = weights.astype(np.int16).reshape(group, per_out, per_in, kh, kw)
+    order = (3, 4, 2, 1, 0) if per_in == per_out == 1 else (0, 3, 4, 2, 1)
+    packed = np.ascontiguousarray(split.transpose(order)).reshape(-1)
+    return Deconv((group, per_in, per_out), (kh, kw), *window, packed, bias.astype(np.int32))
+
+
+def pack_requant_axis(words: np.ndarray, zero: int, low: int) -> RequantAxis:
+    """The kernel of a requantization by channel, halves away from zero.
+
+    Parameters
+    ----------
+    words : integer array of shape (C, 3)
+        Multiplier, shift, zero point.
+    zero, low : int
+        Zero byte and smallest byte of the result.
+
+    Raises
+    ------
+    Unfit : a shift or a multiplier is out of range
+    """
+    m, s = normal_shift(words[:, 0].astype(np.int64), words[:, 1].astype(np.int64))
+    m, s = np.where(s == 0, 2 * m, m), np.maximum(s, 1)
+    r = (np.int64(1) << (s - 1)) + ((words[:, 2].astype(np.int64) + zero) << s)
+    return RequantAxis(m, r, s, low)
