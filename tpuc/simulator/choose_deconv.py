@@ -31,12 +31,7 @@ def choose_deconv(node: Node) -> ImageKernel:
     weights = _constant(node.inputs[1], "filter")
     if not is_bytes(source) or result.dtype != DType.SI32 or node.attrs.get("do_relu"):
         raise Unfit(f"from {source.dtype} {source.shape} to {result.dtype}")
-    if (
-        weights.ndim != 4
-        or len(source.shape) != 4
-        or geometry(result.shape) is None
-        or weights.dtype not in (np.int8, np.uint8)
-    ):
+    if weights.ndim != 4 or len(source.shape) != 4 or weights.dtype not in (np.int8, np.uint8):
         raise Unfit(f"its filter is {weights.dtype} {weights.shape}")
     bias = np.zeros(weights.shape[0], np.int64)
     if len(node.inputs) > 2 and node.inputs[2] is not None:
