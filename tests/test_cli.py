@@ -189,10 +189,14 @@ def test_a_users_own_recipe(home):
         "  - override /dataset: digits\n  - override /quantize: f32\n"
     )
     done = tpuc(
-        "--config-dir", "mine", "recipe=own", "stop_after=import", "hydra.run.dir=own", cwd=home
-    )
+        "--config-dir", "mine", "recipe=own", "model.preprocess.mean=[0.0]", "report.html=false",
+        "hydra.run.dir=own", cwd=home,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (home / "own" / "digits.mlir").is_file()
+    command = json.loads((home / "own" / "manifest.json").read_text())["command"]
+    given = f"--config-dir {folder.parent} recipe=own 'model.preprocess.mean=[0.0]'"
+    assert command == f"tpuc {given} report.html=false"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -118,9 +119,11 @@ def _app(config: Any, together: tuple[str, ...]) -> None:
     if sweep and not _sweep_folder:
         _sweep_folder.append(Path(settings.sweep.dir).resolve())
     overrides = [_readable(o) for o in settings.overrides.task]
-    command = " ".join(["tpuc", *overrides])
+    given = [s.path for s in settings.runtime.config_sources if s.provider == "command-line"]
+    words = [*(w for path in given for w in ("--config-dir", path)), *overrides]
+    command = shlex.join(["tpuc", *words])
     if sweep:
-        logging.getLogger("tpuc").info("run %d: %s", settings.job.num, command)
+        logging.getLogger("tpuc").info("run %s: %s", settings.job.num, command)
     try:
         job, plain = to_job(config)
         result = run(job, folder, plain, command, together)

@@ -70,7 +70,7 @@ def test_bars():
 def test_pareto_marks_what_no_run_beats():
     picture = pareto(sweep())
     assert picture is not None and picture.cost_name == "size of the bmodel"
-    assert {dot.number: dot.best for dot in picture.dots} == {1: True, 2: True, 3: False}
+    assert {dot.number: dot.best for dot in picture.dots} == {0: True, 1: True, 2: False}
     assert all(0 <= d.left <= 1 and 0 <= d.bottom <= 1 for d in picture.dots)
     assert len(picture.accuracy_ticks) >= 2
     assert pareto(sweep()[:1]) is None

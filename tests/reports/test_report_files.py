@@ -8,8 +8,9 @@ import pytest
 
 from tests.reports.sample import HOSTILE, layers, report, sweep
 from tpuc.errors import ArtifactError
-from tpuc.reports import build_report, report_html, write_report, write_sweep
+from tpuc.reports import SweepRow, build_report, report_html, write_report, write_sweep
 from tpuc.reports.structure import CSV_COLUMNS
+from tpuc.reports.sweep import sweep_html
 
 DESIGNED = (
     "schema_version recipe model processor quantize calibration search accuracy layers cost "
@@ -151,6 +152,15 @@ def test_page_of_a_large_network_stays_small():
         for row in layers()[1:3]
     )
     assert len(report_html(report(layers=many))) < 500_000
+
+
+def test_what_all_runs_of_a_sweep_share_is_said_once():
+    shared = ("recipe=digits", "threads=1")
+    rows = [SweepRow((*shared, f"calibration={m}"), "tpuc") for m in ("kl", "mse")]
+    page = sweep_html(rows)
+    assert page.count("recipe=digits threads=1") == 1
+    assert ">calibration=mse<" in page
+    assert "Sweep of 0 runs" in sweep_html(())
 
 
 def test_sweep_json(tmp_path):

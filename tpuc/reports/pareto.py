@@ -68,7 +68,7 @@ def _runs(rows: Sequence[SweepRow]) -> tuple[str, list[_Run]]:
     """Runs with an accuracy and a cost: the bmodel's size, or the time if sizes hardly differ."""
     measured = [
         (number, row)
-        for number, row in enumerate(rows, 1)
+        for number, row in enumerate(rows)
         if row.accuracy.output_cos_mean is not None and row.status != "failed"
     ]
     sizes = [row.bmodel_bytes for _, row in measured if row.bmodel_bytes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tpuc.files import write_whole
@@ -41,12 +41,15 @@ def write_sweep(folder: str | Path, rows: Sequence[SweepRow]) -> None:
 
 
 def sweep_html(rows: Sequence[SweepRow]) -> str:
-    """The whole page."""
+    """The whole page; overrides that all runs have are said once."""
+    common = [o for o in rows[0].overrides if all(o in r.overrides for r in rows)] if rows else []
+    rows = [replace(r, overrides=tuple(o for o in r.overrides if o not in common)) for r in rows]
     best = _best(rows)
     statuses = Counter(row.status for row in rows)
     return render(
         "sweep.html.j2",
         rows=rows,
+        common=common,
         counts=", ".join(f"{count} {status}" for status, count in sorted(statuses.items())),
         best=best,
         best_level=judge(_as_report(best.row)).level if best else "unknown",
@@ -64,10 +67,10 @@ def _best(rows: Sequence[SweepRow]) -> _Best | None:
     """Highest mean cosine; among equals the smaller, then the earlier."""
     known = [
         (-row.accuracy.output_cos_mean, row.bmodel_bytes or 0, number)
-        for number, row in enumerate(rows, 1)
+        for number, row in enumerate(rows)
         if row.accuracy.output_cos_mean is not None and row.status != "failed"
     ]
     if not known:
         return None
     number = min(known)[2]
-    return _Best(number, rows[number - 1], figures(_as_report(rows[number - 1])))
+    return _Best(number, rows[number], figures(_as_report(rows[number])))
