@@ -29,11 +29,12 @@ tpuc: from a trained network to quantized code for Sophgo TPUs.
   tpuc recipe=digits quantize=f16                  another type: int8, f16, bf16, f32
   tpuc recipe=digits stop_after=check              check everything, build nothing
   tpuc -m recipe=digits calibration=kl,mse,max     a sweep: one build for each value
+  tpuc recipe=digits search=qtable                 search thresholds, and ops that must be float
   tpuc --config-dir my/ recipe=mine                your own my/recipes/mine.yaml
   tpuc recipe=digits --cfg job                     show the composed configuration
 
 Recipes: {recipes}.
-Groups: model, dataset, calibration, processor, quantize, backend, evaluation, report.
+Groups: model, dataset, calibration, search, processor, quantize, backend, evaluation, report.
 Keys are overridden as group.key=value; hydra.run.dir=FOLDER chooses the run folder.
 Tab completion: eval "$(tpuc --shell-completion install=bash)"
 Look into results with tpuc-tool (tpuc-tool --help).
