@@ -236,6 +236,13 @@ def test_concat(channels: tuple[int, ...], dtype: DType) -> None:
     check_float(float_op("Concat", shapes, (2, sum(channels), 3, 5), attrs, dtype))
 
 
+def test_concat_of_a_constant() -> None:
+    """The sample's constant is that of every sample of a larger batch."""
+    token = numbers(np.random.default_rng(3), (1, 2, 9))
+    graph = float_op("Concat", [(1, 5, 9)], (1, 7, 9), {"axis": 1}, DType.F32, [token])
+    check_float(graph)
+
+
 NO_LIMITS = {"min": -np.inf, "max": np.inf}
 
 

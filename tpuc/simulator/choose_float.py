@@ -17,7 +17,7 @@ from tpuc.kernels._int8 import View
 from tpuc.kernels.casts import cast_rounding, round_to
 from tpuc.kernels.float_conv import FloatConvSpec, end_of, pack_float_conv
 from tpuc.kernels.float_order import conv_order
-from tpuc.kernels.image import geometry, is_bytes, is_floats, is_image
+from tpuc.kernels.image import constant_image, geometry, is_bytes, is_floats, is_image
 from tpuc.kernels.requant_words import Unfit
 from tpuc.simulator.choose_attention import attention_kernel
 from tpuc.simulator.choose_movement import choose_join, choose_move
@@ -97,17 +97,25 @@ def _pool(node: Node) -> ImageKernel:
 
 
 def _concat(node: Node) -> ImageKernel:
-    rank = len(node.output.shape)
-    if node.integer("axis") % rank != 1 or len(node.activations) != len(node.inputs):
+    """Channels side by side; a constant of one sample is that of all."""
+    shape, end = node.output.shape, end_of_node(node)
+    constants = [v for v in node.inputs if v is None or v.data is not None]
+    if node.integer("axis") % len(shape) != 1 or (constants and shape[0] != 1):
         return choose_join(node)
-    inputs, end = tuple(node.activations), end_of_node(node)
-    starts = np.cumsum([0, *(v.shape[1] for v in inputs)])
+    parts = [
+        v if v.data is None else constant_image(floats_of(v, "operand"), len(shape))
+        for v in node.inputs
+        if v is not None
+    ]
+    starts = np.cumsum([0, *(v.shape[1] for v in parts)])
 
     def run(sources: Sequence[View], target: View, threads: int) -> None:
-        for source, first in zip(sources, starts):
+        images = iter(sources)
+        for part, first in zip(parts, starts):
+            source = part if isinstance(part, View) else next(images)
             _float.copy(end, source, target, int(first), threads)
 
-    return ImageKernel(run, inputs)
+    return ImageKernel(run, tuple(node.activations))
 
 
 def _cast(node: Node) -> ImageKernel:
