@@ -48,6 +48,15 @@ def test_rows_without_sections_are_the_users():
     assert table.choices == {"op_a": Choice("INT8", "set by quantize table, line 5", "user")}
 
 
+def test_an_op_with_several_results_gives_a_row_for_each():
+    table = parse('# shape layers\nfused["top_0", "top_1"] F16\nb F32\n', "t")
+    choice = Choice("F16", "set by t, line 2", "shape")
+    assert table.choices["top_0"] == table.choices["top_1"] == choice
+    assert list(table.choices) == ["top_0", "top_1", "b"]
+    with pytest.raises(TableError, match="line 1: unknown mode 'F99'"):
+        parse('fused["top_0", "top_1"] F99\n')
+
+
 def test_an_unknown_mode_is_an_error():
     with pytest.raises(TableError, match="line 2: unknown mode 'F17'; expected F32, F16"):
         parse("# c\na F17\n")

@@ -4,11 +4,13 @@
     op_name MODE
 
 Case of the mode does not matter; a line with one word is ignored; the last row of a name wins.
+An op with several results may stand as `fused["a", "b"] MODE`: a row for each result.
 A comment that names a section (`# pattern layers`) says who decided the rows below it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,18 +61,28 @@ def parse(text: str, where: str = "quantize table") -> QuantizeTable:
     choices: dict[str, Choice] = {}
     source = "user"
     for number, line in enumerate(text.splitlines(), 1):
-        parts = line.split()
-        if len(parts) == 3 and parts[0] == "#" and parts[2] == "layers":
-            source = _SECTIONS.get(parts[1], ((), source))[1]
-        if len(parts) < 2 or line.startswith("#"):
+        if section := re.fullmatch(r"# (\w+) layers", line.strip()):
+            source = _SECTIONS.get(section[1], ((), source))[1]
+        names, word = _row(line)
+        if line.startswith("#") or not word:
             continue
-        mode = parts[1].upper()
+        mode = word.upper()
         if mode not in MODES:
             raise TableError(
-                f"{where}, line {number}: unknown mode '{parts[1]}'; expected {', '.join(MODES)}"
+                f"{where}, line {number}: unknown mode '{word}'; expected {', '.join(MODES)}"
             )
-        choices[parts[0]] = Choice(mode, f"set by {where}, line {number}", source)
+        choice = Choice(mode, f"set by {where}, line {number}", source)
+        choices.update(dict.fromkeys(names, choice))
     return QuantizeTable(choices)
+
+
+def _row(line: str) -> tuple[list[str], str]:
+    """Names of a row, and the word behind them; empty if there is none."""
+    if line.startswith("fused["):
+        names, _, rest = line.rpartition("]")
+        return re.findall(r'"([^"]+)"', names), next(iter(rest.split()), "")
+    parts = line.split()
+    return parts[:1], parts[1] if len(parts) > 1 else ""
 
 
 def read(path: Path) -> QuantizeTable:
