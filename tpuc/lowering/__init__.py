@@ -35,7 +35,7 @@ from tpuc.progress import steps
 __all__ = ["Lowered", "Lowerer", "float_twin", "lower"]
 
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
-_ALWAYS_F32 = {"Div", "Arg", "InstanceNorm", "GroupNorm"}
+_ALWAYS_F32 = {"Div", "Arg", "TopK", "CumSum", "InstanceNorm", "GroupNorm"}
 """Ops that are F32 in an INT8 build, not the processor's float type."""
 
 

@@ -24,7 +24,7 @@ __all__ = ["EXACT", "IN_DOUBLE", "rounding_of"]
 IN_DOUBLE = frozenset({"Active"})
 _UNROUNDED = frozenset(
     "LayerNorm RMSNorm GroupNorm Interp Concat Reshape Permute Slice Squeeze Unsqueeze Tile Pad "
-    "Upsample Depth2Space SwapDimInner Relu Clip Max Min".split()
+    "Upsample Depth2Space SwapDimInner GridSampler Relu Clip Max Min".split()
 )
 
 

@@ -7,7 +7,7 @@ or float64 below 2**53. One module holds one family of ops.
 
 from __future__ import annotations
 
-from tpuc.kernels.reference import activation, arithmetic, attention, movement, window
+from tpuc.kernels.reference import activation, arithmetic, attention, movement, selection, window
 from tpuc.kernels.reference.registry import INTEGER_KERNELS, finish
 from tpuc.kernels.reference.window import conv_sums
 
@@ -19,5 +19,6 @@ __all__ = [
     "conv_sums",
     "finish",
     "movement",
+    "selection",
     "window",
 ]

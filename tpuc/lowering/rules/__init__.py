@@ -24,7 +24,7 @@ from tpuc.lowering.rules.movement import (
     name_shared_casts,
 )
 from tpuc.lowering.rules.pooling import POOLING_INT8
-from tpuc.lowering.rules.selection import lower_cast
+from tpuc.lowering.rules.selection import SELECTION_INT8, lower_cast
 
 __all__ = ["INT8_RULES", "KEEP_TYPE", "keep_type", "lower_cast", "lower_float", "name_shared_casts"]
 
@@ -35,6 +35,7 @@ INT8_RULES: dict[str, Callable[[Lowering, Node], str | None]] = {
     **POOLING_INT8,
     **ACTIVATION_INT8,
     **MOVEMENT_INT8,
+    **SELECTION_INT8,
     "Attention": lower_attention,
 }
 """Top op to rule; a rule returns why it does not apply, or None."""

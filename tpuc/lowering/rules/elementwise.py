@@ -1,7 +1,7 @@
 """Element-wise arithmetic in INT8; `>>` rounds half up everywhere.
 
 Add:      y = saturate((a * m0 >> r0) + (b * m1 >> r1)), m, r of coeff * s_i / s_o in 8 bit
-Sub:      the same with a difference
+Sub:      the same with a difference; float if an operand's threshold is above the result's
 Mul:      y = saturate(a * b * m >> r), m, r of s_a * s_b / s_o
 MulConst: y = saturate(x * m >> r), m, r of s_i * c / s_o
 AddConst: y = saturate((x * m + K) >> r), K = round(c / s_o) << r
@@ -76,7 +76,14 @@ def lower_sub(ctx: Lowering, node: Node) -> str | None:
     """Sub of two operands, the right one possibly constant."""
     if len(node.inputs) != 2 or node.inputs[0] is None or node.inputs[0].is_weight:
         return "its left operand is constant"
+    largest = max(_threshold(ctx, v) for v in node.activations)
+    if _threshold(ctx, node.output) < largest:
+        return "an operand reaches further than the difference"
     return lower_add(ctx, node)
+
+
+def _threshold(ctx: Lowering, value: Value) -> float:
+    return max(abs(bound) for bound in ctx.ranges[value.name])
 
 
 def lower_mul(ctx: Lowering, node: Node) -> str | None:

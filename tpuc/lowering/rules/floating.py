@@ -9,7 +9,7 @@ from __future__ import annotations
 from tpuc.ir import Attr, DType, Node, Value
 from tpuc.lowering.context import Lowering
 from tpuc.lowering.rules.attention import lower_attention_float
-from tpuc.lowering.rules.selection import POSITIONS, lower_indexed
+from tpuc.lowering.rules.selection import POSITIONS, lower_indexed, lower_mod
 
 __all__ = ["lower_float"]
 
@@ -45,6 +45,7 @@ _F32_ONLY = {
     "Div",
     "Reciprocal",
     "Arg",
+    "TopK",
     "Tanh",
     "Elu",
     "Softplus",
@@ -59,8 +60,8 @@ _F32_ONLY = {
     "Sigmoid",
     "Pow",
 }
-_F32_IN_F16 = {"AvgPool", "HardSigmoid", "InstanceNorm"}
-_F32_IN_BF16 = {"GroupNorm"}
+_F32_IN_F16 = {"AvgPool", "HardSigmoid", "InstanceNorm", "CumSum"}
+_F32_IN_BF16 = {"GroupNorm", "GridSampler"}
 
 
 def float_type(node: Node, dtype: DType) -> DType:
@@ -79,6 +80,9 @@ def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
     kind = float_type(node, dtype)
     if node.op == "Scale" and len(first.shape) == 4:
         _scale_as_conv(ctx, node, kind)
+        return
+    if node.op == "Mod":
+        lower_mod(ctx, node)
         return
     if node.op == "Attention":
         lower_attention_float(ctx, node, kind)

@@ -1,0 +1,87 @@
+"""Small transformers and detectors as the tests see them, and what TPU-MLIR gives for them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from tests.golden.weights import make_weight
+
+__all__ = ["FOLDER", "NAMES", "digests", "inputs", "is_made", "onnx_file", "sample", "types"]
+
+FOLDER = Path(__file__).resolve().parent / "transformers"
+NAMES = sorted(p.stem for p in FOLDER.glob("*.onnx"))
+_WORDS, _TOKENS = 64, 16
+
+
+def is_made(name: str, shape: tuple[int, ...], is_float: bool) -> bool:
+    """Whether an initializer's numbers are made from its name; anchors and the like are kept."""
+    return is_float and int(np.prod(shape)) > 64 and not name.startswith("head.")
+
+
+def made(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of one initializer; products (K, N) keep the variance of what they multiply."""
+    data = make_weight(name, shape)
+    if "MatMul" in name:
+        data = data * np.float32(0.7 * (shape[1] / shape[0]) ** 0.5)
+    return data
+
+
+def fill(model: onnx.ModelProto) -> None:
+    """Give every initializer without contents its numbers, in place."""
+    for tensor in model.graph.initializer:
+        if is_made(tensor.name, tuple(tensor.dims), tensor.data_type == onnx.TensorProto.FLOAT):
+            tensor.ClearField("float_data")
+            tensor.raw_data = made(tensor.name, tuple(tensor.dims)).tobytes()
+
+
+def onnx_file(name: str, folder: Path) -> Path:
+    """The network with its weights, written into `folder`."""
+    model = onnx.load(str(FOLDER / f"{name}.onnx"))
+    fill(model)
+    path = folder / f"{name}.onnx"
+    onnx.save(model, str(path))
+    return path
+
+
+def inputs(name: str) -> dict[str, tuple[int, ...]]:
+    """Shapes by input."""
+    if name == "bert":
+        words = ("input_ids", "attention_mask", "token_type_ids")
+        return dict.fromkeys(words, (1, _TOKENS))
+    side = 32 if name in ("vit", "deit") else 64
+    return {"x": (1, 3, side, side)}
+
+
+def sample(name: str, index: int) -> dict[str, np.ndarray]:
+    """Sample number `index`: float32 pictures in [-1, 1], or int64 words, some of them masked."""
+    rng = np.random.default_rng(index)
+    found: dict[str, np.ndarray] = {}
+    for key, shape in inputs(name).items():
+        if key == "input_ids":
+            found[key] = rng.integers(0, _WORDS, shape)
+        elif key == "attention_mask":
+            found[key] = (np.arange(shape[1]) < shape[1] - 2 * (index % 7)).astype(np.int64)[None]
+        elif key == "token_type_ids":
+            found[key] = (np.arange(shape[1]) >= shape[1] // 2).astype(np.int64)[None]
+        else:
+            n = shape[-1] // 8
+            coarse = rng.uniform(0, 1, (1, 3, n, n)).repeat(8, 2).repeat(8, 3)
+            mixed = 0.75 * coarse + 0.25 * rng.uniform(0, 1, shape)
+            found[key] = (mixed * 2 - 1).astype(np.float32)
+    return found
+
+
+def digests(name: str, mode: str) -> dict[str, str]:
+    """sha256 of every tensor of sample 1 in a build, dequantized float32."""
+    found: dict[str, str] = json.loads((FOLDER / f"{name}.json").read_text())[mode]
+    return found
+
+
+def types(name: str, mode: str) -> dict[str, list[str]]:
+    """[op, type] by name in a build."""
+    found: dict[str, list[str]] = json.loads((FOLDER / f"{name}_types.json").read_text())[mode]
+    return found

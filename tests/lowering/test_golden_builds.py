@@ -1,0 +1,103 @@
+"""Builds of transformers and detectors have TPU-MLIR's ops, types and tensors, bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.golden import transformers
+from tests.golden.transformers import FOLDER, NAMES
+from tpuc.artifacts import Choice, QuantizeTable
+from tpuc.calibration import table as table_text
+from tpuc.frontend import read_onnx
+from tpuc.ir import Graph
+from tpuc.kernels.casts import to_float32
+from tpuc.lowering import lower
+from tpuc.passes import canonicalize
+from tpuc.processors import Processor
+from tpuc.simulator import Program
+from tpuc.simulator.interpreter import interpret
+
+MODES = ("INT8", "F16", "BF16")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("transformers")
+
+
+@cache
+def _graph(name: str, folder: Path) -> Graph:
+    graph = read_onnx(transformers.onnx_file(name, folder))
+    canonicalize(graph)
+    return graph
+
+
+def _lowered(
+    name: str, mode: str, folder: Path, chip: Processor, chosen: QuantizeTable | None = None
+) -> Graph:
+    table = table_text.read(FOLDER / f"{name}_cali_table") if mode == "INT8" else None
+    return lower(_graph(name, folder), table, chip, mode, chosen).graph
+
+
+def _feeds(name: str, graph: Graph) -> dict[str, np.ndarray]:
+    given = transformers.sample(name, 1)
+    return {v.name: given[v.name].astype(v.dtype.numpy) for v in graph.inputs}
+
+
+def _digest(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array, "<f4").tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", NAMES)
+def test_ops_and_types_are_tpu_mlirs(name, mode, folder, bm1684x):
+    graph = _lowered(name, mode, folder, bm1684x)
+    ours = {n.name: [n.op, n.output.dtype.value] for n in graph.nodes if n.op != "Input"}
+    assert ours == transformers.types(name, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_tensor_is_tpu_mlirs(name, mode, folder, bm1684x):
+    graph = _lowered(name, mode, folder, bm1684x)
+    stored = interpret(graph, _feeds(name, graph))
+    values = {v.name: v for v in graph.values()}
+    expected = transformers.digests(name, mode)
+    assert set(expected) <= set(stored)
+    wrong = [k for k, d in expected.items() if _digest(to_float32(stored[k], values[k])) != d]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("mode", ["INT8", "F16"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_compiled_program_equals_the_reference(name, mode, folder, bm1684x):
+    graph = _lowered(name, mode, folder, bm1684x)
+    feeds = _feeds(name, graph)
+    stored = interpret(graph, feeds)
+    found = Program(graph, 2).run_raw(feeds, observe="all")
+    for key, array in found.items():
+        np.testing.assert_array_equal(array, stored[key].reshape(array.shape), err_msg=key)
+
+
+def test_attention_with_a_float_op_inside_is_not_fused(folder, bm1684x):
+    softmax = "/layers.0/a/Softmax_output_0_Softmax"
+    chosen = QuantizeTable({softmax: Choice("F32", "a test")})
+    graph = _lowered("bert", "INT8", folder, bm1684x, chosen)
+    ops = {n.name: n for n in graph.nodes}
+    assert ops[softmax].op == "Softmax" and ops[softmax].output.dtype == "f32"
+    fused = {n.name for n in graph.nodes if n.op == "Attention"}
+    assert fused == {f"/layers.1/a/o/Add_output_0_Add_head_{i}" for i in (0, 1)}
+
+
+def test_parts_of_a_product_have_the_type_chosen_for_it(folder, bm1684x):
+    product = "/b.0/a/qkv/Add_output_0_Add"
+    chosen = QuantizeTable({product: Choice("F16", "a test")})
+    graph = _lowered("vit", "INT8", folder, bm1684x, chosen)
+    parts = [n for n in graph.nodes if n.name.startswith(f"{product}_matmul_")]
+    assert [n.output.dtype for n in parts] == ["f16"] * 3
