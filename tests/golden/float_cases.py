@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["CONVS", "MATMULS", "ConvCase", "MatMulCase", "made"]
+__all__ = ["CONVS", "DECONVS", "MATMULS", "ConvCase", "MatMulCase", "made"]
 
 
 class ConvCase(NamedTuple):
@@ -57,6 +57,12 @@ CONVS = {
     "stem": ConvCase((1, 3, 12, 12), (8, 3, 7, 7), stride=2, pad=3),
     "depthwise": ConvCase((2, 12, 6, 6), (12, 1, 5, 5), pad=2, group=12),
     "grouped_batch": ConvCase((3, 400, 3, 3), (8, 100, 3, 3), pad=1, group=4),
+}
+
+DECONVS = {
+    # weights are (outputs, inputs, kernel, kernel); ONNX has the inputs first
+    "deconv_blocks": ConvCase((1, 40, 4, 5), (6, 40, 4, 4), stride=2, pad=1),
+    "deconv_dense": ConvCase((2, 19, 5, 4), (5, 19, 3, 3), pad=1),
 }
 
 MATMULS = {

@@ -18,7 +18,14 @@ from onnx import TensorProto, helper, numpy_helper
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.golden.float_cases import CONVS, MATMULS, ConvCase, MatMulCase, made  # noqa: E402
+from tests.golden.float_cases import (  # noqa: E402
+    CONVS,
+    DECONVS,
+    MATMULS,
+    ConvCase,
+    MatMulCase,
+    made,
+)
 
 OUT = Path(__file__).resolve().parent / "float_order" / "sums.npz"
 
@@ -28,9 +35,11 @@ def _conv(name: str, case: ConvCase) -> tuple[onnx.NodeProto, list[str], dict[st
     constants = {f"{name}_w": made(f"{name}_w", case.weight), f"{name}_b": bias}
     names = [f"{name}_x", f"{name}_w", f"{name}_b"]
     strides, pads, dilations = case.window
-    node = helper.make_node(
-        "Conv", names, [name], strides=strides, pads=pads, dilations=dilations, group=case.group
-    )
+    if name in DECONVS:
+        constants[names[1]] = constants[names[1]].swapaxes(0, 1).copy()
+    kind = "ConvTranspose" if name in DECONVS else "Conv"
+    where = {"kernel_shape": case.weight[2:], "strides": strides, "pads": pads}
+    node = helper.make_node(kind, names, [name], **where, dilations=dilations, group=case.group)
     return node, names[:1], constants
 
 
@@ -47,7 +56,7 @@ def _network() -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     nodes: list[onnx.NodeProto] = []
     constants: dict[str, np.ndarray] = {}
     feeds: dict[str, np.ndarray] = {}
-    for name, conv in CONVS.items():
+    for name, conv in (CONVS | DECONVS).items():
         node, (source,), held = _conv(name, conv)
         nodes.append(node)
         constants |= held
@@ -62,7 +71,9 @@ def _network() -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     inputs = [
         helper.make_tensor_value_info(k, TensorProto.FLOAT, v.shape) for k, v in feeds.items()
     ]
-    outputs = [helper.make_tensor_value_info(k, TensorProto.FLOAT, None) for k in CONVS | MATMULS]
+    outputs = [
+        helper.make_tensor_value_info(k, TensorProto.FLOAT, None) for k in CONVS | DECONVS | MATMULS
+    ]
     held = [numpy_helper.from_array(v, k) for k, v in constants.items()]
     graph = helper.make_graph(nodes, "sums", inputs, outputs, held)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
@@ -89,8 +100,8 @@ def main(work: Path) -> None:
         subprocess.run([str(tools / command[0]), *command[1:]], cwd=work, check=True)
     found = np.load(work / "out.npz")
     kept = {}
-    for name in CONVS | MATMULS:
-        made_by = [f"{name}_{kind}" for kind in ("Conv", "Add", "Gemm", "MatMul")]
+    for name in CONVS | DECONVS | MATMULS:
+        made_by = [f"{name}_{kind}" for kind in ("Conv", "ConvTranspose", "Add", "Gemm", "MatMul")]
         data = next(found[key] for key in made_by if key in found.files)
         kept[name] = data[:, :: CONVS[name].step] if name in CONVS else data
     OUT.parent.mkdir(exist_ok=True)

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.golden.float_cases import CONVS, MATMULS, made
+from tests.golden.float_cases import CONVS, DECONVS, MATMULS, made
 from tpuc.kernels.float_order import SumOrder, conv_order, gemm_order, matmul_order
 from tpuc.kernels.float_reference import (
     conv_in_order,
+    deconv_in_order,
     fused_multiply_add,
     matmul_in_order,
     product_in_order,
@@ -38,6 +39,15 @@ def test_convolution(name: str, sums: dict[str, np.ndarray]) -> None:
         product = product_in_order(kept, x.reshape(case.x[1], -1), order)
         found = (product + bias[:: case.step, None]).reshape(1, len(kept), *case.x[2:])
     np.testing.assert_array_equal(found, sums[name])
+
+
+@pytest.mark.parametrize("name", DECONVS)
+def test_deconvolution(name: str, sums: dict[str, np.ndarray]) -> None:
+    case, expected = DECONVS[name], sums[name]
+    x, weight = made(f"{name}_x", case.x), made(f"{name}_w", case.weight)
+    bias = made(f"{name}_b", case.weight[:1])
+    found = deconv_in_order(x, weight, bias, case.window, expected.shape[2:])
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("name", MATMULS)

@@ -23,6 +23,9 @@ Facts (TPU-MLIR 1.30.2, its binaries and the open source of the library they con
 - Measured: bit-equal on 95 convolutions and 23 products of random F16 operands (1x1 to 7x7,
   strides, dilations, groups, borders, batches of 1 to 8, k from 1 to 4608), with 1, 2 and 4
   threads. Batch and threads change the bits only where a rule below names them.
+- Deconvolution of one group: `jit:avx512_core`; the reduction in the order (block of 16 input
+  channels, ky, kx, channel in the block), one chunk a block, bias last. Grouped ones: `gemm:jit`,
+  not described.
 - CPU: with AVX-512 (avx512_core or later; measured on Sapphire Rapids). With AVX2 only, chunks have
   other lengths and MatMul another implementation.
 
@@ -36,7 +39,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["THREADS", "SumOrder", "conv_order", "gemm_order", "matmul_order"]
+__all__ = ["THREADS", "SumOrder", "conv_order", "deconv_order", "gemm_order", "matmul_order"]
 
 THREADS = 4
 CHUNK = 384
@@ -86,6 +89,13 @@ def matmul_order(k: int) -> SumOrder:
     """Order of a MatMul (or Gemm) whose reduction has length k; the bias is added after it."""
     step = 1024 if k > 1024 else 512
     return SumOrder(tuple(min(step, k - start) for start in range(0, k, step)))
+
+
+def deconv_order(inputs: int, kernel: tuple[int, int]) -> SumOrder:
+    """Order of a deconvolution of one group, in (block of 16 channels, ky, kx, channel)."""
+    taps = kernel[0] * kernel[1]
+    blocks = [min(16, inputs - start) for start in range(0, inputs, 16)]
+    return SumOrder(tuple(taps * channels for channels in blocks))
 
 
 def _shares_out_calls(pixels: int, width: int, depth: int, calls: int) -> bool:

@@ -13,9 +13,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tpuc.kernels.float_order import SumOrder, conv_order, matmul_order
+from tpuc.kernels.float_order import SumOrder, conv_order, deconv_order, matmul_order
 
-__all__ = ["conv_in_order", "fused_multiply_add", "matmul_in_order", "product_in_order"]
+__all__ = [
+    "conv_in_order",
+    "deconv_in_order",
+    "fused_multiply_add",
+    "matmul_in_order",
+    "product_in_order",
+]
 
 _BELOW_FLOAT32 = (1 << 29) - 1
 """Bits of a float64 that a normal float32 does not have."""
@@ -141,3 +147,61 @@ def _columns(
     taken = windows[:, :, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
     n, c, oh, ow, ky, kx = taken.shape
     return taken.transpose(0, 1, 4, 5, 2, 3).reshape(n, c, ky * kx, oh * ow), (oh, ow)
+
+
+def deconv_in_order(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    window: tuple[Sequence[int], Sequence[int], Sequence[int]],
+    size: tuple[int, int],
+) -> np.ndarray:
+    """Deconvolution of one group in float32, before limits and rounding.
+
+    out[o, y] = sum of x[c, i] * weight[o, c, k] over stride * i + dilation * k - pad = y, in rows
+    and columns.
+
+    Parameters
+    ----------
+    x : float32 (n, inputs, h, w).
+    weight : float32 (outputs, inputs, kh, kw).
+    bias : float32 (outputs,) or None.
+    window : strides (2), pads (top, left, ...), dilations (2).
+    size : height and width of the result.
+    """
+    outputs, inputs, ky, kx = weight.shape
+    taken = _spread(x, (ky, kx), window, size)
+    order = deconv_order(inputs, (ky, kx))
+    starts = range(0, inputs, 16)
+    blocks = [weight[:, s : s + 16].transpose(0, 2, 3, 1).reshape(outputs, -1) for s in starts]
+    left = np.concatenate(blocks, axis=1)
+    out = np.empty((len(x), outputs, size[0] * size[1]), np.float32)
+    for image, parts in zip(out, taken):
+        right = [parts[:, s : s + 16].reshape(-1, size[0] * size[1]) for s in starts]
+        image[:] = product_in_order(left, np.concatenate(right), order)
+    if bias is not None:
+        out = out + bias[None, :, None]
+    return out.reshape(len(x), outputs, *size)
+
+
+def _spread(
+    x: np.ndarray,
+    kernel: tuple[int, int],
+    window: tuple[Sequence[int], Sequence[int], Sequence[int]],
+    size: tuple[int, int],
+) -> np.ndarray:
+    """Inputs that each tap brings to each output, 0 where none: (n, taps, inputs, h, w)."""
+    strides, pads, dilations = window
+    found = np.zeros((len(x), kernel[0] * kernel[1], x.shape[1], *size), np.float32)
+    for tap in range(kernel[0] * kernel[1]):
+        at = tap // kernel[1] * dilations[0] - pads[0], tap % kernel[1] * dilations[1] - pads[1]
+        rows = np.arange(x.shape[2]) * strides[0] + at[0]
+        columns = np.arange(x.shape[3]) * strides[1] + at[1]
+        in_rows, in_columns = (
+            (v >= 0) & (v < s) for v, s in zip((rows, columns), size, strict=True)
+        )
+        target = np.ix_(rows[in_rows], columns[in_columns])
+        found[:, tap, :, target[0], target[1]] = x[:, :, in_rows][..., in_columns].transpose(
+            2, 3, 0, 1
+        )
+    return found

@@ -1,4 +1,4 @@
-"""Float Conv2D and MatMul on the exact, slow sums of `kernels.float_reference`."""
+"""Float Conv2D, Deconv and MatMul on the exact, slow sums of `kernels.float_reference`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from tpuc.ir import Node
 from tpuc.kernels.casts import round_to
-from tpuc.kernels.float_reference import conv_in_order, matmul_in_order
+from tpuc.kernels.float_reference import conv_in_order, deconv_in_order, matmul_in_order
 from tpuc.simulator.float_exact import rounding_of
 
 __all__ = ["run_in_order"]
@@ -19,6 +19,9 @@ def run_in_order(node: Node, operands: list[np.ndarray | None]) -> np.ndarray | 
         return None
     if node.op == "Conv2D" and x.ndim in (3, 4):
         total = _conv(node, x, weight, bias)
+    elif node.op == "Deconv" and x.ndim == 4 and node.integer("group") == 1:
+        height, width = node.output.shape[2:]
+        total = deconv_in_order(x, weight, bias, _window(node), (height, width))
     elif node.op == "MatMul":
         left = x.swapaxes(-1, -2) if node.attrs["left_transpose"] else x
         right = weight.swapaxes(-1, -2) if node.attrs["right_transpose"] else weight
@@ -32,9 +35,13 @@ def run_in_order(node: Node, operands: list[np.ndarray | None]) -> np.ndarray | 
 
 
 def _conv(node: Node, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    strides, dilations = node.ints("strides"), node.ints("dilations", ()) or (1, 1)
-    pads, group = node.ints("pads"), node.integer("group")
+    (strides, pads, dilations), group = _window(node), node.integer("group")
     if x.ndim == 4:
         return conv_in_order(x, weight, bias, (strides, pads, dilations), group)
     window = (1, strides[0]), (0, pads[0], 0, pads[1]), (1, dilations[0])
     return conv_in_order(x[:, :, None], weight[:, :, None], bias, window, group)[:, :, 0]
+
+
+def _window(node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Strides, pads, dilations."""
+    return node.ints("strides"), node.ints("pads"), node.ints("dilations", ()) or (1, 1)
