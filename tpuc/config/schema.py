@@ -255,6 +255,6 @@ class Job:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     threads: int = 0
-    seed: int = 0
+    seed: int = 0  # recorded in the manifest; nothing is drawn at random
     cache: str | None = None
     stop_after: str | None = None
