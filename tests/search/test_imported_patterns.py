@@ -14,9 +14,7 @@ from tpuc.ir import Graph
 from tpuc.passes import canonicalize
 from tpuc.search import PartQuantize, match, merge, shape_ops
 
-# Imported with other ops than TPU-MLIR's: both halves of a gate from one product (eva02_timm).
-OTHER_OPS = {"eva02_timm"}
-NETS = sorted({p.name.removesuffix(".onnx.gz") for p in FOLDER.glob("*.onnx.gz")} - OTHER_OPS)
+NETS = sorted(p.name.removesuffix(".onnx.gz") for p in FOLDER.glob("*.onnx.gz"))
 
 
 def imported(net: str, folder) -> Graph:
