@@ -136,6 +136,23 @@ def test_depth2space(
     _moves("Depth2Space", shape, {**attrs, "in_is_NCHW": True, "out_is_NCHW": True}, dtype)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("dtype", [DType.SI8, DType.F32])
+def test_patches_of_channels_last(swapped: bool, dtype: DType, isa: str) -> None:
+    attrs = {"block_h": 2, "block_w": 3, "is_CRD": False, "is_inversed": True, "swap_cr": swapped}
+    nchw = {"in_is_NCHW": False, "out_is_NCHW": False}
+    _moves("Depth2Space", (2, 8, 15, 19), {**attrs, **nchw}, dtype)
+
+
+@ANY
+@given(shape=SHAPES, dtype=TYPES, data=st.data())
+def test_swap_dim_inner(
+    shape: tuple[int, ...], dtype: DType, data: st.DataObject, isa: str
+) -> None:
+    offset = (0, *(data.draw(st.integers(0, s - 1)) for s in shape[1:]))
+    _moves("SwapDimInner", shape, {"offset": offset}, dtype)
+
+
 @ANY
 @given(shape=SHAPES, dtype=TYPES, data=st.data())
 def test_reshape(shape: tuple[int, ...], dtype: DType, data: st.DataObject, isa: str) -> None:

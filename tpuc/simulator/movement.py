@@ -62,10 +62,8 @@ def _upsample(node: Node, x: np.ndarray, y: np.ndarray) -> Pairs:
 
 def _depth2space(node: Node, x: np.ndarray, y: np.ndarray) -> Pairs:
     bh, bw = node.integer("block_h"), node.integer("block_w")
-    if not node.attrs.get("in_is_NCHW", True) or not node.attrs.get("out_is_NCHW", True):
-        raise Unfit("channels are last")
-    if node.attrs.get("swap_cr"):
-        raise Unfit("its blocks are column by column")
+    if not node.attrs.get("in_is_NCHW", True):
+        return _join_patches(node, x, y)
     small, large = (y, x) if node.attrs["is_inversed"] else (x, y)
     n, c, h, w = small.shape
     deep = c // (bh * bw)
@@ -75,6 +73,31 @@ def _depth2space(node: Node, x: np.ndarray, y: np.ndarray) -> Pairs:
     low = low.transpose((0, 1, 4, 2, 5, 3) if crd else (0, 3, 4, 1, 5, 2))
     high = split_axes(large, ((n,), (deep,), (h, bh), (w, bw)))
     return [(high, low) if node.attrs["is_inversed"] else (low, high)]
+
+
+def _join_patches(node: Node, x: np.ndarray, y: np.ndarray) -> Pairs:
+    """Channels last: blocks of neighbours side by side, column by column with `swap_cr`."""
+    if not node.attrs["is_inversed"] or node.attrs["is_CRD"] or node.attrs["out_is_NCHW"]:
+        raise Unfit("channels are last, and it takes no blocks together")
+    bh, bw = node.integer("block_h"), node.integer("block_w")
+    n, h, w, _ = y.shape
+    c = x.shape[3]
+    parts = split_axes(x, ((n,), (h, bh), (w, bw), (c,)))
+    if node.attrs["swap_cr"]:
+        return [(parts.transpose(0, 1, 3, 4, 2, 5), split_axes(y, ((n,), (h,), (w,), (bw, bh, c))))]
+    return [(parts.transpose(0, 1, 3, 2, 4, 5), split_axes(y, ((n,), (h,), (w,), (bh, bw, c))))]
+
+
+def _swap_dim_inner(node: Node, x: np.ndarray, y: np.ndarray) -> Pairs:
+    """Axes turned: what lies before the offset goes behind the rest."""
+    axes = []
+    for size, offset in zip(x.shape, node.ints("offset"), strict=True):
+        first = offset % size
+        ends = [(slice(0, size - first), slice(first, size))]  # of a wider batch too: offset 0
+        axes.append(ends + [(slice(size - first, size), slice(0, first))] * (first > 0))
+    if len(axes[0]) > 1:
+        raise Unfit("it turns the batch")
+    return [(x[tuple(s for _, s in p)], y[tuple(t for t, _ in p)]) for p in product(*axes)]
 
 
 Piece = tuple[slice, slice | None]
@@ -139,4 +162,5 @@ MOVES: dict[str, Callable[[Node, np.ndarray, np.ndarray], Pairs]] = {
     "Pad": _pad,
     "Upsample": _upsample,
     "Depth2Space": _depth2space,
+    "SwapDimInner": _swap_dim_inner,
 }
