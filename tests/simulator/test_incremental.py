@@ -75,7 +75,7 @@ def test_a_changed_threshold_is_a_changed_tensor(network):
     from tpuc.search.result import with_threshold
 
     runner = IncrementalRunner(BATCHES, 2)
-    name = network.layers[0]
+    name = network.layers[-1]
     wider = with_threshold(network.table, name, network.table.ranges[name].threshold * 1.7)
     first, second = (
         network.alone(name),
