@@ -209,6 +209,8 @@ def test_a_users_own_recipe(home):
         (["processor=bm1685"], "did you mean 'bm168"),
         (["quantize.mode=INT9"], "quantize.mode: Invalid value 'INT9'"),
         (["foo"], "expected key=value"),
+        (["-m", "calibration=kl,msee"], "calibration=msee: no such option; did you mean 'mse'"),
+        (["-m", "quantize.mode=INT8,INT9"], "quantize.mode: Invalid value 'INT9'"),
         (["model.path=nope.onnx"], "model.path: no such file"),
         (["stop_after=calibrat"], "did you mean 'calibrate'"),
         (["dataset.path=nope"], "dataset.path: no such file or folder"),

@@ -75,7 +75,7 @@ def main() -> None:
 
 def _run(args: list[str]) -> int:
     from tpuc.config.completing import asks_completion, completion_args, translated
-    from tpuc.config.composing import hydra_args, preflight, register, swept_methods
+    from tpuc.config.composing import hydra_args, methods_of_sweep, preflight, register
 
     if asks_completion(args):
         register()
@@ -84,7 +84,7 @@ def _run(args: list[str]) -> int:
         return 0
     preflight(args)
     register()
-    _start_hydra(hydra_args(args), swept_methods(args))
+    _start_hydra(hydra_args(args), methods_of_sweep(args))
     if _sweep_folder:
         from tpuc.pipeline.sweeping import finish_sweep
 

@@ -11,7 +11,6 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -20,15 +19,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tpuc.config.folders import config_folder, recipes_parent
 from tpuc.config.schema import Job
+from tpuc.config.sweeping import samples_of_sweep, swept_methods
 from tpuc.errors import ConfigError
 
 __all__ = [
     "from_plain",
     "hydra_args",
+    "methods_of_sweep",
     "preflight",
     "register",
     "split_args",
-    "swept_methods",
     "to_job",
 ]
 
@@ -95,40 +95,32 @@ def preflight(args: list[str]) -> None:
     for override in overrides:
         if "=" not in override and not override.startswith("~"):
             raise ConfigError(f"'{override}': expected key=value, for example recipe=digits")
-    chosen = [_first(o) for o in overrides] if sweep else overrides
-    chosen = [o for o in map(_as_group, chosen) if not o.startswith("hydra")]
-    paths = [recipes_parent(), *([folder.resolve()] if folder else [])]
+    chosen = [o for o in map(_as_group, overrides) if not o.startswith("hydra")]
+    paths = _search_paths(folder)
     extra = [f"hydra.searchpath=['file://{p}']" for p in paths[1:]]
     register()
     try:
         with initialize_config_dir(str(config_folder()), version_base="1.3"):
-            config = compose("config", [*chosen, *extra])
-            config.recipe = "check"
-            to_job(config)
+            runs = samples_of_sweep(chosen, lambda g: _options(g, paths)) if sweep else [chosen]
+            for run in runs:
+                config = compose("config", [*run, *extra])
+                config.recipe = "check"
+                to_job(config)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_explain(error, overrides, paths)) from error
     finally:
         GlobalHydra.instance().clear()
 
 
-def swept_methods(args: list[str]) -> tuple[str, ...]:
-    """Options of `calibration` that a sweep goes through; none if it is no such sweep."""
-    overrides, _, sweep = split_args(args)
-    found: list[str] = []
-    for override in overrides if sweep else ():
-        if re.match(r"calibration(\.method)?=", override):
-            parsed = OverridesParser.create().parse_override(override)
-            if parsed.is_choice_sweep():
-                found += [str(v) for v in parsed.sweep_string_iterator()]
-    return tuple(dict.fromkeys(found))
+def methods_of_sweep(args: list[str]) -> tuple[str, ...]:
+    """Calibration methods that the runs of a sweep use; none if it is no such sweep."""
+    overrides, folder, sweep = split_args(args)
+    paths = _search_paths(folder)
+    return swept_methods(overrides, lambda g: _options(g, paths)) if sweep else ()
 
 
-def _first(override: str) -> str:
-    """The first value of a sweep `key=a,b,c`."""
-    key, _, value = override.partition("=")
-    if value.startswith(("[", "{", "(", "'", '"')) or "(" in value:
-        return override if not re.match(r"(choice|range|interval)\(", value) else f"~{key}"
-    return f"{key}={value.split(',')[0]}"
+def _search_paths(folder: Path | None) -> list[Path]:
+    return [recipes_parent(), *([folder.resolve()] if folder else [])]
 
 
 def _explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
