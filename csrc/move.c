@@ -18,11 +18,35 @@ typedef struct {
     ptrdiff_t in_y, in_x, out_y, out_x;
 } plane;
 
-/* 16 columns of the input become 16 rows of the output. */
-static void turn_tile(const uint8_t *in, ptrdiff_t in_x, uint8_t *out, ptrdiff_t out_y) {
+/* Up to 15 bytes, as two that overlap. */
+static inline void copy_few(uint8_t *to, const uint8_t *from, int64_t count) {
+    if (count >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + count - 8, from + count - 8, 8);
+    } else if (count >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + count - 4, from + count - 4, 4);
+    } else {
+        for (int64_t i = 0; i < count; i++) to[i] = from[i];
+    }
+}
+
+/* Up to 16 x 16: columns of the input become rows of the output. */
+static void turn_tile(const uint8_t *in, ptrdiff_t in_x, uint8_t *out, ptrdiff_t out_y, int64_t ny,
+                      int64_t nx) {
 #if defined(__SSE2__)
     __m128i a[TILE], b[TILE];
-    for (int i = 0; i < TILE; i++) a[i] = _mm_loadu_si128((const __m128i *)(in + i * in_x));
+    for (int i = 0; i < TILE; i++) {
+        if (i >= nx) {
+            a[i] = _mm_setzero_si128();
+        } else if (ny < TILE) {
+            uint8_t line[TILE] = {0};
+            copy_few(line, in + i * in_x, ny);
+            a[i] = _mm_loadu_si128((const __m128i *)line);
+        } else {
+            a[i] = _mm_loadu_si128((const __m128i *)(in + i * in_x));
+        }
+    }
     for (int round = 0; round < 4; round++) { /* interleave rows i and i + 8 */
         for (int i = 0; i < TILE / 2; i++) {
             b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
@@ -30,39 +54,52 @@ static void turn_tile(const uint8_t *in, ptrdiff_t in_x, uint8_t *out, ptrdiff_t
         }
         memcpy(a, b, sizeof a);
     }
-    for (int i = 0; i < TILE; i++) _mm_storeu_si128((__m128i *)(out + i * out_y), a[i]);
+    for (int i = 0; i < ny; i++) {
+        if (nx < TILE) {
+            uint8_t line[TILE];
+            _mm_storeu_si128((__m128i *)line, a[i]);
+            copy_few(out + i * out_y, line, nx);
+        } else {
+            _mm_storeu_si128((__m128i *)(out + i * out_y), a[i]);
+        }
+    }
 #else
-    for (int y = 0; y < TILE; y++)
-        for (int x = 0; x < TILE; x++) out[y * out_y + x] = in[x * in_x + y];
+    for (int64_t y = 0; y < ny; y++)
+        for (int64_t x = 0; x < nx; x++) out[y * out_y + x] = in[x * in_x + y];
 #endif
 }
 
-static void walk_bytes(const plane *p, int64_t y0, int64_t y1, int64_t x0, int64_t x1) {
-    for (int64_t y = y0; y < y1; y++) {
+static void walk_bytes(const plane *p) {
+    for (int64_t y = 0; y < p->ny; y++) {
         const uint8_t *in = p->in + y * p->in_y;
         uint8_t *out = p->out + y * p->out_y;
-        for (int64_t x = x0; x < x1; x++) out[x * p->out_x] = in[x * p->in_x];
+        for (int64_t x = 0; x < p->nx; x++) out[x * p->out_x] = in[x * p->in_x];
     }
 }
 
 static void turn_bytes(const plane *p) {
-    const int64_t ny = p->ny - p->ny % TILE, nx = p->nx - p->nx % TILE;
-    for (int64_t y = 0; y < ny; y += TILE)
-        for (int64_t x = 0; x < nx; x += TILE)
-            turn_tile(p->in + y + x * p->in_x, p->in_x, p->out + y * p->out_y + x, p->out_y);
-    walk_bytes(p, 0, ny, nx, p->nx);
-    walk_bytes(p, ny, p->ny, 0, p->nx);
+    for (int64_t y = 0; y < p->ny; y += TILE)
+        for (int64_t x = 0; x < p->nx; x += TILE)
+            turn_tile(p->in + y + x * p->in_x, p->in_x, p->out + y * p->out_y + x, p->out_y,
+                      p->ny - y < TILE ? p->ny - y : TILE, p->nx - x < TILE ? p->nx - x : TILE);
+}
+
+static void copy_rows(const plane *p) {
+    for (int64_t y = 0; y < p->ny; y++) {
+        const uint8_t *in = p->in + y * p->in_y;
+        uint8_t *out = p->out + y * p->out_y;
+        if (p->nx < TILE) copy_few(out, in, p->nx);
+        else memcpy(out, in, (size_t)p->nx);
+    }
 }
 
 static void move_bytes(const plane *p) {
-    if (p->in_x == 1 && p->out_x == 1)
-        for (int64_t y = 0; y < p->ny; y++)
-            memcpy(p->out + y * p->out_y, p->in + y * p->in_y, (size_t)p->nx);
+    if (p->in_x == 1 && p->out_x == 1) copy_rows(p);
     else if (p->in_x == 0 && p->out_x == 1)
         for (int64_t y = 0; y < p->ny; y++)
             memset(p->out + y * p->out_y, p->in[y * p->in_y], (size_t)p->nx);
-    else if (p->in_y == 1 && p->out_x == 1) turn_bytes(p);
-    else walk_bytes(p, 0, p->ny, 0, p->nx);
+    else if (p->in_y == 1 && p->out_x == 1 && p->nx > 1 && p->ny > 1) turn_bytes(p);
+    else walk_bytes(p);
 }
 
 /* Blocks, so that whatever is read or written apart is used again while it is near. */

@@ -1,6 +1,6 @@
 """Runs every benchmark of this folder and prints one table.
 
-python -m tests.benchmarks [NAME ...]        (startup, calibration, simulator, float, exactness)
+python -m tests.benchmarks [NAME ...]   startup, calibration, simulator, kernels, float, exactness
 """
 
 from __future__ import annotations
