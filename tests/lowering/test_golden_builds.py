@@ -13,8 +13,10 @@ from tests.golden import transformers
 from tests.golden.transformers import FOLDER, NAMES
 from tpuc.artifacts import Choice, QuantizeTable
 from tpuc.calibration import table as table_text
+from tpuc.errors import Skip
 from tpuc.frontend import read_onnx
 from tpuc.ir import Graph
+from tpuc.ir.batch import with_batch
 from tpuc.kernels.casts import to_float32
 from tpuc.lowering import lower
 from tpuc.passes import canonicalize
@@ -101,3 +103,16 @@ def test_parts_of_a_product_have_the_type_chosen_for_it(folder, bm1684x):
     graph = _lowered("vit", "INT8", folder, bm1684x, chosen)
     parts = [n for n in graph.nodes if n.name.startswith(f"{product}_matmul_")]
     assert [n.output.dtype for n in parts] == ["f16"] * 3
+
+
+@pytest.mark.parametrize("mode", ["INT8", "F16"])
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_run_at_once_equal_samples_run_one_by_one(name, mode, folder, bm1684x):
+    graph = _lowered(name, mode, folder, bm1684x)
+    assert not isinstance(with_batch(graph, 2), Skip)
+    samples = [transformers.sample(name, i) for i in (1, 3)]
+    program = Program(graph, 2)
+    both = program.run({k: np.concatenate([s[k] for s in samples]) for k in samples[0]})
+    apart = [program.run(s) for s in samples]
+    for key, array in both.items():
+        np.testing.assert_array_equal(array, np.concatenate([a[key] for a in apart]), err_msg=key)

@@ -6,14 +6,22 @@ samples.
 
 from __future__ import annotations
 
+import numpy as np
+
 from tpuc.errors import GraphError, Skip
 from tpuc.ir.graph import Graph
-from tpuc.ir.node import Node
+from tpuc.ir.node import Node, Value
 from tpuc.ir.shapes import infer_shapes
 
 __all__ = ["with_batch"]
 
-_AXIS_OPS = ("Concat", "Split", "Softmax", "Gather", "Arg")
+_AXIS_OPS = (
+    *("Concat", "Split", "Softmax", "Gather", "Arg", "LayerNorm"),
+    *("GatherElements", "ScatterElements", "TopK", "CumSum"),
+)
+_COUNTING_OPS = ("ScatterND", "GatherND")
+_TILED_OPS = ("Add", "Sub", "Mul", "Div", "Max", "Min", "Where", "Compare", "Mod", "Concat")
+"""Ops whose constants are repeated along with the samples."""
 
 
 def with_batch(graph: Graph, factor: int) -> Graph | Skip:
@@ -35,6 +43,8 @@ def with_batch(graph: Graph, factor: int) -> Graph | Skip:
             node.output.shape = (old[0][0] * factor, *old[0][1:])
             continue
         reason = _mixes(node)
+        if reason is None and node.op in _TILED_OPS:
+            _tile_constants(wide, node, factor)
         if reason is None:
             _rewrite(node, old[0], factor)
             try:
@@ -55,7 +65,17 @@ def _mixes(node: Node) -> str | None:
     if any(not v.shape for v in node.activations):
         return "it reads a scalar"
     rank = len(node.activations[0].shape) if node.activations else 1
-    if node.op in _AXIS_OPS and "axis" in node.attrs and node.integer("axis") % rank == 0:
+    if node.op in _COUNTING_OPS:
+        return "its positions count samples"
+    if node.op == "SwapDimInner" and node.ints("offset")[0]:
+        return "it rolls the batch"
+    looks_up = node.op == "Gather" and node.inputs[0] is not None and node.inputs[0].is_weight
+    if (
+        node.op in _AXIS_OPS
+        and not looks_up
+        and "axis" in node.attrs
+        and node.integer("axis") % rank == 0
+    ):
         return "it works along the batch"
     if node.op == "Reduce" and any(a % rank == 0 for a in node.ints("axes")):
         return "it reduces the batch"
@@ -71,12 +91,20 @@ def _mixes(node: Node) -> str | None:
             return "it multiplies two activations without a batch axis"
     if node.op == "Tile" and node.ints("tile")[0] != 1:
         return "it repeats the batch"
-    for value in node.inputs[:2]:
-        if value is not None and value.is_weight and node.op in ("Add", "Sub", "Mul", "Div"):
-            rank = len(node.output.shape)
-            if len(value.shape) == rank and value.shape[0] != 1:
-                return "it has a constant for each sample"
     return None
+
+
+def _tile_constants(graph: Graph, node: Node, factor: int) -> None:
+    """Repeat constants that have a row for each row of the result, or for each sample."""
+    rank = len(node.output.shape)
+    for index, value in enumerate(node.inputs):
+        if value is None or value.data is None or len(value.shape) != rank:
+            continue
+        if value.shape[0] == 1 and node.op != "Concat":
+            continue
+        data = np.concatenate([value.data] * factor)
+        wide = Value(value.name, data.shape, value.dtype, value.quant, data)
+        graph.set_input(node, index, wide)
 
 
 def _reverses(node: Node, rank: int) -> bool:

@@ -167,9 +167,10 @@ class Lowerer:
 
 def _lower_node(ctx: Lowering, node: Node, mode: str, fallback: DType) -> None:
     if node.op == "Input":
-        whole = node.output.dtype == DType.SI32
+        whole = node.output.dtype == DType.SI32 and not ctx.every
         quant = QuantType(1.0) if whole else None
-        out = Value(node.name, node.output.shape, node.output.dtype, quant)
+        dtype = node.output.dtype if whole else DType.F32
+        out = Value(node.name, node.output.shape, dtype, quant)
         ctx.graph.add("Input", [], [out], with_defaults("Input", node.attrs, "tpu"))
         ctx.lowered[id(node.output)] = out
         return

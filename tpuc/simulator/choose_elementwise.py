@@ -61,8 +61,10 @@ def _constant(value: Value, result: Value, batch: int) -> _int8.View:
     assert value.data is not None
     rank = len(result.shape)
     data = value.data.reshape((1,) * (rank - value.data.ndim) + value.data.shape)
-    if data.shape[0] not in (1, batch):
+    if batch % data.shape[0]:
         raise Unfit(f"a constant for each of {data.shape[0]} samples, and {batch} of them")
+    if data.shape[0] > 1:  # written for one batch, repeated for the others
+        data = np.concatenate([data] * (batch // data.shape[0]))
     view, axes = _written_out(value, result, data.shape[0])
     axes[...] = (data.astype(np.int64) + zero_of(value)).astype(np.uint8)
     if data.shape[0] == batch:

@@ -28,7 +28,7 @@ def attention(node: Node, x: np.ndarray, *rest: np.ndarray | None) -> np.ndarray
     q, k, v = linear(x, wq, bq), linear(x, wk, bk), linear(x, wv, bv)
     products = (q @ k.swapaxes(-1, -2)) * np.float32(node.number("scale"))
     if mask is not None:
-        products = products + mask.reshape(-1)
+        products = products + mask.reshape(mask.shape[0], 1, -1)
     powers = np.exp(products - products.max(axis=-1, keepdims=True))
     shares = round_to(powers / powers.sum(axis=-1, keepdims=True, dtype=np.float32), kind)
     return linear(round_to(shares @ v, kind), wo, bo)

@@ -139,14 +139,17 @@ def _is_input(graph: Graph, name: str) -> bool:
 
 
 def _alive(graph: Graph, at: str) -> set[str]:
-    """Tensors made before the producer of `at` that it or a later op reads."""
+    """Tensors made before the producer of `at` that it or a later op reads.
+
+    None of them where `at` is no tensor: lowering has fused or cut the op.
+    """
     made: set[str] = set()
     for index, node in enumerate(graph.nodes):
         if any(v.name == at for v in node.outputs):
             later = graph.nodes[index:]
             return made & {v.name for n in later for v in n.activations}
         made.update(v.name for v in node.outputs)
-    raise KeyError(at)
+    return set()
 
 
 def _cut(

@@ -32,7 +32,7 @@ def _attention(node: Node, x: np.ndarray, *rest: np.ndarray | None) -> np.ndarra
     v = _requant(_product(x, wv, bv), words[6:8])
     products = _requant(_product(q, k.swapaxes(-1, -2)), words[9:11])
     if mask is not None:
-        hidden = np.where(mask.reshape(-1) != 0, 255, 0)
+        hidden = np.where(mask.reshape(mask.shape[0], 1, -1) != 0, 255, 0)
         products = np.clip(products - hidden, -128, 127)
     shares = _softmax(np.clip(127 - products, 0, 255), table.reshape(-1), node.number("scale"))
     mixed = _requant(_product(shares, v), words[12:14])
