@@ -150,7 +150,9 @@ def test_every_flipped_byte_is_found(path, tmp_path):
         assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 255), st.integers(1, 4096))
 def test_any_damage_is_found(path, tmp_path, share, mask, length):
     """Any bytes, changed in any way."""
