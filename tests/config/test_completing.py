@@ -54,6 +54,8 @@ def test_groups_options_and_keys(line, words, tmp_path):
 def test_only_keys_and_groups_are_offered(tmp_path):
     words = offered("tpuc ", tmp_path)
     assert len(words) == len(set(words))
+    groups = {p.name for p in (ROOT / "conf").iterdir() if p.is_dir()} - {"hydra"}
+    assert {f"{g}=" for g in groups} <= set(words)
     assert not [w for w in words if w.startswith("recipes") or w.endswith("/") or w == "conf"]
 
 

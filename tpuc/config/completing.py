@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from tpuc.config.composing import hydra_args, split_args
+from tpuc.config.folders import config_folder
 
 __all__ = ["asks_completion", "completion_args", "translated"]
 
@@ -48,7 +49,9 @@ def translated(write: Callable[[str], object]) -> Iterator[None]:
 def _offered(pieces: list[str]) -> Iterator[str]:
     """Words with the gaps behind them, each once; a folder beside `recipes/` is no group."""
     seen: set[str] = set()
-    for word, gap in zip(pieces[::2], [*pieces[1::2], ""]):
+    for given, gap in zip(pieces[::2], [*pieces[1::2], ""]):
+        is_group = given.isidentifier() and (config_folder() / given).is_dir()
+        word = f"{given}=" if is_group and given != "hydra" else given
         is_key = "=" in word or word.endswith(".") or word.startswith(("hydra", "~"))
         if is_key and word not in seen:
             seen.add(word)
