@@ -39,6 +39,12 @@ def test_negative_shift_becomes_a_factor() -> None:
     assert (int(m[0, 0]), int(s[0, 0])) == (48, 0)
 
 
+@pytest.mark.parametrize("shift", [-40, -32, 0, 32, 40])
+def test_nothing_is_nothing_whatever_the_shift(shift: int) -> None:
+    m, s = normal_shift(_one(0), _one(shift))
+    assert (int(m[0, 0]), int(s[0, 0])) == (0, 0)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -14,12 +14,13 @@ class Unfit(Exception):
 
 
 def normal_shift(m: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same factors with no negative shift: m * 2**-s, 0.
+    """The same factors with no negative shift: m * 2**-s, 0; multipliers of 0 need none.
 
     Raises
     ------
     Unfit : a shift is beyond -31..32, or a multiplier does not fit int32
     """
+    s = np.where(np.asarray(m) == 0, 0, s)
     if np.any(s < -31) or np.any(s > 32):
         raise Unfit(f"a shift of {int(s.min())}..{int(s.max())}")
     wide = np.asarray(m, np.int64) << np.maximum(-s, 0)
