@@ -1,6 +1,6 @@
-"""Runs every benchmark of this folder and prints one table.
+"""Runs every benchmark of this folder, or those named, and prints one table.
 
-python -m tests.benchmarks [NAME ...]   startup, calibration, simulator, kernels, float, exactness
+python -m tests.benchmarks [NAME ...]        NAME: a file bench_NAME.py
 """
 
 from __future__ import annotations

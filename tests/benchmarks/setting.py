@@ -38,12 +38,14 @@ class Finished:
     output: str
 
 
-def run_program(command: Sequence[str | Path], folder: Path, **env: str) -> Finished:
+def run_program(
+    command: Sequence[str | Path], folder: Path, may_fail: bool = False, **env: str
+) -> Finished:
     """Run a program to its end.
 
     Raises
     ------
-    RuntimeError : it failed; with the end of what it printed
+    RuntimeError : it failed, and may not; with the end of what it printed
     """
     log = folder / "program.log"
     with log.open("w") as out:
@@ -59,7 +61,7 @@ def run_program(command: Sequence[str | Path], folder: Path, **env: str) -> Fini
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
     text = log.read_text(errors="replace")
-    if process.returncode:
+    if process.returncode and not may_fail:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{text[-1500:]}")
     return Finished(seconds, usage.ru_maxrss / 1024, text)
 
@@ -111,12 +113,15 @@ class Setting:
         program = Path(sys.executable).with_name("tpuc")
         return run_program([program, *arguments], folder, TPUC_CACHE=str(self.work / "cache"))
 
-    def vendors(self, name: str, program: str, *arguments: str | Path) -> Finished:
+    def vendors(
+        self, name: str, program: str, *arguments: str | Path, may_fail: bool = False
+    ) -> Finished:
         """Run a program of TPU-MLIR in `work/name`."""
         assert self.vendor is not None
         folder = self.folder(name)
         path = f"{self.vendor / 'bin'}:{os.environ['PATH']}"
-        return run_program([self.vendor / "bin" / program, *arguments], folder, PATH=path)
+        command = [self.vendor / "bin" / program, *arguments]
+        return run_program(command, folder, may_fail, PATH=path)
 
     def best(self, name: str, *overrides: str) -> Finished:
         """The fastest of `repeats` runs of `tpuc`."""

@@ -1,0 +1,96 @@
+"""Searches: time with process start, memory, and losses equal to TPU-MLIR's on its own tables.
+
+TPU-MLIR's search_qtable takes some eight minutes here, and may end in an error when it draws its
+last picture; by then its losses and tables are written, and its time counts up to there. It has no
+run_sensitive_layer any more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.benchmarks.lines import Line
+from tests.benchmarks.same_search import losses_on
+from tests.benchmarks.setting import Finished, Setting
+from tpuc.calibration import table as table_text
+
+__all__ = ["lines"]
+
+METHODS = ("kl", "mse")
+EXPECTED_COS = 0.998  # below it only convolutions are sensitive: 47 ops, 94 candidates
+FASTER = {"threshold": 30.0, "qtable": 50.0}
+MEMORY = 2048.0
+NEAR = 1e-3
+WORST = 10
+
+
+def lines(setting: Setting) -> Iterator[Line]:
+    """One line for each search, then the comparison of losses."""
+    count = min(100, len(setting.samples))
+    ours = {name: _ours(setting, name, count) for name in (*FASTER, "sensitive_layer")}
+    for name, run in ours.items():
+        theirs = _vendors(setting, name, count) if setting.vendor and name in FASTER else None
+        yield _time(name, run, theirs)
+    most = max(run.megabytes for run in ours.values())
+    yield Line("peak memory of a search", f"{most:.0f} MB", "", "2 GB", most < MEMORY)
+    if setting.vendor:
+        yield from _losses(setting, count)
+
+
+def _ours(setting: Setting, method: str, count: int) -> Finished:
+    methods = [] if method != "qtable" else [f"search.quantize_methods=[{','.join(METHODS)}]"]
+    return setting.best(
+        f"search_{method}", "recipe=efficientnet_lite0", f"model.path={setting.network}",
+        f"dataset.path={setting.pictures}", f"calibration.input_num={count}", f"search={method}",
+        "search.inference_num=30", f"search.expected_cos={EXPECTED_COS}", *methods,
+        "stop_after=search", "cache=null",
+    )  # fmt: skip
+
+
+def _vendors(setting: Setting, method: str, count: int) -> Finished:
+    folder = setting.folder(f"vendor_{method}")
+    for file in (setting.work / "search_qtable" / "run").glob("efficientnet_lite0*"):
+        if file.suffix in (".mlir", ".npz"):
+            (folder / file.name).write_bytes(file.read_bytes())
+    return setting.vendors(
+        f"vendor_{method}", "run_calibration", "efficientnet_lite0.mlir", "--dataset",
+        setting.pictures, "--input_num", str(count), "--inference_num", "30", "--search",
+        f"search_{method}", "--quantize_method_list", ",".join(METHODS).upper(),
+        "--expected_cos", str(EXPECTED_COS), "--max_float_layers", "5", "--chip", "bm1684x",
+        "--quantize_table", "qtable", "-o", "table", may_fail=True,
+    )  # fmt: skip
+
+
+def _time(name: str, ours: Finished, theirs: Finished | None) -> Line:
+    figure = f"search={name}, whole process"
+    if theirs is None:
+        goal = f"{FASTER[name]:.0f} x TPU-MLIR" if name in FASTER else ""
+        return Line(figure, f"{ours.seconds:.1f} s", goal=goal)
+    ratio = theirs.seconds / ours.seconds
+    against = f"TPU-MLIR {theirs.seconds:.0f} s"
+    goal = f"{ratio:.1f} x of {FASTER[name]:.0f} x"
+    return Line(figure, f"{ours.seconds:.1f} s", against, goal, ratio >= FASTER[name])
+
+
+def _losses(setting: Setting, count: int) -> Iterator[Line]:
+    folder = setting.work / "vendor_qtable"
+    log = (folder / "Search_Qtable").read_text()
+    theirs = [float(x) for x in re.findall(r"outputs_cos_los = (\S+)", log)]
+    their_worst = re.findall(r"the layer (\S+) is \d+ sensitive layer", log)[:WORST]
+    tables = {m: table_text.read(folder / f"table_{m}_tune") for m in METHODS}
+    goal = (EXPECTED_COS, 5)
+    mlir = folder / "efficientnet_lite0.mlir"
+    ours, our_worst = losses_on(mlir, Path(setting.pictures), tables, goal)
+    yield Line(
+        "candidates of search=qtable", str(len(ours)), f"TPU-MLIR {len(theirs)}", "as many",
+        len(ours) == len(theirs),
+    )  # fmt: skip
+    worst = max((abs(a - b) / b for a, b in zip(ours, theirs)), default=1.0)
+    figure = "losses on TPU-MLIR's tables"
+    yield Line(figure, f"{worst:.1e} relative at most", "", f"{NEAR:.0e}", worst <= NEAR)
+    same = our_worst[:WORST] == their_worst
+    yield Line(
+        f"order of the {WORST} worst ops", "the same" if same else "another", "", "the same", same
+    )
