@@ -29,6 +29,7 @@ from tpuc.passes import (
     simplify_constants,
     sink_permute,
     split_conv,
+    split_matmul,
     undo_permutes,
 )
 from tpuc.passes.result import PassResult
@@ -45,6 +46,7 @@ CANONICAL_PASSES: list[tuple[str, Callable[[Graph], PassResult]]] = [
     ("fuse_activation", fuse_activation.run),
     ("fold_bias", fold_bias.run),
     ("sink_permute", sink_permute.run),
+    ("split_matmul", split_matmul.run),
     ("merge_masks", merge_masks.run),
     ("simplify_constants", simplify_constants.run),
     ("split_conv", split_conv.run),
