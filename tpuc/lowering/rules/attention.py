@@ -54,7 +54,7 @@ def lower_attention_float(ctx: Lowering, node: Node, kind: DType) -> None:
     kind = DType.F16 if kind == DType.F32 else kind
     source, mask = node.inputs[0], node.inputs[9] if len(node.inputs) > 9 else None
     assert source is not None
-    x = ctx.as_float(source, kind, _first(node))
+    x = ctx.as_float(source, kind, f"{node.name}_head_0")
     hidden = None if mask is None else ctx.as_float(mask, kind, f"{node.name}_head_0")
     total: Value | None = None
     for head, weights in enumerate(_heads(node)):
