@@ -103,7 +103,13 @@ def check_search_names(job: Job, graph: Graph, dataset: Samples | None) -> None:
     ------
     ConfigError : as `search_job`
     """
-    if job.search.method.name in LOG_NAMES and dataset is not None:
+    method, most = job.search.method.name, job.search.max_float_layers
+    if method in LOG_NAMES and method != "threshold" and most > len(graph.nodes):
+        raise ConfigError(
+            f"search.max_float_layers: {most} is more than the {len(graph.nodes)} ops of the "
+            f"network. Hint: search.max_float_layers={len(graph.nodes)}"
+        )
+    if method in LOG_NAMES and dataset is not None:
         _objective(job, graph, search_samples(job, dataset))
 
 

@@ -128,6 +128,12 @@ class Objective:
                 "search.post_process: PostProcess returned "
                 f"{type(result).__name__}; expected a dict of name to array"
             )
+        empty = [name for name, array in result.items() if np.size(array) == 0]
+        if empty:
+            raise ConfigError(
+                f"search.post_process: PostProcess returned nothing in '{empty[0]}'; "
+                "expected arrays with at least one value"
+            )
         return {str(k): np.asarray(v) for k, v in result.items()}
 
     def score(self, reference: Outputs, outputs: Outputs) -> Score:
