@@ -28,6 +28,8 @@ from tpuc.reports import (
     LayerRow,
     Note,
     ReportData,
+    SearchedOp,
+    SearchView,
     Timing,
     WeightRange,
 )
@@ -187,9 +189,48 @@ def _search_facts(g: Gathered) -> dict[str, Fact]:
         "samples": len(g.search_samples or ()),
         "quantized_cos": result.quantized_cos,
         "cos": result.cos,
+        "expected_cos": g.job.search.expected_cos,
+        "max_float_layers": g.job.search.max_float_layers,
+        "ops_searched": len(result.losses),
         "float_ops": result.float_ops,
         "stopped": result.stopped,
     }
+
+
+def _search_view(g: Gathered, twins: Mapping[str, Node]) -> SearchView | None:
+    if g.searched is None:
+        return None
+    result = g.searched.result
+    ops = tuple(
+        SearchedOp(
+            row.name,
+            row.type,
+            row.loss,
+            row.best.method,
+            tuple((c.method, c.loss) for c in row.candidates),
+            twins[row.name].output.dtype.value if row.name in twins else "",
+        )
+        for row in result.losses
+    )
+    front = tuple((len(p.float_ops), p.cost, p.cos) for p in result.front)
+    return SearchView(
+        result.method,
+        len(g.search_samples or ()),
+        result.quantized_cos,
+        result.cos,
+        g.job.search.expected_cos,
+        ops,
+        tuple(result.scores.items()),
+        front,
+        result.stopped,
+    )
+
+
+def _decided(g: Gathered) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found: dict[str, list[str]] = {}
+    for name, choice in g.choices.choices.items():
+        found.setdefault(choice.source or "user", []).append(name)
+    return tuple((source, tuple(names)) for source, names in found.items())
 
 
 def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
@@ -227,5 +268,7 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         {"mode": g.job.quantize.mode.name, "table": g.job.quantize.table or "none"},
         _calibration_facts(g),
         _search_facts(g),
+        _search_view(g, twins),
+        _decided(g),
         g.versions,
     )

@@ -17,6 +17,8 @@ __all__ = [
     "LayerRow",
     "Note",
     "ReportData",
+    "SearchView",
+    "SearchedOp",
     "SweepRow",
     "Timing",
     "WeightRange",
@@ -172,6 +174,60 @@ class Note:
 
 
 @dataclass(frozen=True)
+class SearchedOp:
+    """What quantizing one op alone costs.
+
+    Parameters
+    ----------
+    loss : float
+        1 - score, all other searched ops being float.
+    tries : tuple of (method, loss)
+        Thresholds that were tried; the first with `loss` is in the table.
+    dtype : str
+        Type that the op got in the end.
+    """
+
+    name: str
+    type: str
+    loss: float
+    method: str
+    tries: tuple[tuple[str, float], ...] = ()
+    dtype: str = ""
+
+
+@dataclass(frozen=True)
+class SearchView:
+    """What a search found, for readers.
+
+    Parameters
+    ----------
+    method : str
+    samples : int
+        That chose; none of them judges.
+    before, after, goal : float
+        Score with every op quantized, score of the result, and what was asked for.
+    ops : tuple of SearchedOp
+        Largest loss first.
+    scores : tuple of (label, score)
+        Of whole tables: by calibration method, or by number of float ops.
+    front : tuple of (number of float ops, relative cost, score)
+        Best mixes, cheapest first.
+    stopped : str
+        Why it ended early; empty if it did not.
+    """
+
+    method: str
+    samples: int
+    before: float
+    after: float
+    goal: float
+    ops: tuple[SearchedOp, ...] = ()
+    scores: tuple[tuple[str, float], ...] = ()
+    front: tuple[tuple[int, float, float], ...] = ()
+    stopped: str = ""
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything that a report says.
 
@@ -184,6 +240,9 @@ class ReportData:
     model_facts, quantize_facts, calibration_facts, search_facts : mapping
         Shown as they are, in order: path, digest, inputs; asymmetric; method, samples; ...
     skipped : tuple of Note
+    search : SearchView, optional
+    decided : tuple of (source, names)
+        Ops whose type something other than a rule of lowering decided, by who did.
     versions : mapping of str to str
     """
 
@@ -202,6 +261,8 @@ class ReportData:
     quantize_facts: Mapping[str, Fact] = field(default_factory=dict)
     calibration_facts: Mapping[str, Fact] = field(default_factory=dict)
     search_facts: Mapping[str, Fact] = field(default_factory=dict)
+    search: SearchView | None = None
+    decided: tuple[tuple[str, tuple[str, ...]], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tpuc.reports import wording
 from tpuc.reports.data import ReportData
+from tpuc.reports.searched import searched_view
 from tpuc.reports.verdict import judge, losses
 from tpuc.reports.view import Bar, bars_by_type, histogram_cards, network_panels
 
@@ -57,6 +58,7 @@ def report_html(data: ReportData) -> str:
         mac_bars=bars_by_type(data.layers, "macs"),
         weight_bars=bars_by_type(data.layers, "weight_bytes"),
         time_bars=_time_bars(data),
+        searched=searched_view(data.search) if data.search else None,
         total_seconds=sum(t.seconds for t in data.timings),
     )
 

@@ -116,12 +116,34 @@ def _hints(data: ReportData, level: str) -> list[Hint]:
         if isinstance(samples, int) and 0 < samples < _FEW_SAMPLES:
             said = f"only {samples} samples were calibrated"
             hints.append(Hint("dataset.path=FOLDER calibration.input_num=100", said))
+        hints += _search_hints(data)
         hints += _layer_hints(data)
         if data.mode.startswith("INT"):
             hints.append(Hint("quantize=f16", "shows whether quantization is the cause at all"))
     if data.accuracy.overlap:
         hints.append(Hint("evaluation.path=FOLDER", "other samples than those calibrated on"))
     return hints
+
+
+def _search_hints(data: ReportData) -> list[Hint]:
+    """Search where none ran; where one missed its goal, more room for it."""
+    if not data.mode.startswith("INT"):
+        return []
+    if data.search is None:
+        return [
+            Hint("search=qtable", "finds the ops that cost most and makes them float"),
+            Hint("search=threshold", "finds the calibration method that serves this network best"),
+        ]
+    floats = sum(op.dtype.startswith(("f", "bf")) for op in data.search.ops)
+    if data.search.method == "threshold":
+        return [Hint("search=qtable", "also makes the ops float that cost most")]
+    if data.search.stopped:
+        return [Hint("(the same command)", "goes on where the search was stopped")]
+    if data.search.after <= data.search.goal and data.search.ops:
+        more = f"search.max_float_layers={2 * max(floats, 1)}"
+        said = f"{floats} float ops were not enough; the next in the ranking cost most"
+        return [Hint(more, said), Hint("search=pareto", "the best mix for each cost")]
+    return []
 
 
 def _layer_hints(data: ReportData) -> list[Hint]:
