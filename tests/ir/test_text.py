@@ -149,6 +149,7 @@ def test_any_name_comes_back(module, name):
 _KINDS = {
     "bool": st.booleans(),
     "i64": st.integers(-(2**63), 2**63 - 1),
+    "i32": st.integers(-(2**31), 2**31 - 1),
     "si32": st.integers(-(2**31), 2**31 - 1),
     "f64": st.floats(allow_nan=False),
     "str": st.sampled_from(["", "nearest", "HalfAwayFromZero"]),

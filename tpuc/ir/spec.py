@@ -32,7 +32,7 @@ class A:
 
     Parameters
     ----------
-    kind : {'bool', 'i64', 'si32', 'f64', 'str', 'i64[]', 'f64[]', 'str[]'}
+    kind : {'bool', 'i64', 'i32', 'si32', 'f64', 'str', 'i64[]', 'f64[]', 'str[]'}
         How MLIR text writes it; Python side: bool, int, float, str or a tuple of them.
     default : Attr, None or REQUIRED
         None: optional, left out of the text when not set.
