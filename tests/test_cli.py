@@ -246,3 +246,9 @@ def test_a_read_only_place_is_one_line(home):
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert target in done.stderr
+
+
+def test_stopping_after_calibration_leaves_the_table(home):
+    done = tpuc("recipe=digits", "stop_after=calibrate", "hydra.run.dir=half", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert (home / "half" / "digits_cali_table").is_file()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tpuc.artifacts import CalibrationTable
 from tpuc.cache import StageCache, digest_file
 from tpuc.calibration import table as table_text
 from tpuc.calibration.symmetric import with_symmetric
@@ -135,6 +136,7 @@ class _Build:
         g.versions = versions()
         g.notes = [Note(f"pass {p}", reason, nodes) for p, reason, nodes in imported.skips]
         g.decided = decide(job, graph, self.processor)
+        g.choices = g.decided.table
         check_search_names(job, graph, self.dataset)
         self.g = g
         if not _stops(job, "check"):
@@ -153,22 +155,24 @@ class _Build:
         )
         if self.dataset is not None and job.calibration.method.name != "from_file":
             g.calibration_samples = self.dataset[: job.calibration.input_num]
-        g.table = with_symmetric(g.calibrated.table, g.decided.symmetric if g.decided else ())
+        g.table = self._symmetric(g.calibrated.table)
         if g.calibrated.kurtosis:
             rows = kurtosis_text(g.calibrated.kurtosis, g.top)
             write_whole(self.folder / "kurtosis_analysis", rows)
+        write_tables(g, self.folder)
+
+    def _symmetric(self, table: CalibrationTable) -> CalibrationTable:
+        """A table with the ranges that the matched family of networks wants symmetric."""
+        return with_symmetric(table, self.g.decided.symmetric if self.g.decided else ())
 
     def search(self) -> None:
         """Stage search, if there is one; the tables."""
         job, g = self.job, self.g
-        assert g.decided is not None
-        g.choices = g.decided.table
         if job.search.method.name in LOG_NAMES and self.dataset is not None and g.calibrated:
             samples = search_samples(job, self.dataset)
-            calibrated = g.calibrated
-            inputs = SearchInputs(
-                g.top, self.graph_key, samples, calibrated.tables, calibrated.table, g.choices
-            )
+            tables = {m: self._symmetric(t) for m, t in g.calibrated.tables.items()}
+            start = self._symmetric(g.calibrated.table)
+            inputs = SearchInputs(g.top, self.graph_key, samples, tables, start, g.choices)
             g.search_samples = samples
             g.searched = self.clock.stage(
                 "search",
