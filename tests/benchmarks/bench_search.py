@@ -7,12 +7,11 @@ run_sensitive_layer any more.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.lines import Line
-from tests.benchmarks.same_search import losses_on
+from tests.benchmarks.same_search import candidates, comparable, log_on, worst_ops
 from tests.benchmarks.setting import Finished, Setting
 from tpuc.calibration import table as table_text
 
@@ -36,7 +35,7 @@ def lines(setting: Setting) -> Iterator[Line]:
     most = max(run.megabytes for run in ours.values())
     yield Line("peak memory of a search", f"{most:.0f} MB", "", "2 GB", most < MEMORY)
     if setting.vendor:
-        yield from _losses(setting, count)
+        yield from _losses(setting)
 
 
 def _ours(setting: Setting, method: str, count: int) -> Finished:
@@ -74,23 +73,19 @@ def _time(name: str, ours: Finished, theirs: Finished | None) -> Line:
     return Line(figure, f"{ours.seconds:.1f} s", against, goal, ratio >= FASTER[name])
 
 
-def _losses(setting: Setting, count: int) -> Iterator[Line]:
+def _losses(setting: Setting) -> Iterator[Line]:
     folder = setting.work / "vendor_qtable"
-    log = (folder / "Search_Qtable").read_text()
-    theirs = [float(x) for x in re.findall(r"outputs_cos_los = (\S+)", log)]
-    their_worst = re.findall(r"the layer (\S+) is \d+ sensitive layer", log)[:WORST]
+    theirs = (folder / "Search_Qtable").read_text()
     tables = {m: table_text.read(folder / f"table_{m}_tune") for m in METHODS}
-    goal = (EXPECTED_COS, 5)
     mlir = folder / "efficientnet_lite0.mlir"
-    ours, our_worst = losses_on(mlir, Path(setting.pictures), tables, goal)
-    yield Line(
-        "candidates of search=qtable", str(len(ours)), f"TPU-MLIR {len(theirs)}", "as many",
-        len(ours) == len(theirs),
-    )  # fmt: skip
-    worst = max((abs(a - b) / b for a, b in zip(ours, theirs)), default=1.0)
-    figure = "losses on TPU-MLIR's tables"
-    yield Line(figure, f"{worst:.1e} relative at most", "", f"{NEAR:.0e}", worst <= NEAR)
-    same = our_worst[:WORST] == their_worst
-    yield Line(
-        f"order of the {WORST} worst ops", "the same" if same else "another", "", "the same", same
-    )
+    ours = log_on(mlir, Path(setting.pictures), tables, (EXPECTED_COS, 5))
+    mine, other = candidates(ours), candidates(theirs)
+    against = f"TPU-MLIR {other}"
+    yield Line("candidates of search=qtable", str(mine), against, "as many", mine == other)
+    pairs = comparable(ours, theirs)
+    most = max((abs(a - b) / b for a, b in pairs), default=1.0)
+    figure = f"losses of {len(pairs)} candidates on TPU-MLIR's tables"
+    yield Line(figure, f"{most:.1e} relative at most", "", f"{NEAR:.0e}", most <= NEAR)
+    same = worst_ops(ours)[:WORST] == worst_ops(theirs)[:WORST]
+    answer = "the same" if same else "another"
+    yield Line(f"order of the {WORST} worst ops", answer, "", "the same", same)

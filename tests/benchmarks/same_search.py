@@ -27,15 +27,15 @@ from tpuc.search import (
 )
 from tpuc.simulator import FloatEngine, IncrementalRunner
 
-__all__ = ["losses_on"]
+__all__ = ["candidates", "comparable", "log_on", "worst_ops"]
 
 SAMPLES = 30
 
 
-def losses_on(
+def log_on(
     mlir: Path, pictures: Path, tables: Mapping[str, CalibrationTable], goal: tuple[float, int]
-) -> tuple[list[float], list[str]]:
-    """Loss of every candidate in the order of the search, and the ops, worst first."""
+) -> str:
+    """Log of the search."""
     graph = load_mlir(mlir)
     facts = yaml.safe_load((config_folder() / "processor" / "bm1684x.yaml").read_text())
     lowerer = Lowerer(graph, load_processor(facts))
@@ -59,5 +59,40 @@ def losses_on(
     )
     start = Start(tables["mse"], QuantizeTable(), "F16")
     found = search_qtable(Trials(bench, Journal()), tables, start, Goal(*goal))
-    losses = [float(x) for x in re.findall(r"outputs_cos_los = (\S+)", found.log)]
-    return losses, [row.name for row in found.losses]
+    return found.log
+
+
+def comparable(ours: str, theirs: str) -> list[tuple[float, float]]:
+    """Losses of the same candidates in two logs.
+
+    Given-up candidates are left out, and all that come after an op for which the two logs chose
+    different thresholds: from there on the tables differ. That happens where two candidates are so
+    near that the last bits of a float32 cosine decide.
+    """
+    pairs: list[tuple[float, float]] = []
+    for mine, other in zip(_ops(ours), _ops(theirs)):
+        pairs += [(float(a), float(b)) for (a, gave_up), (b, _) in zip(mine[1], other[1])
+                  if not gave_up]  # fmt: skip
+        if mine[0] != other[0]:
+            break
+    return pairs
+
+
+def candidates(log: str) -> int:
+    """How many candidates were run."""
+    return log.count("outputs_cos_los =")
+
+
+def worst_ops(log: str) -> list[str]:
+    """Names, largest loss first."""
+    return re.findall(r"the layer (\S+) is \d+ sensitive layer", log)
+
+
+def _ops(log: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(best method, [(loss, whether it was given up)]) of each op."""
+    found = []
+    for part in log.split("start to handle layer")[1:]:
+        best = re.search(r"best_method = (\w+)", part)
+        losses = re.findall(r"outputs_cos_los = ([\d.e+-]+)( or more)?", part)
+        found.append((best[1] if best else "", losses))
+    return found

@@ -7,6 +7,7 @@ TPUC_VENDOR     virtual environment with TPU-MLIR (default: comparisons with it 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -106,6 +107,7 @@ class Setting:
     def tpuc(self, name: str, *overrides: str) -> Finished:
         """Run `tpuc` with a cache of its own; the run folder is `work/name/run`."""
         folder = self.folder(name)
+        shutil.rmtree(folder / "run", ignore_errors=True)  # nothing of an earlier run may help
         return self.program(folder, *overrides, f"hydra.run.dir={folder / 'run'}")
 
     def program(self, folder: Path, *arguments: str) -> Finished:

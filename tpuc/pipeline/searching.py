@@ -127,13 +127,15 @@ def search_job(
     entry = cache.find("search", {**facts, **limits})
     if entry is not None:
         return Searched(from_saved(entry), True)
-    journal = Journal(cache.beside("search", facts, "journal.jsonl"))
+    path = cache.beside("search", facts, "journal.jsonl")
+    journal = Journal(path)
     if len(journal):
         log.info("search: goes on after %d finished trials", len(journal))
     result = _run(job, inputs, processor, threads, journal)
     if result.stopped:  # not finished: the next run goes on from the journal
         return Searched(result, False)
     cache.get("search", {**facts, **limits}, lambda folder: to_saved(result, folder))
+    path.unlink(missing_ok=True)  # its work is done; limits that were larger would change nothing
     return Searched(result, False)
 
 
