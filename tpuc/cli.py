@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ Look into results with tpuc-tool (tpuc-tool --help).
 
 _outcome: list[int] = []
 _sweep_folder: list[Path] = []
+_interrupted: list[int] = []
 
 
 def main() -> None:
@@ -54,23 +56,38 @@ def main() -> None:
         print(HELP.format(recipes=", ".join(names)), end="")
         return
     gc.set_threshold(100_000)  # importing torch makes many objects and little garbage
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         status = _run(args)
-    except KeyboardInterrupt:
-        print("tpuc: interrupted; finished stages are kept in the cache", file=sys.stderr)
-        status = 130
-    except InputError as error:
+    except BaseException as error:
+        # an import or a library may turn the interruption into an error of its own
+        if not _interrupted and not isinstance(error, KeyboardInterrupt):
+            status = _failed(error)
+        else:
+            print("tpuc: interrupted; finished stages are kept in the cache", file=sys.stderr)
+            status = 130
+    sys.exit(status)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    _interrupted.append(number)
+    raise KeyboardInterrupt
+
+
+def _failed(error: BaseException) -> int:
+    """Say in one line what was wrong; what is no error of ours is raised on."""
+    if isinstance(error, InputError):
         print(f"tpuc: {error}", file=sys.stderr)
-        status = 2
-    except OSError as error:
+        return 2
+    if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         reason = f"{place}{error.strerror or error}"
         print(f"tpuc: {reason}. Hint: hydra.run.dir=FOLDER", file=sys.stderr)
-        status = 2
-    except TpucError as error:
+        return 2
+    if isinstance(error, TpucError):
         print(f"tpuc: internal error: {error}", file=sys.stderr)
-        status = 1
-    sys.exit(status)
+        return 1
+    raise error
 
 
 def _run(args: list[str]) -> int:
