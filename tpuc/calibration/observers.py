@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ from tpuc.kernels import _calib  # type: ignore[attr-defined]
 __all__ = ["AbsHistogram", "EdgeKeeper", "TensorObserver"]
 
 _HUGE = 8_000_000
+Change = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass
@@ -179,10 +181,11 @@ class TensorObserver:
             for value in spread:
                 self._sum("aciq_laplace", float(ACIQ_LAPLACE * value))
         if "percentile9999" in self.methods:
-            for key, values in (("high", rows), ("low", -rows)):
-                self._edge(key, values)
+            self._edge("high", rows, stats[:, 1])
+            self._edge("low", rows, -stats[:, 0], np.negative)
         if self.last and self.methods & {"mse", "aciq_gauss", "aciq_laplace"}:
-            self._edge("absolute", np.abs(rows))
+            tops = np.maximum(np.abs(stats[:, 0]), np.abs(stats[:, 1]))
+            self._edge("absolute", rows, tops, np.abs)
         if "kurtosis" in self.methods:
             for values in rows:
                 self._sum("kurtosis", _kurtosis(values))
@@ -190,12 +193,17 @@ class TensorObserver:
     def _sum(self, key: str, value: float) -> None:
         self.sums[key] = self.sums.get(key, 0.0) + value
 
-    def _edge(self, key: str, rows: np.ndarray) -> None:
+    def _edge(
+        self, key: str, rows: np.ndarray, tops: np.ndarray, change: Change | None = None
+    ) -> None:
+        """Offer `change` of each row, the largest of which is its number of `tops`."""
         if key not in self.edges:
             total = self.samples * rows.shape[1]
             self.edges[key] = EdgeKeeper(int(total * (1.0 - self.percentile / 100.0)) + 1)
-        for row in rows:
-            self.edges[key].add(row)
+        keeper = self.edges[key]
+        for row, top in zip(rows, tops):
+            if top > keeper.bound:
+                keeper.add(row if change is None else change(row))
 
     # ---- results -----------------------------------------------------------------------------
 

@@ -195,7 +195,7 @@ def _bench(job: Job, inputs: SearchInputs, processor: Processor, threads: int) -
     graph = inputs.graph
     objective = _objective(job, inputs.graph, inputs.samples)
     names = objective.near.names if isinstance(objective, Accuracy) else objective.names
-    batches = list(inputs.samples.batches(_batch_size(len(inputs.samples))))
+    batches = list(inputs.samples.batches(_batch_size(len(inputs.samples), threads)))
     floats = FloatEngine(float_twin(graph), threads)
     own = graph.inputs[0].shape[0] if graph.inputs[0].shape else 1
     reference: list[dict[str, np.ndarray]] = []
@@ -251,6 +251,11 @@ def _post_process(path: Path) -> Callable[[dict[str, np.ndarray]], dict[str, np.
     return function
 
 
-def _batch_size(samples: int) -> int:
-    """The largest divisor of the number of samples up to 8: all batches are of one size."""
-    return next(n for n in range(min(_BATCH, samples), 0, -1) if samples % n == 0)
+def _batch_size(samples: int, threads: int) -> int:
+    """The largest divisor of the number of samples up to 8: all batches are of one size.
+
+    Batches run side by side: the threads should end together.
+    """
+    sizes = [n for n in range(min(_BATCH, samples), 0, -1) if samples % n == 0]
+    even = (n for n in sizes if 2 * n > sizes[0] and samples // n % threads == 0)
+    return next(even, sizes[0])

@@ -185,7 +185,7 @@ class Trials:
 
 def inferences(outputs: Outputs, graph: Graph) -> Iterator[Outputs]:
     """Tensors of a batch, inference by inference, each of the graph's own shape."""
-    shapes = {v.name: v.shape for v in graph.values()}
+    shapes = {v.name: v.shape for v in graph.values() if v.name in outputs}
     name, array = next(iter(outputs.items()))
     count = array.size // max(1, int(np.prod(shapes[name])))
     split = {n: a.reshape(count, *shapes[n]) for n, a in outputs.items()}

@@ -3,19 +3,24 @@
 A search changes one op at a time: everything before the op is as it was. Tensors are therefore
 known by what they hold (`identity.Identity`), some are kept, and of each further graph only the ops
 run that lie between kept tensors and the tensors asked for. The numbers are those of a full run:
-the same kernels run on the same operands.
+the same kernels run on the same operands. Batches run side by side, each on a thread of its own:
+no thread waits for another after every op.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import numpy as np
 
 from tpuc.ir import Graph, Node, Value, with_defaults
 from tpuc.kernels.casts import to_float32
 from tpuc.simulator.identity import Identity
+from tpuc.simulator.plan import Scratch
 from tpuc.simulator.program import Kernels, Program
 
 __all__ = ["IncrementalRunner"]
@@ -25,7 +30,7 @@ __all__ = ["IncrementalRunner"]
 class _Part:
     """The ops of a graph that have to run, and the kept tensors that they start from."""
 
-    program: Program | None
+    programs: tuple[Program, ...]
     kept: Mapping[str, int]
 
 
@@ -49,7 +54,14 @@ class IncrementalRunner:
         self, batches: Sequence[Mapping[str, np.ndarray]], threads: int | None = None
     ) -> None:
         self._batches = list(batches)
-        self._threads = threads
+        threads = threads or len(os.sched_getaffinity(0))
+        workers = max(1, min(threads, len(self._batches)))
+        self._threads = threads // workers
+        self._free: SimpleQueue[int] = SimpleQueue()
+        for worker in range(workers):
+            self._free.put(worker)
+        self._scratch = [Scratch() for _ in range(workers)]
+        self._pool = ThreadPoolExecutor(workers)
         self._identity = Identity()
         self._kernels: Kernels = {}
         self._held: dict[int, list[np.ndarray]] = {}
@@ -71,8 +83,7 @@ class IncrementalRunner:
         numbers = self._identity.names(graph)
         part = self._part(graph, names, numbers)
         self.ops_asked += len(graph)
-        for index in range(len(self._batches)):
-            arrays = self._raw(part, index, names)
+        for arrays in self._each(part, names):
             yield {n: to_float32(arrays[n], values[n]) for n in names}
 
     def hold(self, base: Graph, variants: Iterable[Graph], at: str) -> None:
@@ -98,20 +109,37 @@ class IncrementalRunner:
         self, graph: Graph, names: Sequence[str], numbers: Mapping[str, int]
     ) -> dict[str, list[np.ndarray]]:
         part = self._part(graph, names, numbers)
-        runs = [self._raw(part, i, names) for i in range(len(self._batches))]
+        runs = list(self._each(part, names))
         return {n: [run[n] for run in runs] for n in names}
+
+    def _each(self, part: _Part, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        """Stored values of every batch, in order; what nobody asks for any more is not begun."""
+        if part.programs:
+            graph = part.programs[0].graph
+            self.ops_run += len(graph) - len(graph.inputs)
+        indices = range(len(self._batches))
+        runs = [self._pool.submit(self._raw, part, index, names) for index in indices]
+        try:
+            for run in runs:
+                yield run.result()
+        finally:
+            for run in runs:
+                run.cancel()
+            wait(runs)
 
     def _raw(self, part: _Part, index: int, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Stored values of one batch."""
         kept = {n: self._held[number][index] for n, number in part.kept.items()}
         arrays = {n: a for n, a in kept.items() if n in names}
-        if part.program is not None:
-            inputs = {v.name for v in part.program.graph.inputs}
-            feeds = {n: a for n, a in {**self._batches[index], **kept}.items() if n in inputs}
-            arrays.update(part.program.run(feeds, raw=True))
-            if index == 0:
-                self.ops_run += len(part.program.graph) - len(inputs)
-        return arrays
+        if not part.programs:
+            return arrays
+        inputs = {v.name for v in part.programs[0].graph.inputs}
+        feeds = {n: a for n, a in {**self._batches[index], **kept}.items() if n in inputs}
+        worker = self._free.get()
+        try:
+            return {**arrays, **part.programs[worker].run(feeds, raw=True)}
+        finally:
+            self._free.put(worker)
 
     def _part(self, graph: Graph, names: Collection[str], numbers: Mapping[str, int]) -> _Part:
         """Walk back from `names` to what is kept."""
@@ -128,10 +156,11 @@ class IncrementalRunner:
                 queue.extend(v.name for v in producers[name].activations)
         nodes = [n for n in graph.nodes if n.name in needed]
         if not nodes:
-            return _Part(None, kept)
+            return _Part((), kept)
         wanted = [n for n in names if n not in kept]
         cut = _cut(graph, nodes, kept, wanted)
-        return _Part(Program(cut, self._threads, self._kernels, self._identity), kept)
+        program = Program(cut, self._threads, self._kernels, self._identity)
+        return _Part(tuple(program.twin(scratch) for scratch in self._scratch), kept)
 
 
 def _is_input(graph: Graph, name: str) -> bool:

@@ -16,7 +16,7 @@ from tpuc.kernels._int8 import View
 from tpuc.kernels.image import Layout, Need, geometry, is_image, layout_of
 from tpuc.simulator.image_kernel import ImageKernel
 
-__all__ = ["Life", "alias_of", "allocate", "place", "views_of"]
+__all__ = ["Life", "Scratch", "alias_of", "allocate", "place", "views_of"]
 
 _ALIGN = 64
 
@@ -99,13 +99,29 @@ def allocate(
     return root, layouts, lives
 
 
+class Scratch:
+    """One buffer for machines that never run at the same time; it grows as needed."""
+
+    def __init__(self) -> None:
+        self._buffer = np.zeros(0, np.uint8)
+
+    def take(self, size: int) -> np.ndarray:
+        """At least `size` bytes, aligned to 64; what they hold is of no account."""
+        if self._buffer.size < size:
+            raw = np.zeros(size + _ALIGN, np.uint8)
+            start = -raw.ctypes.data % _ALIGN
+            self._buffer = raw[start : start + size]
+        return self._buffer
+
+
 def views_of(
-    root: Mapping[str, str], layouts: Mapping[str, Layout], lives: Mapping[str, Life]
+    root: Mapping[str, str],
+    layouts: Mapping[str, Layout],
+    lives: Mapping[str, Life],
+    scratch: Scratch,
 ) -> dict[str, View]:
-    """A view for every image value, in one zeroed buffer."""
+    """A view for every image value, in one buffer."""
     offsets, total = place(lives)
-    raw = np.zeros(total + _ALIGN, np.uint8)
-    start = -raw.ctypes.data % _ALIGN
-    buffer = raw[start : start + total]
+    buffer = scratch.take(total)
     views = {name: layout.view(buffer, offsets[name]) for name, layout in layouts.items()}
     return {name: views[holder] for name, holder in root.items() if holder in views}

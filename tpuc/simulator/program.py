@@ -9,6 +9,7 @@ not depend on the number of threads or on the instruction set.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import os
 import threading
@@ -25,6 +26,7 @@ from tpuc.kernels.casts import to_float32
 from tpuc.simulator.choose import choose
 from tpuc.simulator.identity import Identity
 from tpuc.simulator.image_kernel import ImageKernel
+from tpuc.simulator.plan import Scratch
 from tpuc.simulator.steps import Machine, Sink
 
 __all__ = ["Kernels", "Observe", "Program"]
@@ -85,7 +87,21 @@ class Program:
         largest = max((_image_bytes(v) for v in self._values.values()), default=1)
         self._share = max(1, _NEAR // max(1, largest))
         self._machines: OrderedDict[int, Machine] = OrderedDict()
+        self._scratch: Scratch | None = None
         self._lock = threading.Lock()
+        self._models: dict[int, Machine] = {}
+        self._modelling = threading.Lock()
+
+    def twin(self, scratch: Scratch) -> Program:
+        """The same program with buffers of its own: it may run while this one runs.
+
+        Its results with four dimensions are channels last in memory.
+        """
+        other = copy.copy(self)
+        other._machines = OrderedDict()
+        other._scratch = scratch
+        other._lock = threading.Lock()
+        return other
 
     def run(
         self,
@@ -207,14 +223,32 @@ class Program:
     def _machine(self, factor: int) -> Machine | None:
         """The machine of a batch; None if the graph can not be widened."""
         if factor not in self._machines:
-            wide = with_batch(self.graph, factor)
-            if isinstance(wide, Skip):
+            machine = self._make(factor) if self._scratch is None else self._copied(factor)
+            if machine is None:
                 return None
-            self._machines[factor] = Machine(wide, self._kernels, self.threads)
+            self._machines[factor] = machine
             if len(self._machines) > _MACHINES:
                 self._machines.popitem(last=False)
         self._machines.move_to_end(factor)
         return self._machines[factor]
+
+    def _make(self, factor: int) -> Machine | None:
+        wide = with_batch(self.graph, factor)
+        if isinstance(wide, Skip):
+            return None
+        return Machine(wide, self._kernels, self.threads, self._scratch)
+
+    def _copied(self, factor: int) -> Machine | None:
+        """Twins make a machine once."""
+        assert self._scratch is not None
+        with self._modelling:
+            model = self._models.get(factor)
+            if model is None:
+                made = self._make(factor)
+                if made is not None:
+                    self._models[factor] = made
+                return made
+        return model.twin(self._scratch)
 
     def _check_names(self, observe: Observe) -> set[str]:
         if observe is None:
@@ -235,7 +269,7 @@ class Program:
         arrays: dict[str, np.ndarray] = {}
         factors = set()
         for name, value in inputs.items():
-            array = np.ascontiguousarray(feeds[name], value.dtype.numpy)
+            array = np.asarray(feeds[name], value.dtype.numpy)
             own = value.shape
             fits = array.ndim == len(own) and array.shape[1:] == own[1:]
             if not fits or (own and (array.shape[0] % own[0] or not array.shape[0])):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 
@@ -13,7 +14,7 @@ from tpuc.kernels.float_conv import end_of
 from tpuc.kernels.image import is_bytes
 from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.interpreter import run_node
-from tpuc.simulator.plan import alias_of, allocate, views_of
+from tpuc.simulator.plan import Scratch, alias_of, allocate, views_of
 
 __all__ = ["Machine", "Sink"]
 
@@ -41,6 +42,10 @@ def _border_casts(graph: Graph, kernels: Mapping[str, ImageKernel]) -> set[str]:
     return found
 
 
+def _is_channels_last(array: np.ndarray) -> bool:
+    return array.ndim == 4 and array.transpose(0, 2, 3, 1).flags.c_contiguous
+
+
 class Machine:
     """Runs a graph of one batch size.
 
@@ -50,6 +55,9 @@ class Machine:
         Dialect `tpu`.
     kernels : mapping of op name to ImageKernel
         Ops that run on C kernels; all others run on the reference.
+    scratch : Scratch, optional
+        Where images lie; may be shared with machines that never run at the same time. Results
+        with four dimensions are channels last in memory then, as the images are.
 
     Attributes
     ----------
@@ -60,17 +68,33 @@ class Machine:
         image.
     """
 
-    def __init__(self, graph: Graph, kernels: Mapping[str, ImageKernel], threads: int) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        kernels: Mapping[str, ImageKernel],
+        threads: int,
+        scratch: Scratch | None = None,
+    ) -> None:
         self.graph = graph
         self.threads = threads
         border = _border_casts(graph, kernels)
         self.kernels = {n: k for n, k in kernels.items() if n not in border}
         self._images = self._find_images()
-        self.root, self.layouts, lives = allocate(graph, self.kernels, self._images)
-        self.views = views_of(self.root, self.layouts, lives)
-        self._plain: dict[str, np.ndarray] = {}
-        self._steps = [self._step(node) for node in graph.nodes]
+        self.root, self.layouts, self._lives = allocate(graph, self.kernels, self._images)
         self._dead = self._last_reads()
+        self._lay_out(scratch)
+
+    def twin(self, scratch: Scratch) -> Machine:
+        """The same machine over another buffer."""
+        other = copy.copy(self)
+        other._lay_out(scratch)
+        return other
+
+    def _lay_out(self, scratch: Scratch | None) -> None:
+        self._strided = scratch is not None
+        self.views = views_of(self.root, self.layouts, self._lives, scratch or Scratch())
+        self._plain: dict[str, np.ndarray] = {}
+        self._steps = [self._step(node) for node in self.graph.nodes]
 
     def run(
         self, feeds: Mapping[str, np.ndarray], wanted: set[str], sink: Sink, clock: Clock = None
@@ -94,7 +118,7 @@ class Machine:
                 clock[node.name] = min(seconds, clock.get(node.name, seconds))
             for value in node.outputs:
                 if value.name in wanted:
-                    sink(value.name, self.array(value))
+                    sink(value.name, self._result(value))
             for name in dead:
                 self._plain.pop(name, None)
         self._plain = {}
@@ -116,6 +140,13 @@ class Machine:
             return self.array(value)
         pixels = view.pixels.transpose(0, 3, 1, 2)
         return pixels if len(value.shape) == 4 else pixels.reshape(value.shape)
+
+    def _result(self, value: Value) -> np.ndarray:
+        """A value that outlives the run."""
+        view = self.views.get(value.name)
+        if self._strided and isinstance(view, FloatView) and len(value.shape) == 4:
+            return np.array(view.pixels).transpose(0, 3, 1, 2)
+        return self.array(value)
 
     def _find_images(self) -> set[str]:
         """Values that lie in the image buffer: results of C kernels and whatever those read."""
@@ -154,7 +185,7 @@ class Machine:
         if value.data is not None:
             return value.data
         if value.name in self._plain:
-            return self._plain[value.name]
+            return np.ascontiguousarray(self._plain[value.name])
         out = np.empty(value.shape, value.dtype.numpy)
         self.views[value.name].store(out.reshape(-1).view(np.uint8), self.threads)
         self._plain[value.name] = out
@@ -173,12 +204,17 @@ class Machine:
 
     def _input_step(self, node: Node) -> Step:
         """Inputs are plain arrays; one that a kernel reads as an image is copied there."""
-        if node.name not in self._images:
+        name, threads = node.name, self.threads
+        if name not in self._images:
             return lambda: None
-        view, threads = self.views[node.name], self.threads
+        view = self.views[name]
 
         def load() -> None:
-            view.load(self._plain[node.name].reshape(-1).view(np.uint8), threads)
+            array = self._plain[name]
+            if isinstance(view, FloatView) and _is_channels_last(array):
+                view.pixels[...] = array.transpose(0, 2, 3, 1)
+            else:
+                view.load(np.ascontiguousarray(array).reshape(-1).view(np.uint8), threads)
             view.fill_halo(threads)
 
         return load
