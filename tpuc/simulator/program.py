@@ -13,7 +13,6 @@ import copy
 import difflib
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
@@ -21,11 +20,11 @@ import numpy as np
 
 from tpuc.errors import DataError, Skip
 from tpuc.ir import Graph, Node, Value
-from tpuc.ir.batch import with_batch
 from tpuc.kernels.casts import to_float32
 from tpuc.simulator.choose import choose
 from tpuc.simulator.identity import Identity
 from tpuc.simulator.image_kernel import ImageKernel
+from tpuc.simulator.machines import Machines
 from tpuc.simulator.plan import Scratch
 from tpuc.simulator.steps import Machine, Sink
 
@@ -38,9 +37,6 @@ Kernels = dict[int, ImageKernel | Skip]
 
 _NEAR = 20 << 20
 """Bytes of the largest image up to which batches run at once: more slows the memory down."""
-
-_MACHINES = 4
-"""Batch sizes whose buffers are kept."""
 
 
 class Program:
@@ -86,11 +82,8 @@ class Program:
                 self.fallbacks[node.name] = chosen.reason
         largest = max((_image_bytes(v) for v in self._values.values()), default=1)
         self._share = max(1, _NEAR // max(1, largest))
-        self._machines: OrderedDict[int, Machine] = OrderedDict()
-        self._scratch: Scratch | None = None
+        self._machines = Machines(graph, self._kernels, self.threads)
         self._lock = threading.Lock()
-        self._models: dict[int, Machine] = {}
-        self._modelling = threading.Lock()
 
     def twin(self, scratch: Scratch) -> Program:
         """The same program with buffers of its own: it may run while this one runs.
@@ -98,8 +91,7 @@ class Program:
         Its results with four dimensions are channels last in memory.
         """
         other = copy.copy(self)
-        other._machines = OrderedDict()
-        other._scratch = scratch
+        other._machines = self._machines.twin(scratch)
         other._lock = threading.Lock()
         return other
 
@@ -147,7 +139,7 @@ class Program:
         with self._lock:
             pieces = 1 if callable(observe) else -(-factor // self._share)
             share = -(-factor // max(1, pieces))
-            machine = self._machine(share)
+            machine = self._machines.of(share)
             if machine is not None and share == factor:
                 machine.run(arrays, wanted, pass_on if callable(observe) else keep)
                 return {k: v[0] for k, v in parts.items()}
@@ -168,7 +160,7 @@ class Program:
         """
         arrays, factor = self._check_feeds(feeds)
         with self._lock:
-            machine = self._machine(factor)
+            machine = self._machines.of(factor)
             if machine is None:
                 raise DataError(f"a batch {factor} times the graph's can not run at once")
             machine.walk(arrays, lambda node: visit(node, machine))
@@ -176,7 +168,7 @@ class Program:
     def widens(self, factor: int) -> bool:
         """Whether a batch `factor` times the graph's own can run at once."""
         with self._lock:
-            return self._machine(factor) is not None
+            return self._machines.of(factor) is not None
 
     def _run_apart(
         self,
@@ -189,7 +181,7 @@ class Program:
         factor, most = shares
         for start in range(0, factor, most):
             count = min(most, factor - start)
-            machine = self._machine(count)
+            machine = self._machines.of(count)
             assert machine is not None
             part = {
                 k: v[start * len(v) // factor : (start + count) * len(v) // factor]
@@ -207,7 +199,7 @@ class Program:
         arrays, factor = self._check_feeds(feeds)
         clock: dict[str, float] = {}
         with self._lock:
-            machine = self._machine(factor)
+            machine = self._machines.of(factor)
             if machine is None:
                 raise DataError(f"a batch {factor} times the graph's can not run at once")
             for _ in range(repeats):
@@ -219,36 +211,6 @@ class Program:
     ) -> dict[str, np.ndarray]:
         """`run`, with stored integers instead of real numbers."""
         return self.run(feeds, observe, raw=True)
-
-    def _machine(self, factor: int) -> Machine | None:
-        """The machine of a batch; None if the graph can not be widened."""
-        if factor not in self._machines:
-            machine = self._make(factor) if self._scratch is None else self._copied(factor)
-            if machine is None:
-                return None
-            self._machines[factor] = machine
-            if len(self._machines) > _MACHINES:
-                self._machines.popitem(last=False)
-        self._machines.move_to_end(factor)
-        return self._machines[factor]
-
-    def _make(self, factor: int) -> Machine | None:
-        wide = with_batch(self.graph, factor)
-        if isinstance(wide, Skip):
-            return None
-        return Machine(wide, self._kernels, self.threads, self._scratch)
-
-    def _copied(self, factor: int) -> Machine | None:
-        """Twins make a machine once."""
-        assert self._scratch is not None
-        with self._modelling:
-            model = self._models.get(factor)
-            if model is None:
-                made = self._make(factor)
-                if made is not None:
-                    self._models[factor] = made
-                return made
-        return model.twin(self._scratch)
 
     def _check_names(self, observe: Observe) -> set[str]:
         if observe is None:
