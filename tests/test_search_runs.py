@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
-from tests.test_cli import tpuc
+from tests.test_cli import BIN, tpuc
 
 LOGS = {
     "threshold": "Search_Threshold",
@@ -77,3 +81,88 @@ def test_wrong_keys_are_refused_in_one_line(home, keys, said):
     assert done.returncode == 2, done.stdout + done.stderr
     assert len(lines) == 1 and said in lines[0]
     assert "Traceback" not in done.stderr
+
+
+def test_the_front_of_a_budgeted_search_is_written_and_shown(home):
+    done = tpuc(
+        "recipe=digits", "search=pareto", "search.budget=0.5", "search.expected_cos=0",
+        "hydra.run.dir=front", cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads((home / "front/report.json").read_text())
+    front = report["search"]["front"]
+    assert len(front) > 2
+    ordered = sorted(front, key=lambda point: point["cost"])
+    assert [p["cos"] for p in ordered] == sorted(p["cos"] for p in front)
+    assert "What the search found" in (home / "front/report.html").read_text()
+    assert (home / "front/Search_Pareto").is_file()
+
+
+def test_float_ops_from_named_ops_on(home):
+    keys = ["search.fpfwd_outputs=['/12/Clip_output_0_Clip']"]
+    done = tpuc("recipe=digits", "search=fp_forward", *keys, "hydra.run.dir=forward", cwd=home)
+    assert done.returncode == 0, done.stderr
+    rows = (home / "forward/digits_qtable").read_text()
+    assert "output_Gemm F16" in rows
+    layers = json.loads((home / "forward/report.json").read_text())["layers"]
+    kinds = {row["name"]: row["dtype"] for row in layers}
+    assert kinds["output_Gemm"] == "f16"
+    assert kinds["/9/Clip_output_0_Clip"] in ("si8", "ui8")
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (["search.fpfwd_inputs=[nope]"], "no op 'nope'"),
+        (["search.fpfwd_blocks=['output_Gemm:/9/Clip_output_0_Clip']"], "output_Gemm"),
+        (["search.fpfwd_blocks=['/9/Clip_output_0_Clip']"], "expected"),
+        (["search=none", "quantize.table=unknown"], "no op 'nope'"),
+    ],
+)
+def test_wrong_names_of_float_ops_are_refused_in_one_line(home, keys, said):
+    (home / "unknown").write_text("nope F16\n")
+    done = tpuc("recipe=digits", "search=fp_forward", *keys, cwd=home)
+    lines = [t for t in done.stderr.splitlines() if t.startswith("tpuc: ")]
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(lines) == 1 and said in lines[0], done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_killed_search_goes_on_after_its_last_trial(home):
+    """However the search ends, the trials that it has told stay."""
+    args = ("recipe=digits", "search=qtable", "search.expected_cos=1.0")
+    cache = home / "killed"
+    process = subprocess.Popen(
+        [str(BIN / "tpuc"), *args, "hydra.run.dir=killed_run"], cwd=home,
+        env={**os.environ, "TPUC_CACHE": str(cache)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while process.poll() is None and not _trials(cache):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    before = _trials(cache)
+    rest = tpuc(*args, "hydra.run.dir=killed_rest", cwd=home, cache=cache)
+    whole = tpuc(*args, "hydra.run.dir=killed_whole", cwd=home, cache=home / "unkilled")
+    assert rest.returncode == whole.returncode == 3, rest.stderr
+    if before:  # else the search was over first
+        assert f"goes on after {before} finished" in rest.stdout + rest.stderr
+    for name in ("new_cali_table.txt", "digits_qtable", "Search_Qtable"):
+        found = (home / "killed_rest" / name).read_bytes()
+        assert found == (home / "killed_whole" / name).read_bytes()
+
+
+def test_a_search_out_of_time_writes_the_best_so_far(home):
+    done = tpuc(
+        "recipe=digits", "search=qtable", "search.expected_cos=1.0", "search.max_seconds=0",
+        "hydra.run.dir=hurried", cwd=home, cache=home / "hurry",
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert (home / "hurried/digits_bm1684x_int8.bmodel").is_file()
+    found = json.loads((home / "hurried/report.json").read_text())["search"]
+    assert "max_seconds" in found["stopped"]
+
+
+def _trials(cache: Path) -> int:
+    """Whole lines of journals."""
+    return sum(p.read_bytes().count(b"\n") for p in cache.rglob("journal.jsonl"))

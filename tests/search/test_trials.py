@@ -49,14 +49,22 @@ def test_a_search_that_was_stopped_goes_on_after_its_last_trial(workbench, tmp_p
 
 def test_a_limit_of_time_leaves_what_was_found(workbench):
     trials = workbench.trials(limits=Limits(max_seconds=0.0))
+    trials.score(workbench.tables["kl"], QuantizeTable())
     with pytest.raises(Exhausted, match="max_seconds=0 reached"):
-        trials.score(workbench.tables["kl"], QuantizeTable())
+        trials.score(workbench.tables["mse"], QuantizeTable())
     found = search_qtable(
         workbench.trials(limits=Limits(max_trials=3)), workbench.tables, workbench.start(),
         Goal(0.99999, 3),
     )  # fmt: skip
     assert found.table == workbench.tables["mse"]
     assert found.cos == found.quantized_cos
+    found = search_qtable(
+        workbench.trials(limits=Limits(max_trials=12)), workbench.tables, workbench.start(),
+        Goal(0.99999, 3),
+    )  # fmt: skip
+    assert found.losses and found.cos >= found.quantized_cos
+    score = workbench.trials().score(found.table, found.qtable)
+    assert score.cos == found.cos
 
 
 def _line() -> Graph:

@@ -26,6 +26,7 @@ from tpuc.reports import (
     Fact,
     Histogram,
     LayerRow,
+    Mix,
     Note,
     ReportData,
     SearchedOp,
@@ -125,7 +126,7 @@ def _accuracy(g: Gathered) -> Accuracy:
     result = g.searched.result if g.searched else None
     wanted = g.job.search.expected_cos
     if result is not None and result.method != "threshold" and result.cos <= wanted:
-        missed += (f"the search reached {result.cos:.6f}; search.expected_cos={wanted}",)
+        missed += (f"the search reached {result.cos:.9g}; search.expected_cos={wanted}",)
     finite = [o[2] for o in e.outputs if o[2] is not None]
     correct = e.correct or {}
     return Accuracy(
@@ -212,7 +213,7 @@ def _search_view(g: Gathered, twins: Mapping[str, Node]) -> SearchView | None:
         )
         for row in result.losses
     )
-    front = tuple((len(p.float_ops), p.cost, p.cos) for p in result.front)
+    front = tuple(Mix(p.float_ops, p.cost, p.cos) for p in result.front)
     return SearchView(
         result.method,
         len(g.search_samples or ()),

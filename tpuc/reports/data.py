@@ -196,6 +196,15 @@ class SearchedOp:
 
 
 @dataclass(frozen=True)
+class Mix:
+    """Ops that are float together, the cost relative to all quantized, and the score."""
+
+    float_ops: tuple[str, ...]
+    cost: float
+    cos: float
+
+
+@dataclass(frozen=True)
 class SearchView:
     """What a search found, for readers.
 
@@ -210,7 +219,7 @@ class SearchView:
         Largest loss first.
     scores : tuple of (label, score)
         Of whole tables: by calibration method, or by number of float ops.
-    front : tuple of (number of float ops, relative cost, score)
+    front : tuple of Mix
         Best mixes, cheapest first.
     stopped : str
         Why it ended early; empty if it did not.
@@ -223,7 +232,7 @@ class SearchView:
     goal: float
     ops: tuple[SearchedOp, ...] = ()
     scores: tuple[tuple[str, float], ...] = ()
-    front: tuple[tuple[int, float, float], ...] = ()
+    front: tuple[Mix, ...] = ()
     stopped: str = ""
 
 

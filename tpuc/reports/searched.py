@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tpuc.reports.charts import dots, line
-from tpuc.reports.data import SearchedOp, SearchView
+from tpuc.reports.data import Mix, SearchedOp, SearchView
 
 __all__ = ["SearchedView", "searched_view"]
 
@@ -64,15 +64,15 @@ def searched_view(data: SearchView) -> SearchedView:
     return SearchedView(data, tuple(ranked), more, left, _front(data.front))
 
 
-def _front(points: Sequence[tuple[int, float, float]]) -> Front | None:
+def _front(points: Sequence[Mix]) -> Front | None:
     if len(points) < 2:
         return None
-    costs, scores = [p[1] for p in points], [p[2] for p in points]
+    costs, scores = [p.cost for p in points], [p.cos for p in points]
     wide = max(costs) - min(costs) or 1.0
     high = max(scores) - min(scores) or 1.0
     places = [
         (0.03 + 0.94 * (cost - min(costs)) / wide, 0.06 + 0.88 * (score - min(scores)) / high)
-        for _, cost, score in points
+        for cost, score in zip(costs, scores)
     ]
     ends = (min(costs), max(costs)), (min(scores), max(scores))
     return Front(line(places), dots(places), *ends)

@@ -46,14 +46,13 @@ def search_pareto(
     log.info(f"quantize_method_list={list(tables)}")
     quantized = trials.score(start.table, start.base).cos
     found = SearchResult("pareto", start.table, start.base, quantized, quantized)
-    points = [FrontPoint((), 1.0, quantized)]
+    points: list[FrontPoint] = []
     try:
         layers = searched_layers(trials, start, goal, log)
-        sensitivity = measure(trials, layers, tables, start, log)
-        found = replace(
-            found, table=sensitivity.table, losses=sensitivity.losses, stopped=sensitivity.stopped
-        )
-        points = []
+        measured = measure(trials, layers, tables, start, log)
+        found = replace(found, table=measured.table, losses=measured.losses)
+        if measured.stopped:
+            raise Exhausted(measured.stopped)
         for point in _grow(trials, found, start, goal, cost):
             points.append(point)
             log.info(
@@ -62,8 +61,9 @@ def search_pareto(
             )
     except Exhausted as limit:
         found = replace(found, stopped=str(limit))
-    if not points:  # stopped before the table with the best thresholds was scored
-        found, points = replace(found, table=start.table), [FrontPoint((), 1.0, quantized)]
+        trials.lift_limits()
+        if not points:  # what was measured counts
+            points = list(_grow(trials, found, start, replace(goal, max_float_layers=1), cost))
     front = front_of(points)
     chosen = _pick(front, goal.expected_cos, budget)
     qtable = with_choices(start.base, reasons_for(found, chosen.float_ops), start.mode)

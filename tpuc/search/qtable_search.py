@@ -75,14 +75,21 @@ def search_qtable(
             f"expected_cos:{goal.expected_cos},no need for mix precsion"
         )
         return SearchResult(method, start.table, start.base, quantized, quantized, log=log.text)
-    best = SearchResult(method, start.table, start.base, quantized, quantized)
+    best = found = SearchResult(method, start.table, start.base, quantized, quantized)
     try:
         layers = searched_layers(trials, start, goal, log)
-        found = measure(trials, layers, tables, start, log)
-        best = replace(best, table=found.table, losses=found.losses, stopped=found.stopped)
-        best = _make_float(trials, best, start.mode, goal, log)
+        measured = measure(trials, layers, tables, start, log)
+        found = replace(best, table=measured.table, losses=measured.losses)
+        if measured.stopped:
+            raise Exhausted(measured.stopped)
+        best = _make_float(trials, found, start.mode, goal, log)
     except Exhausted as limit:
-        best = replace(best, stopped=str(limit))
+        trials.lift_limits()
+        if found.losses:
+            some = replace(goal, max_float_layers=min(goal.max_float_layers, len(found.losses)))
+            tried = _make_float(trials, found, start.mode, some, log)
+            best = max(best, tried, key=lambda result: result.cos)
+        best = replace(best, losses=found.losses, stopped=str(limit))
     return replace(best, log=_closing(best, log))
 
 

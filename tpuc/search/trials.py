@@ -175,8 +175,15 @@ class Trials:
             return objective.score_at(index, self.bench.reference[index], final)
         return objective.score(self.bench.reference[index], final)
 
+    def lift_limits(self) -> None:
+        """Go on regardless: to score what was found, once a limit was reached."""
+        self.limits = Limits()
+
     def _check_limits(self) -> None:
+        """Every search makes at least one new trial."""
         limits = self.limits
+        if not self.ran:
+            return
         if limits.max_trials is not None and self.count > limits.max_trials:
             raise Exhausted(f"search.max_trials={limits.max_trials} reached")
         if limits.max_seconds is not None and time.monotonic() - self._start > limits.max_seconds:
