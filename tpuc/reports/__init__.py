@@ -1,6 +1,6 @@
 """Reports: what was built, and is it any good.
 
-ReportData      data.py       all that a report says, handed in by the pipeline
+ReportData      data.py       all that a report says, handed in by the pipeline; search_data.py
 judge           verdict.py    accurate enough? where is accuracy lost? what to try next?
 build_report    structure.py  report.json and layers.csv
 report_html     page.py       the page; view.py computes it, charts.py draws, templates/ hold it
@@ -17,16 +17,14 @@ from tpuc.reports.data import (
     Fact,
     Histogram,
     LayerRow,
-    Mix,
     Note,
     ReportData,
-    SearchedOp,
-    SearchView,
     SweepRow,
     Timing,
     WeightRange,
 )
 from tpuc.reports.page import report_html
+from tpuc.reports.search_data import Mix, SearchedOp, SearchView
 from tpuc.reports.structure import build_report
 from tpuc.reports.sweep import write_sweep
 from tpuc.reports.verdict import judge
@@ -39,10 +37,10 @@ __all__ = [
     "Fact",
     "Histogram",
     "LayerRow",
+    "Mix",
     "Note",
     "ReportData",
     "SearchView",
-    "Mix",
     "SearchedOp",
     "SweepRow",
     "Timing",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tpuc.reports.charts import dots, line
-from tpuc.reports.data import Mix, SearchedOp, SearchView
+from tpuc.reports.search_data import Mix, SearchedOp, SearchView
 
 __all__ = ["SearchedView", "searched_view"]
 
