@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests.reports.sample import layers, report
-from tpuc.reports import Accuracy, judge
+from tpuc.reports import Accuracy, SearchedOp, SearchView, judge
 from tpuc.reports.verdict import losses
 
 
@@ -52,3 +52,26 @@ def test_a_clipped_layer_is_named():
 def test_overlap_is_answered():
     flattered = dataclasses.replace(report().accuracy, overlap="12 of 20")
     assert judge(report(accuracy=flattered)).hints[0].keys == "evaluation.path=FOLDER"
+
+
+def _searched(**changes):
+    ops = tuple(SearchedOp(f"op{i}", "Conv", 0.1 / (i + 1), "kl") for i in range(3))
+    floats = tuple(dataclasses.replace(op, dtype="f16") for op in ops[:2])
+    found = SearchView("qtable", 30, 0.9, 0.95, 0.99, (*floats, ops[2]))
+    found = dataclasses.replace(found, **changes)
+    hints = judge(report(accuracy=Accuracy(20, 0.9), search=found)).hints
+    return {hint.keys for hint in hints}
+
+
+def test_a_missed_goal_asks_for_no_more_float_ops_than_there_are():
+    keys = _searched()
+    assert "search.max_float_layers=3" in keys and "search=pareto" in keys
+    assert not {k for k in _searched(method="pareto") if k == "search=pareto"}
+
+
+def test_a_search_that_was_stopped_is_to_go_on():
+    assert "search.max_seconds=null" in _searched(stopped="search.max_seconds=5 reached")
+
+
+def test_a_goal_that_was_reached_asks_for_no_more_search():
+    assert not {k for k in _searched(after=0.999) if k.startswith("search")}

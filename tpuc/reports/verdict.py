@@ -138,12 +138,18 @@ def _search_hints(data: ReportData) -> list[Hint]:
     if data.search.method == "threshold":
         return [Hint("search=qtable", "also makes the ops float that cost most")]
     if data.search.stopped:
-        return [Hint("(the same command)", "goes on where the search was stopped")]
-    if data.search.after <= data.search.goal and data.search.ops:
-        more = f"search.max_float_layers={2 * max(floats, 1)}"
+        limit = data.search.stopped.partition("=")[0]
+        return [Hint(f"{limit}=null", "goes on where the search was stopped")]
+    if data.search.after > data.search.goal:
+        return []
+    hints = []
+    if floats < len(data.search.ops):
+        more = min(2 * max(floats, 1), len(data.search.ops))
         said = f"{floats} float ops were not enough; the next in the ranking cost most"
-        return [Hint(more, said), Hint("search=pareto", "the best mix for each cost")]
-    return []
+        hints.append(Hint(f"search.max_float_layers={more}", said))
+    if data.search.method != "pareto":
+        hints.append(Hint("search=pareto", "the best mix for each cost"))
+    return hints
 
 
 def _layer_hints(data: ReportData) -> list[Hint]:
