@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,6 +68,10 @@ class Limits:
     max_trials: int | None = None
 
 
+_Begun = tuple[Graph, Iterator[dict[str, np.ndarray]]]
+"""A lowered network, and its tensors batch by batch."""
+
+
 class Exhausted(Exception):
     """A limit was reached; the best so far stands."""
 
@@ -110,7 +114,10 @@ class Trials:
         key = _key(table, qtable, screen)
         found = self._known(key, bound)
         if found is None:
-            found = self._run(key, self.bench.lower(table, qtable), screen, bound)
+            self._check_limits()
+            runner = self.bench.screen if screen else self.bench.runner
+            begun = self._begin(self.bench.lower(table, qtable), runner)
+            found = self._finish(key, begun, screen, bound)
         return found
 
     def variants(
@@ -124,17 +131,25 @@ class Trials:
         """
         keys = [_key(t, qtable, False) for t in tables]
         scores: list[Score] = []
-        graphs: list[Graph] = []
-        for key in keys:
+        begun: dict[str, _Begun] = {}
+        for index, key in enumerate(keys):
             bound = min((s.loss for s in scores), default=None)
             found = self._known(key, bound)
             if found is None:
-                if not graphs:
-                    graphs = [self.bench.lower(t, qtable) for t in tables]
-                    self.bench.runner.hold(self.bench.lower(*base), graphs, at)
-                found = self._run(key, graphs[len(scores)], False, bound)
+                if key not in begun:
+                    rest = dict(zip(keys[index:], tables[index:]))
+                    begun = self._begin_all(at, self.bench.lower(*base), rest, qtable)
+                found = self._finish(key, begun.pop(key), False, bound)
             scores.append(found)
         return scores
+
+    def _begin_all(
+        self, at: str, base: Graph, tables: Mapping[str, CalibrationTable], qtable: QuantizeTable
+    ) -> dict[str, _Begun]:
+        """One runs while the next is made ready."""
+        graphs = {key: self.bench.lower(table, qtable) for key, table in tables.items()}
+        self.bench.runner.hold(base, graphs.values(), at)
+        return {key: self._begin(graph, self.bench.runner) for key, graph in graphs.items()}
 
     def _known(self, key: str, bound: float | None) -> Score | None:
         self.count += 1
@@ -144,14 +159,16 @@ class Trials:
         self.journal.replayed += 1
         return Score(row["cos"], row["snr"], row["partial"])
 
-    def _run(self, key: str, graph: Graph, screen: bool, bound: float | None) -> Score:
+    def _begin(self, graph: Graph, runner: Runner) -> _Begun:
+        return graph, runner.run(graph, _lowered_names(self.bench, graph))
+
+    def _finish(self, key: str, begun: _Begun, screen: bool, bound: float | None) -> Score:
         self._check_limits()
-        runner = self.bench.screen if screen else self.bench.runner
+        graph, runs = begun
         total = 1 if screen else len(self.bench.reference)
-        names = _lowered_names(self.bench, graph)
         cos = snr = 0.0
         done = 0
-        for outputs in runner.run(graph, names):
+        for outputs in runs:
             for one in inferences(outputs, graph):
                 score = self._one(done, dict(zip(self._names(), one.values())))
                 cos, snr, done = cos + score.cos, snr + score.snr, done + 1

@@ -10,8 +10,9 @@ no thread waits for another after every op.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -24,6 +25,8 @@ from tpuc.simulator.plan import Scratch
 from tpuc.simulator.program import Kernels, Program
 
 __all__ = ["IncrementalRunner"]
+
+Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,10 @@ class IncrementalRunner:
         return sum(a.nbytes for arrays in self._held.values() for a in arrays)
 
     def run(self, graph: Graph, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
-        """Tensors of a graph as real numbers, float32: one dict for each batch, when asked for.
+        """Tensors of a graph as real numbers, float32: one dict for each batch.
+
+        The batches begin at once, behind those of runs that were asked for before; what is not
+        begun when the iterator is closed is dropped.
 
         Raises
         ------
@@ -83,8 +89,11 @@ class IncrementalRunner:
         numbers = self._identity.names(graph)
         part = self._part(graph, names, numbers)
         self.ops_asked += len(graph)
-        for arrays in self._each(part, names):
-            yield {n: to_float32(arrays[n], values[n]) for n in names}
+
+        def real(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {n: to_float32(arrays[n], values[n]) for n in names}
+
+        return _Runs(self._begin(part, names), real)
 
     def hold(self, base: Graph, variants: Iterable[Graph], at: str) -> None:
         """Keep what `variants` need of `base`, and forget everything else.
@@ -109,23 +118,16 @@ class IncrementalRunner:
         self, graph: Graph, names: Sequence[str], numbers: Mapping[str, int]
     ) -> dict[str, list[np.ndarray]]:
         part = self._part(graph, names, numbers)
-        runs = list(self._each(part, names))
+        runs = [run.result() for run in self._begin(part, names)]
         return {n: [run[n] for run in runs] for n in names}
 
-    def _each(self, part: _Part, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
-        """Stored values of every batch, in order; what nobody asks for any more is not begun."""
+    def _begin(self, part: _Part, names: Sequence[str]) -> list[Future[Arrays]]:
+        """Stored values of every batch."""
         if part.programs:
             graph = part.programs[0].graph
             self.ops_run += len(graph) - len(graph.inputs)
         indices = range(len(self._batches))
-        runs = [self._pool.submit(self._raw, part, index, names) for index in indices]
-        try:
-            for run in runs:
-                yield run.result()
-        finally:
-            for run in runs:
-                run.cancel()
-            wait(runs)
+        return [self._pool.submit(self._raw, part, index, names) for index in indices]
 
     def _raw(self, part: _Part, index: int, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Stored values of one batch."""
@@ -161,6 +163,24 @@ class IncrementalRunner:
         cut = _cut(graph, nodes, kept, wanted)
         program = Program(cut, self._threads, self._kernels, self._identity)
         return _Part(tuple(program.twin(scratch) for scratch in self._scratch), kept)
+
+
+class _Runs(Iterator[Arrays]):
+    """Batches in order, as they get ready; what is not begun is dropped with this object."""
+
+    def __init__(self, runs: Sequence[Future[Arrays]], real: Callable[[Arrays], Arrays]) -> None:
+        self._runs = deque(runs)
+        self._real = real
+
+    def __next__(self) -> Arrays:
+        if not self._runs:
+            raise StopIteration
+        return self._real(self._runs.popleft().result())
+
+    def __del__(self) -> None:
+        for run in self._runs:
+            run.cancel()
+        wait(self._runs)
 
 
 def _is_input(graph: Graph, name: str) -> bool:
