@@ -252,3 +252,27 @@ def test_stopping_after_calibration_leaves_the_table(home):
     done = tpuc("recipe=digits", "stop_after=calibrate", "hydra.run.dir=half", cwd=home)
     assert done.returncode == 0, done.stderr
     assert (home / "half" / "digits_cali_table").is_file()
+
+
+def test_an_mlir_file_gives_the_same_build_as_the_model_it_came_from(home, built):
+    args = ["recipe=custom", f"model.path={built / 'digits.mlir'}", "dataset=digits"]
+    done = tpuc(*args, "evaluation=digits", "hydra.run.dir=from_mlir", cwd=home)
+    assert done.returncode == 0, done.stderr
+    for name in ("digits.mlir", "digits_cali_table", "digits_bm1684x_int8.bmodel"):
+        assert (home / "from_mlir" / name).read_bytes() == (built / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("model.input_shapes=[[1,1,8,8]]", "model.input_shapes"),
+        ("model.output_names=[output_Gemm]", "model.output_names"),
+        ("model.preprocess.pad_value=3", "model.preprocess"),
+    ],
+)
+def test_what_an_mlir_file_settles_is_refused(home, built, key, said):
+    done = tpuc(
+        "recipe=custom", f"model.path={built / 'digits.mlir'}", "dataset=digits", key, cwd=home
+    )
+    assert done.returncode == 2
+    assert said in done.stderr and "is MLIR" in done.stderr

@@ -28,6 +28,7 @@ class ModelFormat(Enum):
     auto = "auto"
     onnx = "onnx"
     torchscript = "torchscript"
+    mlir = "mlir"
 
 
 class RatioMode(Enum):

@@ -10,16 +10,25 @@ from tpuc.errors import ConfigError, ModelError
 from tpuc.frontend.onnx_reader import read_onnx
 from tpuc.frontend.torchscript_reader import read_torchscript
 from tpuc.ir import Graph
+from tpuc.ir.text_parse import load_mlir
 
 __all__ = ["FORMATS", "model_format", "read_model"]
 
-FORMATS = ("auto", "onnx", "torchscript")
+FORMATS = ("auto", "onnx", "torchscript", "mlir")
 
-_SUFFIXES = {".onnx": "onnx", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}
+_SUFFIXES = {
+    ".onnx": "onnx",
+    ".pt": "torchscript",
+    ".pth": "torchscript",
+    ".ts": "torchscript",
+    ".mlir": "mlir",
+}
+
+_UNSET = "Hint: leave it out, or import the ONNX or TorchScript file"
 
 
 def model_format(path: Path, given: str = "auto") -> str:
-    """'onnx' or 'torchscript': as given, else by suffix, else by the first bytes.
+    """'onnx', 'torchscript' or 'mlir': as given, else by suffix, else by the first bytes.
 
     Raises
     ------
@@ -43,12 +52,21 @@ def read_model(
     output_names: Sequence[str] | None = None,
     name: str | None = None,
 ) -> Graph:
-    """Import a model of either format; see `read_onnx` and `read_torchscript`.
+    """Import a model; see `read_onnx`, `read_torchscript` and `ir.text_parse.load_mlir`.
+
+    MLIR is what TPU-MLIR's model_transform or tpuc wrote: its shapes, outputs and preprocessing are
+    settled, and its passes have run.
 
     Raises
     ------
     ModelError : the file can not be read, or asks for an operator that is not supported
     ConfigError : the format is unknown, or shapes or output names do not fit the model
     """
-    reader = read_onnx if model_format(path, format) == "onnx" else read_torchscript
+    kind = model_format(path, format)
+    if kind == "mlir":
+        for key, value in (("input_shapes", input_shapes), ("output_names", output_names)):
+            if value:
+                raise ConfigError(f"model.{key}: {path} is MLIR, where this is settled. {_UNSET}")
+        return load_mlir(path)
+    reader = read_onnx if kind == "onnx" else read_torchscript
     return reader(path, input_shapes, output_names, name)

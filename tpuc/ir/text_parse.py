@@ -20,7 +20,7 @@ from tpuc.ir.spec import REQUIRED, A
 from tpuc.ir.types import DType
 from tpuc.ir.verify import verify
 
-__all__ = ["load_mlir", "parse_mlir"]
+__all__ = ["load_mlir", "parse_mlir", "weight_file"]
 
 _OP = re.compile(
     r'^\s*(?P<res>%[\w:, %]+?) = "top\.(?P<op>\w+)"\((?P<args>[^)]*)\)'
@@ -70,16 +70,8 @@ def load_mlir(path: Path) -> Graph:
     ------
     ModelError : a file is missing or malformed
     """
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file; expected an MLIR file of TPU-MLIR's Top dialect")
-    text = path.read_text(encoding="utf-8", errors="replace")
-    found = re.search(r'module\.weight_file = "([^"]+)"', text)
-    if found is None:
-        raise ModelError(f"{path}: has no module.weight_file; expected Top MLIR")
-    store = path.parent / found[1]
-    if not store.is_file():
-        if '"top.Weight"' in text:
-            raise ModelError(f"{path}: its weight file {store} is missing")
+    text, store = _text(path), weight_file(path)
+    if store is None:
         return parse_mlir(text, {}, str(path))
     try:
         with store.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -87,6 +79,38 @@ def load_mlir(path: Path) -> Graph:
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelError(f"{store}: not a readable npz of weights ({error})") from error
     return parse_mlir(text, weights, str(path))
+
+
+def weight_file(path: Path) -> Path | None:
+    """The npz that holds the weights of an MLIR file; None if it has none.
+
+    Raises
+    ------
+    ModelError : as `load_mlir`
+    """
+    text = _text(path)
+    state = re.search(r'module\.state = "([^"]+)"', text)
+    if state is not None and not state[1].startswith("TOP"):
+        raise ModelError(
+            f"{path}: module.state is {state[1]}; expected TOP_F32: it is lowered already"
+        )
+    found = re.search(r'module\.weight_file = "([^"]+)"', text)
+    if found is None:
+        raise ModelError(f"{path}: has no module.weight_file; expected Top MLIR")
+    store = path.parent / found[1]
+    if found[1] != store.name:
+        raise ModelError(f"{path}: module.weight_file is '{found[1]}'; expected a file beside it")
+    if store.is_file():
+        return store
+    if '"top.Weight"' in text:
+        raise ModelError(f"{path}: its weight file {store} is missing")
+    return None
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; expected an MLIR file of TPU-MLIR's Top dialect")
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _locations(lines: list[str]) -> dict[str, list[str]]:

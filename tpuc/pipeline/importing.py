@@ -9,11 +9,12 @@ from typing import Any
 
 from tpuc.cache import StageCache, digest_file
 from tpuc.config import Job
+from tpuc.errors import ConfigError
 from tpuc.files import write_whole
-from tpuc.frontend import Preprocess, attach_preprocess, read_model
+from tpuc.frontend import Preprocess, attach_preprocess, model_format, read_model
 from tpuc.ir import Graph
 from tpuc.ir.text import print_mlir, save_weights
-from tpuc.ir.text_parse import load_mlir
+from tpuc.ir.text_parse import load_mlir, weight_file
 from tpuc.passes import canonicalize
 
 __all__ = ["Imported", "import_model", "model_name", "model_path"]
@@ -35,16 +36,24 @@ def model_name(job: Job, path: Path) -> str:
 
 def _facts(job: Job, path: Path) -> dict[str, Any]:
     preprocess = {k: getattr(v, "name", v) for k, v in vars(job.model.preprocess).items()}
-    external = path.with_suffix(path.suffix + ".data")
+    external = _external(job, path)
     return {
         "model": digest_file(path),
-        "external": digest_file(external) if external.is_file() else "",
+        "external": digest_file(external) if external is not None else "",
         "name": model_name(job, path),
         "format": job.model.format.name,
         "input_shapes": job.model.input_shapes,
         "output_names": job.model.output_names,
         "preprocess": preprocess,
     }
+
+
+def _external(job: Job, path: Path) -> Path | None:
+    """The file that holds a model's weights, where they lie apart."""
+    if model_format(path, job.model.format.name) == "mlir":
+        return weight_file(path)
+    beside = path.with_suffix(path.suffix + ".data")
+    return beside if beside.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -67,8 +76,10 @@ def import_model(job: Job, path: Path, cache: StageCache) -> Imported:
 
     def compute(folder: Path) -> None:
         graph = _read(job, path, name)
-        results = canonicalize(graph)
-        _preprocess(job, graph)
+        results = []
+        if model_format(path, job.model.format.name) != "mlir":
+            results = canonicalize(graph)
+            _preprocess(job, graph)
         weights = f"{name}_top_weights.npz"
         save_weights(graph, folder / weights)
         write_whole(folder / f"{name}.mlir", print_mlir(graph, weights))
@@ -83,6 +94,12 @@ def import_model(job: Job, path: Path, cache: StageCache) -> Imported:
 
 def _read(job: Job, path: Path, name: str) -> Graph:
     model = job.model
+    settled = model_format(path, model.format.name) == "mlir"
+    if settled and model.preprocess != type(model.preprocess)():
+        raise ConfigError(
+            f"model.preprocess: {path} is MLIR and holds its own. "
+            "Hint: leave it out, or import the ONNX or TorchScript file"
+        )
     return read_model(path, model.format.name, model.input_shapes, model.output_names, name)
 
 
