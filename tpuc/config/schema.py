@@ -14,6 +14,7 @@ __all__ = [
     "DatasetConfig",
     "EvaluationConfig",
     "Job",
+    "Mode",
     "ModelConfig",
     "PreprocessConfig",
     "QuantizeConfig",

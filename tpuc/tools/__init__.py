@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tpuc.tools import compare, info, run, verify
+from tpuc.tools import compare, importing, info, run, verify
 
 __all__ = ["VERBS"]
 
@@ -15,5 +15,6 @@ VERBS: dict[str, Verb] = {
     "run": (run.SUMMARY, run.add_arguments, run.execute),
     "info": (info.SUMMARY, info.add_arguments, info.execute),
     "compare": (compare.SUMMARY, compare.add_arguments, compare.execute),
+    "import": (importing.SUMMARY, importing.add_arguments, importing.execute),
     "verify": (verify.SUMMARY, verify.add_arguments, verify.execute),
 }

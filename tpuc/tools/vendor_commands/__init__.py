@@ -1,0 +1,13 @@
+"""Command lines of TPU-MLIR become a recipe.
+
+read_script   shell.py      a line or a script: the programs of TPU-MLIR in it, with their options
+PROGRAMS      options.py    every option of every program: the key it becomes, or why none
+assemble      assemble.py   commands to keys and remarks
+recipe_text   recipe.py     the YAML file
+"""
+
+from tpuc.tools.vendor_commands.assemble import Draft, assemble
+from tpuc.tools.vendor_commands.recipe import recipe_text
+from tpuc.tools.vendor_commands.shell import Command, read_script
+
+__all__ = ["Command", "Draft", "assemble", "read_script", "recipe_text"]
