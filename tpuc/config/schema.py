@@ -129,6 +129,7 @@ class BackendName(Enum):
     """What is written at the end."""
 
     bmodel = "bmodel"
+    tpu_mlir = "tpu_mlir"
     none = "none"
 
 
@@ -220,9 +221,11 @@ class QuantizeConfig:
 
 @dataclass
 class BackendConfig:
-    """What is written at the end."""
+    """What is written at the end; `python` and `samples` concern tpu_mlir."""
 
     name: BackendName = BackendName.bmodel
+    python: str | None = None
+    samples: int = 2
 
 
 @dataclass

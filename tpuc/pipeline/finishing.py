@@ -19,6 +19,12 @@ from tpuc.search import qtable as qtable_text
 
 __all__ = ["finish", "versions", "write_tables"]
 
+_BMODELS = {
+    "bmodel": "bmodel with a program for tpuc's simulator (no chip instructions)",
+    "tpu_mlir": "bmodel that TPU-MLIR compiled; its runtime and chip run it",
+    "none": "",
+}
+
 
 def write_tables(g: Gathered, folder: Path) -> None:
     """Calibration table, quantize table, and what a search leaves behind.
@@ -51,7 +57,7 @@ def finish(
         "new_cali_table.txt": "the table that the search found; TPU-MLIR reads it",
         **dict.fromkeys(LOG_NAMES.values(), "log of the search"),
         "kurtosis_analysis": "kurtosis of every tensor, largest first",
-        bmodel: "bmodel with a program for tpuc's simulator (no chip instructions)",
+        bmodel: _BMODELS[g.job.backend.name.name],
     }
     artifacts = artifacts_of(folder, what)
     data = report_data(g, artifacts)

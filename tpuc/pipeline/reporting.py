@@ -23,6 +23,7 @@ from tpuc.reports import (
     Accuracy,
     Artifact,
     Cost,
+    Delegate,
     Fact,
     Histogram,
     LayerRow,
@@ -58,6 +59,7 @@ class Gathered:
     searched: Searched | None = None
     search_samples: Samples | None = None
     evaluated: Evaluated | None = None
+    delegate: Delegate | None = None
     calibration_samples: Samples | None = None
     evaluation_samples: Samples | None = None
     timings: list[Timing] = field(default_factory=list)
@@ -272,4 +274,5 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         _search_view(g, twins),
         _decided(g),
         g.versions,
+        delegate=g.delegate,
     )

@@ -23,6 +23,7 @@ from tpuc.lowering import Lowered, lower
 from tpuc.pipeline.calibrating import CalibrationInputs, calibrate_job, kurtosis_text, open_dataset
 from tpuc.pipeline.checking import check_graph
 from tpuc.pipeline.deciding import decide
+from tpuc.pipeline.delegating import check_delegate, delegate
 from tpuc.pipeline.evaluating import choose_samples, evaluate
 from tpuc.pipeline.finishing import finish, versions, write_tables
 from tpuc.pipeline.importing import import_model, model_name, model_path
@@ -114,6 +115,7 @@ class _Build:
         self.job, self.folder, self.command, self.together = job, folder, command, together
         self.clock = _Clock()
         self.processor = self.clock.stage("check", lambda: check_job(job))
+        check_delegate(job)
         self.threads = job.threads or os.cpu_count() or 1
         root = Path(job.cache).expanduser() if job.cache else None
         self.zoo = (root or folder / "stages") / "zoo"
@@ -209,9 +211,15 @@ class _Build:
 
     def emit(self) -> None:
         """Stage emit."""
-        if self.job.backend.name.name == "bmodel":
+        g, kind = self.g, self.job.backend.name.name
+        if kind == "bmodel":
             path = self.folder / self.bmodel
-            self.clock.stage("emit", lambda: _emit(path, self.g.lowered, self.processor.chip))
+            self.clock.stage("emit", lambda: _emit(path, g.lowered, self.processor.chip))
+        if kind == "tpu_mlir":
+            samples = g.evaluation_samples
+            g.delegate = self.clock.stage(
+                "emit", lambda: delegate(self.job, self.folder, self.bmodel, g.lowered, samples)
+            )
 
     def report(self, config: dict[str, Any]) -> RunResult:
         """Stage report."""

@@ -23,6 +23,7 @@ from tpuc.reports.data import (
     Timing,
     WeightRange,
 )
+from tpuc.reports.delegate_data import Delegate, DelegateRow
 from tpuc.reports.page import report_html
 from tpuc.reports.search_data import Mix, SearchedOp, SearchView
 from tpuc.reports.structure import build_report
@@ -34,6 +35,8 @@ __all__ = [
     "Accuracy",
     "Artifact",
     "Cost",
+    "Delegate",
+    "DelegateRow",
     "Fact",
     "Histogram",
     "LayerRow",

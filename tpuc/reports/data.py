@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tpuc.reports.delegate_data import Delegate
 from tpuc.reports.search_data import SearchView
 
 __all__ = [
@@ -190,6 +191,7 @@ class ReportData:
     decided : tuple of (source, names)
         Ops whose type something other than a rule of lowering decided, by who did.
     versions : mapping of str to str
+    delegate : Delegate, optional
     """
 
     recipe: str
@@ -210,6 +212,7 @@ class ReportData:
     search: SearchView | None = None
     decided: tuple[tuple[str, tuple[str, ...]], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    delegate: Delegate | None = None
 
 
 @dataclass(frozen=True)

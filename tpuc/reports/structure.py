@@ -42,6 +42,7 @@ def build_report(data: ReportData) -> dict[str, Any]:
             "timings": [asdict(timing) for timing in data.timings],
             "artifacts": [asdict(artifact) for artifact in data.artifacts],
             "skipped": [asdict(note) for note in data.skipped],
+            "tpu_mlir": asdict(data.delegate) if data.delegate else None,
             "versions": dict(data.versions),
         }
     )

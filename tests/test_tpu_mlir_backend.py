@@ -1,0 +1,84 @@
+"""backend=tpu_mlir with stand-ins for TPU-MLIR's programs: what goes over, what comes back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import tpuc
+
+DEPLOY = """#!{python}
+import json, os, sys
+given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+print("compiling")
+if given["--quantize"] == "F16":
+    sys.exit("no such type")
+for key in ("--mlir", "--calibration_table"):
+    assert os.path.getsize(given[key])
+with open(given["--model"], "w") as file:
+    json.dump(given, file)
+"""
+
+RUNNER = """#!{python}
+import sys
+import numpy as np
+import tpuc
+given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+feeds = dict(np.load(given["--input"]))
+outputs = tpuc.load("{bmodel}").run(feeds)
+name, array = next(iter(outputs.items()))
+array[0, 0] += 0.5
+np.savez(given["--output"], **{{name: array}})
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("delegate")
+    done = tpuc("recipe=digits", "hydra.run.dir=own", cwd=home)
+    assert done.returncode == 0, done.stderr
+    (home / "bin").mkdir()
+    bmodel = home / "own/digits_bm1684x_int8.bmodel"
+    for name, text in (("model_deploy", DEPLOY), ("model_runner", RUNNER)):
+        program = home / "bin" / name
+        program.write_text(text.format(python=sys.executable, bmodel=bmodel))
+        program.chmod(0o755)
+    (home / "bin/python").write_text("")
+    return home
+
+
+def build(home: Path, *args: str):
+    return tpuc("recipe=digits", "backend=tpu_mlir", *args, cwd=home)
+
+
+def test_graph_and_tables_are_handed_over_and_compared(home):
+    done = build(home, f"backend.python={home / 'bin/python'}", "hydra.run.dir=run")
+    assert done.returncode == 0, done.stderr
+    given = json.loads((home / "run/digits_bm1684x_int8.bmodel").read_text())
+    assert given["--quantize"] == "INT8" and given["--mlir"] == "digits.mlir"
+    assert (home / "run/model_deploy.log").read_text() == "compiling\n"
+    found = json.loads((home / "run/report.json").read_text())["tpu_mlir"]
+    assert found["samples"] == 2
+    row = found["rows"][0]
+    assert row["name"] == "output_Gemm_f32"
+    assert row["equal"] == pytest.approx(0.9) and row["most"] == pytest.approx(0.5)
+    assert "Against TPU-MLIR" in (home / "run/report.html").read_text()
+    assert not [p for p in (home / "run").iterdir() if p.name.startswith(".tpu_mlir")]
+
+
+def test_a_failure_is_one_line_with_its_log(home):
+    where = f"backend.python={home / 'bin'}/python"
+    done = build(home, where, "quantize=f16", "hydra.run.dir=failed")
+    assert done.returncode == 2
+    assert "model_deploy ended with status 1: no such type" in done.stderr
+    assert "model_deploy.log" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("where", [[], ["backend.python=nowhere/python"]])
+def test_without_tpu_mlir_nothing_begins(home, where):
+    done = build(home, *where, "hydra.run.dir=none")
+    assert done.returncode == 2
+    assert "pip install" in done.stderr and not (home / "none/digits.mlir").exists()
