@@ -1,9 +1,13 @@
-"""INT8 tensors, bit by bit, against TPU-MLIR with the same calibration table."""
+"""INT8 tensors, bit by bit, against TPU-MLIR with the same calibration table.
+
+TPUC_PROCESSORS=NAME,NAME names the processors (default: all that INT8 is built for).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,14 +23,14 @@ from tpuc.dataset import open_samples, select_files
 from tpuc.ir import Graph
 from tpuc.ir.text_parse import load_mlir
 from tpuc.lowering import lower
-from tpuc.processors import load_processor
+from tpuc.processors import Processor, load_processor
 from tpuc.simulator import Program
 
 __all__ = ["lines"]
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = 20
-PROCESSOR = "bm1684x"
+FACTS = ROOT / "conf" / "processor"
 GOLDEN = ("mobilenet_v2", "resnet18")
 
 
@@ -43,7 +47,21 @@ def lines(setting: Setting) -> Iterator[Line]:
         folder = f"exact_{name}"
         setting.tpuc(folder, "recipe=custom", f"model.path={path}", f"model.name={name}", mean,
                      scale, f"dataset.path={setting.pictures}", "stop_after=import")  # fmt: skip
-        yield _compare(setting, folder, name)
+        run = f"{folder}/run"
+        setting.vendors(run, "run_calibration", f"{name}.mlir", "--dataset", setting.pictures,
+                        "--input_num", str(SAMPLES), "--tune_num", "5", "-o", "table")  # fmt: skip
+        for processor in _processors():
+            yield _compare(setting, setting.work / run, name, processor)
+
+
+def _processors() -> list[Processor]:
+    """Those asked for, or all that build INT8."""
+    every = [load_processor(yaml.safe_load(p.read_text())) for p in sorted(FACTS.glob("*.yaml"))]
+    asked = os.environ.get("TPUC_PROCESSORS", "").replace(",", " ").split()
+    unknown = set(asked) - {p.name for p in every}
+    if unknown:
+        raise ValueError(f"TPUC_PROCESSORS: no processor {sorted(unknown)}")
+    return [p for p in every if "INT8" in p.built and (p.name in asked or not asked)]
 
 
 def _golden(setting: Setting, name: str) -> Path:
@@ -55,16 +73,16 @@ def _golden(setting: Setting, name: str) -> Path:
     return path
 
 
-def _compare(setting: Setting, folder: str, name: str) -> Line:
-    run = setting.work / folder / "run"
+def _compare(setting: Setting, run: Path, name: str, processor: Processor) -> Line:
     graph = load_mlir(run / f"{name}.mlir")
     files = select_files(setting.pictures, None)[:SAMPLES]
     batch = next(open_samples(files, graph).batches(len(files)))
     (samples,) = batch.values()
-    theirs = _vendor_digests(setting, f"{folder}/run", name, samples)
-    equal, total = _count_equal(graph, run / "table", samples, theirs)
+    theirs = _vendor_digests(setting, run, f"{name} {processor.name}", samples)
+    lowered = lower(graph, table_text.read(run / "table"), processor).graph
+    equal, total = _count_equal(lowered, samples, theirs)
     return Line(
-        f"INT8 tensors of {name}, {len(samples)} pictures, equal bits",
+        f"{processor.name}: INT8 tensors of {name}, {len(samples)} pictures, equal bits",
         f"{equal} of {total}",
         goal="all",
         met=equal == total,
@@ -72,30 +90,28 @@ def _compare(setting: Setting, folder: str, name: str) -> Line:
 
 
 def _vendor_digests(
-    setting: Setting, folder: str, name: str, samples: np.ndarray
+    setting: Setting, run: Path, what: str, samples: np.ndarray
 ) -> list[dict[str, str]]:
-    setting.vendors(folder, "run_calibration", f"{name}.mlir", "--dataset", setting.pictures,
-                    "--input_num", str(SAMPLES), "--tune_num", "5", "-o", "table")  # fmt: skip
+    """Digests of TPU-MLIR's tensors, for each sample; `what` is network and processor."""
+    name, processor = what.split()
+    folder = str(run.relative_to(setting.work))
     setting.vendors(folder, "model_deploy", "--mlir", f"{name}.mlir", "--quantize", "INT8",
-                    "--processor", PROCESSOR, "--calibration_table", "table",
+                    "--processor", processor, "--calibration_table", "table",
                     "--model", f"{name}.bmodel", "--not_gen_bmodel")  # fmt: skip
-    place = setting.work / folder
-    np.savez(place / "samples.npz", samples=samples)
-    (lowered,) = place.glob(f"{name}_{PROCESSOR}_int8*_tpu.mlir")
+    np.savez(run / "samples.npz", samples=samples)
+    (lowered,) = run.glob(f"{name}_{processor}_int8*_tpu.mlir")
     script = Path(__file__).with_name("vendor_tensors.py")
     setting.vendors(folder, "python", script, lowered.name, "samples.npz", "tensors.json")
-    found: list[dict[str, str]] = json.loads((place / "tensors.json").read_text())
+    found: list[dict[str, str]] = json.loads((run / "tensors.json").read_text())
     return found
 
 
 def _count_equal(
-    graph: Graph, table: Path, samples: np.ndarray, theirs: list[dict[str, str]]
+    lowered: Graph, samples: np.ndarray, theirs: list[dict[str, str]]
 ) -> tuple[int, int]:
     """(equal tensors, tensors of TPU-MLIR's), over all samples."""
-    facts = yaml.safe_load((ROOT / "conf" / "processor" / f"{PROCESSOR}.yaml").read_text())
-    lowered = lower(graph, table_text.read(table), load_processor(facts)).graph
     program = Program(lowered)
-    name = graph.inputs[0].name
+    name = lowered.inputs[0].name
     equal = 0
     for sample, known in zip(samples, theirs):
         results = program.run({name: sample[None]}, observe="all")

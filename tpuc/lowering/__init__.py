@@ -136,7 +136,7 @@ class Lowerer:
         out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
         ranges = propagate(graph, import_ranges(graph, table, self._origins)) if table else {}
         imported = import_ranges(self._graph, table, self._origins) if table else {}
-        ctx = Lowering(out, ranges, memo=self._memo, imported=imported)
+        ctx = Lowering(out, ranges, processor, memo=self._memo, imported=imported)
         for node in steps(graph.nodes, "lowering"):
             named = choices.get(self._origins.get(node.name, node.name))
             chosen = mode if named is None else named.mode

@@ -13,6 +13,7 @@ from tpuc.ir import Attr, DType, Graph, Node, QuantType, Value, with_defaults
 from tpuc.lowering.ranges import Ranges
 from tpuc.numerics.qparams import choose_qparams
 from tpuc.numerics.rounding import round_bf16, round_f16
+from tpuc.processors import FLOAT, Processor
 
 __all__ = ["Lowering", "Memo"]
 
@@ -53,6 +54,7 @@ class Lowering:
 
     graph: Graph
     ranges: Ranges
+    processor: Processor = FLOAT
     reasons: dict[str, str] = field(default_factory=dict)
     lowered: dict[int, Value] = field(default_factory=dict)
     casts: dict[tuple[int, DType], Value] = field(default_factory=dict)

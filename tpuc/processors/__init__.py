@@ -8,7 +8,7 @@ from typing import Any
 
 from tpuc.errors import ConfigError
 
-__all__ = ["Processor", "load_processor"]
+__all__ = ["FLOAT", "Processor", "load_processor"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Processor:
         What `auto` means for float ops in an INT8 build.
     mix_types : tuple of str
         Float types that may stand beside integers in one build (`search.fp_type`).
+    f32_bias : tuple of str
+        Ops whose bias stays F32 in an F16 or BF16 op; that of others is rounded as the weights.
     lanes, lane_bytes, eu_bytes : int
         Local memory: lanes, bytes per lane, bytes a lane processes at once.
     int8_tops : float
@@ -48,6 +50,7 @@ class Processor:
     requant: str
     float_type: str
     mix_types: tuple[str, ...] = ()
+    f32_bias: tuple[str, ...] = ("Conv", "Deconv")
     lanes: int = 0
     lane_bytes: int = 0
     eu_bytes: int = 0
@@ -76,6 +79,10 @@ class Processor:
                 f"quantize.mode: {mode} for {self.name} is not available in this version; "
                 f"available: {can}. Hint: processor=bm1684x"
             )
+
+
+FLOAT = Processor("float", "", ("F32",), ("F32",), "multiplier_shift", "F32", ("F32",))
+"""What the float network itself runs on."""
 
 
 def load_processor(facts: Mapping[str, Any]) -> Processor:

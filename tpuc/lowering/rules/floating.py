@@ -95,7 +95,7 @@ def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
     for index, value in enumerate(node.inputs):
         if value is None:
             operands.append(None)
-        elif value.is_weight and _plain_weight(node, index):
+        elif value.is_weight and _plain_weight(ctx, node, index):
             operands.append(ctx.float_weight(value, DType.F32))
         else:
             operands.append(ctx.as_float(value, kind, node.name))
@@ -126,9 +126,10 @@ def _scale_as_conv(ctx: Lowering, node: Node, kind: DType) -> None:
     ctx.emit_float(node, "Conv2D", operands, kind, attrs)
 
 
-def _plain_weight(node: Node, index: int) -> bool:
-    """Biases of convolutions and index tensors are never rounded."""
-    return (node.op in ("Conv", "Deconv") and index == 2) or node.op in ("Gather", "Interp")
+def _plain_weight(ctx: Lowering, node: Node, index: int) -> bool:
+    """Biases that the processor keeps in F32, and index tensors."""
+    bias = index == 2 and node.op in ctx.processor.f32_bias
+    return bias or node.op in ("Gather", "Interp")
 
 
 def _form(node: Node) -> tuple[str, dict[str, Attr]]:
