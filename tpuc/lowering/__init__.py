@@ -32,7 +32,7 @@ from tpuc.lowering.split_products import split_products
 from tpuc.processors import Processor
 from tpuc.progress import steps
 
-__all__ = ["Lowered", "Lowerer", "float_twin", "lower"]
+__all__ = ["Lowered", "Lowerer", "Memo", "float_twin", "lower"]
 
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
 _ALWAYS_F32 = {"Div", "Arg", "TopK", "CumSum", "InstanceNorm", "GroupNorm"}
@@ -92,9 +92,11 @@ class Lowerer:
     ----------
     graph : Graph
         Dialect `top`; must not change afterwards.
+    memo : Memo, optional
+        What other graphs with mostly the same weights computed; filled further.
     """
 
-    def __init__(self, graph: Graph, processor: Processor) -> None:
+    def __init__(self, graph: Graph, processor: Processor, memo: Memo | None = None) -> None:
         self._known = {v.name for v in verify(graph, "top").values()}
         self._graph = fold_scales(graph)
         self._origins: dict[str, str] = {}
@@ -102,7 +104,7 @@ class Lowerer:
         merge_operands(self._graph)
         self._fused: dict[frozenset[str], Graph] = {}
         self._processor = processor
-        self._memo = Memo()
+        self._memo = memo or Memo()
 
     def lower(
         self,
