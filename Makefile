@@ -24,7 +24,7 @@ $(VENV)/.deps: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check scikit-build-core==1.1.2 cython==3.3.1 cython-cmake==0.3.0 cmake ninja
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[zoo,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[zoo,sweep,ray,dev]'
 	touch $@
 
 # The installed package finds modules by a list of paths, made anew when a module comes or goes.

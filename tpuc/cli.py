@@ -42,7 +42,6 @@ Look into results with tpuc-tool (tpuc-tool --help).
 """
 
 _outcome: list[int] = []
-_sweep_folder: list[Path] = []
 _interrupted: list[int] = []
 
 
@@ -92,7 +91,13 @@ def _failed(error: BaseException) -> int:
 
 def _run(args: list[str]) -> int:
     from tpuc.config.completing import asks_completion, completion_args, translated
-    from tpuc.config.composing import hydra_args, methods_of_sweep, preflight, register
+    from tpuc.config.composing import (
+        hydra_args,
+        methods_of_sweep,
+        preflight,
+        register,
+        sweep_folder,
+    )
 
     if asks_completion(args):
         register()
@@ -101,13 +106,33 @@ def _run(args: list[str]) -> int:
         return 0
     preflight(args)
     register()
-    _start_hydra(hydra_args(args), methods_of_sweep(args))
-    if _sweep_folder:
-        from tpuc.pipeline.sweeping import finish_sweep
+    folder = sweep_folder(args)
+    if folder is None:
+        _start_hydra(hydra_args(args), ())
+        return max(_outcome, default=0)
+    settled = [f"hydra.sweep.dir='{folder}'", *_objectives(args)]
+    _start_hydra([*hydra_args(args), *settled], methods_of_sweep(args))
+    return _end_sweep(folder)
 
-        finish_sweep(_sweep_folder[0])
-        logging.getLogger("tpuc").info("sweep in %s", os.path.relpath(_sweep_folder[0]))
-    return max(_outcome, default=0)
+
+def _objectives(args: list[str]) -> list[str]:
+    """What Optuna is to do with the two figures of a run: cosine up, cost down; repeatable."""
+    if "hydra/sweeper=optuna" not in args:
+        return []
+    settings = {"direction": "[maximize,minimize]", "sampler.seed": "0"}
+    given = {a.partition("=")[0].removeprefix("hydra.sweeper.") for a in args}
+    return [f"hydra.sweeper.{k}={v}" for k, v in settings.items() if k not in given]
+
+
+def _end_sweep(folder: Path) -> int:
+    """Runs may have been in other processes, or on other machines: what they left behind counts."""
+    from tpuc.pipeline.sweeping import finish_sweep
+
+    if not folder.is_dir():  # only shown, not run
+        return 0
+    status = finish_sweep(folder)
+    logging.getLogger("tpuc").info("sweep in %s", os.path.relpath(folder))
+    return status
 
 
 def _start_hydra(args: list[str], together: tuple[str, ...]) -> None:
@@ -117,31 +142,61 @@ def _start_hydra(args: list[str], together: tuple[str, ...]) -> None:
 
     from tpuc.config.folders import config_folder
 
-    def app(config: Any) -> None:
-        _app(config, together)
+    def app(config: Any) -> tuple[float, float] | None:
+        return _app(config, together)
 
     hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(app)()
 
 
-def _app(config: Any, together: tuple[str, ...]) -> None:
-    """One build (hydra calls it once, or for each run of a sweep over the methods `together`)."""
+def _app(config: Any, together: tuple[str, ...]) -> tuple[float, float] | None:
+    """One build (hydra calls it once, or for each run of a sweep over the methods `together`).
+
+    Returns
+    -------
+    tuple of float, optional
+        In a sweep (output cosine, cost): what an optimizing sweeper makes large and small.
+    """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from tpuc.config.composing import to_job
-    from tpuc.pipeline import run
-
     settings = HydraConfig.get()
-    sweep = settings.mode == RunMode.MULTIRUN
     folder = Path(settings.runtime.output_dir)
-    if sweep and not _sweep_folder:
-        _sweep_folder.append(Path(settings.sweep.dir).resolve())
     overrides = [_readable(o) for o in settings.overrides.task]
     given = [s.path for s in settings.runtime.config_sources if s.provider == "command-line"]
     words = [*(w for path in given for w in ("--config-dir", path)), *overrides]
     command = shlex.join(["tpuc", *words])
-    if sweep:
-        logging.getLogger("tpuc").info("run %s: %s", settings.job.num, command)
+    if settings.mode != RunMode.MULTIRUN:
+        _outcome.append(_build(config, folder, command, together)[0])
+        return None
+    log = logging.getLogger("tpuc")
+    log.info("run %s: %s", settings.job.num, command)
+    config.threads = config.threads or _share_of_cores(settings.launcher)
+    try:
+        status, reason = _build(config, folder, command, together)
+    except Exception as error:  # a bug costs a row of the sweep, not the rest of it
+        log.exception("run %s failed", settings.job.num)
+        status, reason = 1, f"{type(error).__name__}: {error}"
+    from tpuc.pipeline.sweeping import objectives, record
+
+    record(folder, overrides, command, (status, reason))
+    return objectives(folder)
+
+
+def _share_of_cores(launcher: Any) -> int:
+    """Threads of a run, where a launcher has several at a time on this machine; 0: all."""
+    cores = len(os.sched_getaffinity(0))
+    jobs = launcher.get("n_jobs")
+    if jobs is None:
+        return 0
+    return max(1, cores // (jobs if jobs > 0 else cores))
+
+
+def _build(config: Any, folder: Path, command: str, together: tuple[str, ...]) -> tuple[int, str]:
+    """(exit status, what was wrong)."""
+    from tpuc.config.composing import to_job
+    from tpuc.pipeline import run
+
+    log = logging.getLogger("tpuc")
     try:
         job, plain = to_job(config)
         result = run(job, folder, plain, command, together)
@@ -149,30 +204,16 @@ def _app(config: Any, together: tuple[str, ...]) -> None:
         reason = str(error)
         if isinstance(error, OSError):
             reason = f"{error.filename or folder}: {error.strerror}. Hint: hydra.run.dir, cache"
-        logging.getLogger("tpuc").error("tpuc: %s", reason)
-        _outcome.append(2)
-        if sweep:
-            _record(folder, overrides, command, reason)
-        return
+        log.error("tpuc: %s", reason)
+        return 2, reason
     for missed in result.goals_missed:
-        logging.getLogger("tpuc").warning("goal missed: %s", missed)
-    _outcome.append(3 if result.goals_missed else 0)
+        log.warning("goal missed: %s", missed)
     _say(result.folder, result.report)
-    if sweep:
-        _record(folder, overrides, command, "")
+    return (3 if result.goals_missed else 0), ""
 
 
 def _readable(override: str) -> str:
     return re.sub(r"^recipes=", "recipe=", override)
-
-
-def _record(folder: Path, overrides: list[str], command: str, error: str) -> None:
-    import json
-
-    from tpuc.files import write_whole
-
-    row = {"overrides": overrides, "command": command, "error": error}
-    write_whole(folder / "sweep_row.json", json.dumps(row))
 
 
 def _say(folder: Path, report: dict[str, Any]) -> None:

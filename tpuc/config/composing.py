@@ -29,6 +29,7 @@ __all__ = [
     "preflight",
     "register",
     "split_args",
+    "sweep_folder",
     "to_job",
 ]
 
@@ -112,6 +113,24 @@ def preflight(args: list[str]) -> None:
         GlobalHydra.instance().clear()
 
 
+def sweep_folder(args: list[str]) -> Path | None:
+    """Folder of the sweep that a command line starts; None if it starts none."""
+    overrides, folder, sweep = split_args(args)
+    if not sweep or any(a in ("--cfg", "-c", "--info", "-i") for a in args):
+        return None
+    extra = [f"hydra.searchpath=['file://{p}']" for p in _search_paths(folder)[1:]]
+    kept = ("recipes=", "hydra.sweep.", "hydra/launcher=", "hydra/sweeper=")
+    plain = [o for o in map(_as_group, overrides) if o.startswith(kept)]
+    try:
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
+            config = compose("config", [*plain, *extra], return_hydra_config=True)
+            return Path(config.hydra.sweep.dir).absolute()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_explain(error, overrides, _search_paths(folder))) from error
+    finally:
+        GlobalHydra.instance().clear()
+
+
 def methods_of_sweep(args: list[str]) -> tuple[str, ...]:
     """Calibration methods that the runs of a sweep use; none if it is no such sweep."""
     overrides, folder, sweep = split_args(args)
@@ -128,6 +147,10 @@ def _explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
     missing = re.search(r"(?:Could not find|In '[^']*': Could not find) '([^']+)'", text)
     if missing:
         group, _, option = missing[1].rpartition("/")
+        if group in ("hydra/launcher", "hydra/sweeper"):
+            return (
+                f"{missing[1]}: not installed. Hint: pip install 'tpuc[sweep,ray]'"
+            )
         shown = "recipe" if group == "recipes" else group
         return f"{shown}={option}: no such option{_near(option, _options(group, paths))}"
     key = re.search(r"Key '([^']+)' is not in struct|Key '([^']+)' not in '", text)

@@ -3,35 +3,85 @@
 from __future__ import annotations
 
 import json
+import math
+import shlex
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from tpuc.files import write_whole
 from tpuc.reports import Accuracy, Cost, SweepRow, write_sweep
 
-__all__ = ["finish_sweep"]
+__all__ = ["finish_sweep", "objectives", "record"]
 
 
-def finish_sweep(folder: Path) -> None:
-    """Write sweep.json and sweep.html from what the runs left in `folder`."""
-    marks = sorted(folder.glob("*/sweep_row.json"), key=lambda p: (len(p.parent.name), p.parent))
-    write_sweep(folder, tuple(_row(mark) for mark in marks))
+_ROW = "sweep_row.json"
+_STATUS = {0: "done", 3: "goal missed"}
 
 
-def _row(mark: Path) -> SweepRow:
+def record(folder: Path, overrides: list[str], command: str, outcome: tuple[int, str]) -> None:
+    """Leave a run's row of the sweep in its folder.
+
+    Parameters
+    ----------
+    outcome : (exit status, what was wrong)
+    """
+    status, error = outcome
+    row = {"overrides": overrides, "command": command, "status": status, "error": error}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / _ROW, json.dumps(row))
+
+
+def objectives(folder: Path) -> tuple[float, float]:
+    """(output cosine, cost) of a run; the worst there can be if it failed.
+
+    The cost is in estimated cycles where they are known, else in bytes of weights.
+    """
+    report = folder / "report.json"
+    if not report.is_file():
+        return -1.0, math.inf
+    content = json.loads(report.read_text())
+    cosine, cost = content["accuracy"]["output_cos_mean"], content["cost"]
+    worth = -1.0 if cosine is None else float(cosine)
+    return worth, float(cost["estimated_cycles"] or cost["weight_bytes"])
+
+
+def finish_sweep(folder: Path) -> int:
+    """Write sweep.json, sweep.csv and sweep.html from what the runs left; the largest exit status.
+
+    A run that left nothing (killed, or its machine gone) is a row too.
+    """
+    runs = [p.parent.parent for p in folder.glob("*/.hydra/overrides.yaml")]
+    rows, worst = [], 0
+    for run in sorted(runs, key=lambda p: (len(p.name), p.name)):
+        status, row = _row(run)
+        rows.append(row)
+        worst = max(worst, status)
+    write_sweep(folder, tuple(rows))
+    return worst
+
+
+def _row(folder: Path) -> tuple[int, SweepRow]:
+    mark = folder / _ROW
+    if not mark.is_file():
+        words = tuple(yaml.safe_load((folder / ".hydra/overrides.yaml").read_text()) or ())
+        command = shlex.join(["tpuc", *words])
+        why = "ended without a word: killed, or out of memory"
+        return 1, SweepRow(words, command, folder.name, status="failed", error=why)
     said: dict[str, Any] = json.loads(mark.read_text())
-    folder = mark.parent
     common = tuple(said["overrides"]), said["command"], folder.name
     report = folder / "report.json"
     if said["error"] or not report.is_file():
-        return SweepRow(*common, status="failed", error=said["error"] or "stopped early")
+        error = said["error"] or "stopped early"
+        return said["status"], SweepRow(*common, status="failed", error=error)
     content: dict[str, Any] = json.loads(report.read_text())
-    accuracy = _pick(Accuracy, content["accuracy"])
     bmodels = [p.stat().st_size for p in folder.glob("*.bmodel")]
-    return SweepRow(
+    return said["status"], SweepRow(
         *common,
-        status="goal missed" if accuracy.goals_missed else "done",
-        accuracy=accuracy,
+        status=_STATUS[said["status"]],
+        accuracy=_pick(Accuracy, content["accuracy"]),
         cost=_pick(Cost, content["cost"]),
         bmodel_bytes=bmodels[0] if bmodels else None,
         seconds=round(sum(t["seconds"] for t in content["timings"]), 3),

@@ -1,7 +1,9 @@
-"""sweep.json and sweep.html: the runs of a sweep side by side."""
+"""sweep.json, sweep.csv and sweep.html: the runs of a sweep side by side."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +17,14 @@ from tpuc.reports.structure import SCHEMA_VERSION, plain
 from tpuc.reports.verdict import judge
 from tpuc.reports.write import json_text
 
-__all__ = ["sweep_html", "write_sweep"]
+__all__ = ["CSV_COLUMNS", "sweep_csv", "sweep_html", "write_sweep"]
+
+
+CSV_COLUMNS = (
+    *("folder", "overrides", "status", "output_cos_mean", "output_cos_min", "sqnr_db"),
+    *("top1", "agreement_top1", "map", "weight_bytes", "estimated_cycles", "bmodel_bytes"),
+    *("seconds", "error", "command"),
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class _Best:
 
 
 def write_sweep(folder: str | Path, rows: Sequence[SweepRow]) -> None:
-    """Write both files.
+    """Write all three files.
 
     Raises
     ------
@@ -37,7 +46,20 @@ def write_sweep(folder: str | Path, rows: Sequence[SweepRow]) -> None:
     folder = Path(folder)
     content = {"schema_version": SCHEMA_VERSION, "runs": [plain(asdict(row)) for row in rows]}
     write_whole(folder / "sweep.json", json_text(content))
+    write_whole(folder / "sweep.csv", sweep_csv(rows))
     write_whole(folder / "sweep.html", sweep_html(rows))
+
+
+def sweep_csv(rows: Sequence[SweepRow]) -> str:
+    """One line for each run under `CSV_COLUMNS`; unknown figures empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for row in rows:
+        cells = {**asdict(row.accuracy), **asdict(row.cost), **asdict(row)}
+        cells["overrides"] = " ".join(row.overrides)
+        writer.writerow(["" if cells[c] is None else cells[c] for c in CSV_COLUMNS])
+    return text.getvalue()
 
 
 def sweep_html(rows: Sequence[SweepRow]) -> str:
