@@ -25,7 +25,7 @@ from weights import fill_weights, made_input  # noqa: E402
 
 SHAPE = (1, 3, 64, 64)
 PROCESSORS = {
-    "bm1684": {"INT8": ["mobilenet_v2", "resnet18"]},
+    "bm1684": {"INT8": ["densenet121", "mobilenet_v2", "mobilenet_v3_small", "resnet18"]},
     "bm1688": {
         "INT8": ["mobilenet_v2", "resnet18"],
         "F16": ["mobilenet_v2"],

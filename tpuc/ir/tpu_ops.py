@@ -76,7 +76,7 @@ _ROWS: list[OpSpec] = [
     row("Div", "inputs*", {"is_reverse": A("bool", False)}, fuses_relu=True),
     row("Max", "inputs*"),
     row("Min", "inputs*"),
-    same("Scale", "input scale bias", fuses_relu=True),
+    same("Scale", "input scale bias lshift?", fuses_relu=True),
     row(
         "Pool2D",
         "input",

@@ -19,10 +19,10 @@ from tpuc.lowering.fuse_attention import fuse_attention
 from tpuc.lowering.merge_operands import merge_operands
 from tpuc.lowering.prepare import fold_scales
 from tpuc.lowering.propagate import propagate
-from tpuc.lowering.ranges import import_ranges
+from tpuc.lowering.ranges import Ranges, import_ranges
 from tpuc.lowering.rules import (
-    INT8_RULES,
     KEEP_TYPE,
+    int8_rules,
     keep_type,
     lower_cast,
     lower_float,
@@ -136,9 +136,10 @@ class Lowerer:
         self._check_names(choices)
         graph = self._with_attention(k for k, v in choices.items() if v.mode != mode)
         out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
-        ranges = propagate(graph, import_ranges(graph, table, self._origins)) if table else {}
+        ranges = self._settled(graph, table)
         imported = import_ranges(self._graph, table, self._origins) if table else {}
         ctx = Lowering(out, ranges, processor, memo=self._memo, imported=imported)
+        ctx.rules = int8_rules(processor)
         for node in steps(graph.nodes, "lowering"):
             named = choices.get(self._origins.get(node.name, node.name))
             chosen = mode if named is None else named.mode
@@ -151,6 +152,11 @@ class Lowerer:
         name_shared_casts(out)
         out.sort()
         return Lowered(verify(out, "tpu"), ctx.reasons)
+
+    def _settled(self, graph: Graph, table: CalibrationTable | None) -> Ranges:
+        if table is None:
+            return {}
+        return propagate(graph, import_ranges(graph, table, self._origins), self._processor)
 
     def _with_attention(self, chosen: Iterable[str]) -> Graph:
         """The graph with every attention fused that has no op of another type inside."""
@@ -188,7 +194,7 @@ def _lower_node(ctx: Lowering, node: Node, mode: str, fallback: DType) -> None:
         return
     reason = _no_int8(ctx, node)
     if reason is None:
-        reason = INT8_RULES[node.op](ctx, node)
+        reason = ctx.rules[node.op](ctx, node)
     if reason is not None:
         uncalibrated = "no calibration entry" in reason
         f32 = uncalibrated or node.op in _ALWAYS_F32
@@ -206,7 +212,7 @@ def _keep_type(ctx: Lowering, node: Node, mode: str) -> None:
 
 
 def _no_int8(ctx: Lowering, node: Node) -> str | None:
-    if node.op not in INT8_RULES:
+    if node.op not in ctx.rules:
         return f"{node.op} has no INT8 form on this processor"
     for value in (*node.activations, *node.outputs):
         if not ctx.has_range(value):

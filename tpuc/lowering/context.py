@@ -48,6 +48,8 @@ class Lowering:
         Why an op is not in the build's own mode.
     imported : Ranges
         Before propagation, of the ops that a fused one is made of too.
+    rules : mapping of str to rule
+        Integer forms of Top ops.
     every : bool
         Every Top tensor is to be there under its own name.
     """
@@ -62,6 +64,7 @@ class Lowering:
     imported: Ranges = field(default_factory=dict)
     titles: dict[int, str] = field(default_factory=dict)  # by id of a Top value that has no op
     memo: Memo = field(default_factory=Memo)
+    rules: Mapping[str, Callable[[Lowering, Node], str | None]] = field(default_factory=dict)
 
     # ---- types -------------------------------------------------------------------------------
 

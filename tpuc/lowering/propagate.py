@@ -1,17 +1,19 @@
 """Makes ranges agree along the graph, before types are chosen.
 
-`STEPS` is the whole story, in TPU-MLIR's order; each step changes the ranges in place. A step
+`steps` is the whole story, in TPU-MLIR's order; each step changes the ranges in place. A step
 touches a tensor only where both ends have a range.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from tpuc.ir import Graph, Node, Value
 from tpuc.lowering.ranges import Ranges
+from tpuc.processors import FLOAT, Processor
 
-__all__ = ["STEPS", "propagate"]
+__all__ = ["propagate", "steps"]
 
 _KEEP_SIGN = {"AvgPool", "MaxPool", "Abs"}
 _BACKWARD = {"Relu", "MaxPool", "Depth2Space", "Abs"}
@@ -22,10 +24,10 @@ _FORWARD = {
 _MOVES = {"Reshape", "Permute", "Depth2Space"}
 
 
-def propagate(graph: Graph, ranges: Ranges) -> Ranges:
+def propagate(graph: Graph, ranges: Ranges, processor: Processor = FLOAT) -> Ranges:
     """Run all steps on a copy."""
     settled = dict(ranges)
-    for step in STEPS:
+    for step in steps(processor):
         step(graph, settled)
     return settled
 
@@ -149,15 +151,16 @@ def _add_of_muls(graph: Graph, ranges: Ranges) -> None:
                 ranges[value.name] = ranges[node.output.name]
 
 
-def _forward(graph: Graph, ranges: Ranges) -> None:
+def _forward(graph: Graph, ranges: Ranges, processor: Processor) -> None:
     """Ops that move or select values keep their input's range; MulConst scales it."""
+    forward = _FORWARD | ({"AvgPool"} if processor.average == "reciprocal" else set())
     for node in graph.nodes:
         ends = _ends(node, ranges)
         if ends is None:
             continue
         low, high = ranges[ends[0]]
         reduce_max = node.op == "Reduce" and node.attrs["mode"] in ("ReduceMax", "ReduceMin")
-        if node.op in _FORWARD or reduce_max:
+        if node.op in forward or reduce_max:
             ranges[ends[1]] = (low, high)
         elif node.op == "MulConst" and not node.attrs.get("do_relu"):
             factor = node.number("const_val")
@@ -165,13 +168,15 @@ def _forward(graph: Graph, ranges: Ranges) -> None:
             ranges[ends[1]] = (min(span), max(span))
 
 
-STEPS: list[Callable[[Graph, Ranges], None]] = [
-    _forward_moves,
-    _keep_sign,
-    _mul_sub_sign,
-    _unify,
-    _backward,
-    _add_of_muls,
-    _forward,
-    _keep_sign,
-]
+def steps(processor: Processor) -> list[Callable[[Graph, Ranges], None]]:
+    """What is done, in this order."""
+    return [
+        _forward_moves,
+        _keep_sign,
+        _mul_sub_sign,
+        _unify,
+        _backward,
+        _add_of_muls,
+        partial(_forward, processor=processor),
+        _keep_sign,
+    ]

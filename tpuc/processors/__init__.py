@@ -33,6 +33,11 @@ class Processor:
         Float types that may stand beside integers in one build (`search.fp_type`).
     f32_bias : tuple of str
         Ops whose bias stays F32 in an F16 or BF16 op; that of others is rounded as the weights.
+    float_ops : tuple of str
+        Ops without an INT8 form here, though others have one.
+    average : str
+        AvgPool in INT8: `scaled` to the calibrated range of its output, or `reciprocal` of the
+        window's size alone, in the range of its input.
     lanes, lane_bytes, eu_bytes : int
         Local memory: lanes, bytes per lane, bytes a lane processes at once.
     int8_tops : float
@@ -51,6 +56,8 @@ class Processor:
     float_type: str
     mix_types: tuple[str, ...] = ()
     f32_bias: tuple[str, ...] = ("Conv", "Deconv")
+    float_ops: tuple[str, ...] = ()
+    average: str = "scaled"
     lanes: int = 0
     lane_bytes: int = 0
     eu_bytes: int = 0

@@ -55,7 +55,7 @@ def _constant(node: Node, left: Value, right: np.ndarray) -> ImageKernel:
         zero_of(left),
         zero_of(node.output),
         relu=bool(node.attrs.get("do_relu")),
-        away=True,
+        away=node.attrs["round_mode"] != "HalfUp",
     )
     kernel, need = pack_conv(spec)
     flipped = bool(node.attrs["left_transpose"])

@@ -33,7 +33,17 @@ def _matmul(node: Node, x: np.ndarray, y: np.ndarray, b: np.ndarray | None = Non
     sums = (x.astype(np.float64) @ y.astype(np.float64)).astype(np.int64)
     sums = sums if b is None else sums + b.astype(np.int64)
     m, r = node.ints("multipliers")[0], node.ints("rshifts")[0]
-    return finish(node, shift_half_away(sums * m, r))
+    shift = shift_half_up if node.attrs["round_mode"] == "HalfUp" else shift_half_away
+    return finish(node, shift(sums * m, r))
+
+
+@kernel("Scale")
+def _scale(node: Node, x: np.ndarray, *weights: np.ndarray) -> np.ndarray:
+    """The sum is cut at 16 bits, signed as the result; the shift rounds down."""
+    shape = (1, -1, *([1] * (x.ndim - 2)))
+    w, b, left = (v.reshape(shape).astype(np.int64) for v in weights)
+    low, high = (-32768, 32767) if node.output.dtype.is_signed else (0, 65535)
+    return finish(node, np.clip(x.astype(np.int64) * w + b, low, high) >> -left)
 
 
 @kernel("Add")

@@ -1,14 +1,14 @@
 """Lowering rules: what each Top op becomes in each kind of arithmetic.
 
-`INT8_RULES` maps a Top op to its integer form; an op that is not in it, or whose rule returns a
-reason, becomes the float type that `INT8_FLOAT` names (F16 by default). `FLOAT_RULES` holds the
-float forms.
+`int8_rules` maps a Top op to its integer form on a processor; an op that is not in it, or whose
+rule returns a reason, becomes the processor's float type.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from tpuc.errors import ConfigError
 from tpuc.ir import Node
 from tpuc.lowering.context import Lowering
 from tpuc.lowering.rules.activation import ACTIVATION_INT8
@@ -25,10 +25,15 @@ from tpuc.lowering.rules.movement import (
 )
 from tpuc.lowering.rules.pooling import POOLING_INT8
 from tpuc.lowering.rules.selection import SELECTION_INT8, lower_cast
+from tpuc.lowering.rules.shift_only import SHIFT_ONLY_INT8
+from tpuc.lowering.rules.shift_terms import SHIFT_TERMS_INT8
+from tpuc.processors import Processor
 
-__all__ = ["INT8_RULES", "KEEP_TYPE", "keep_type", "lower_cast", "lower_float", "name_shared_casts"]
+__all__ = ["KEEP_TYPE", "int8_rules", "keep_type", "lower_cast", "lower_float", "name_shared_casts"]
 
-INT8_RULES: dict[str, Callable[[Lowering, Node], str | None]] = {
+Rules = dict[str, Callable[[Lowering, Node], str | None]]
+
+INT8_RULES: Rules = {
     **CONVOLUTION_INT8,
     **MATMUL_INT8,
     **ELEMENTWISE_INT8,
@@ -39,3 +44,25 @@ INT8_RULES: dict[str, Callable[[Lowering, Node], str | None]] = {
     "Attention": lower_attention,
 }
 """Top op to rule; a rule returns why it does not apply, or None."""
+
+INT8_FORMS: dict[str, Rules] = {
+    "multiplier_shift": {},
+    "shift_only": {**SHIFT_ONLY_INT8, **SHIFT_TERMS_INT8},
+}
+"""What each form of requantization does otherwise than `INT8_RULES`."""
+
+
+def int8_rules(processor: Processor) -> Rules:
+    """The integer form of each op that has one on a processor.
+
+    Raises
+    ------
+    ConfigError : nobody knows its form of requantization
+    """
+    if processor.requant not in INT8_FORMS:
+        raise ConfigError(
+            f"processor '{processor.name}': requant is {processor.requant}; "
+            f"expected one of {', '.join(INT8_FORMS)}"
+        )
+    rules = {**INT8_RULES, **INT8_FORMS[processor.requant]}
+    return {op: rule for op, rule in rules.items() if op not in processor.float_ops}

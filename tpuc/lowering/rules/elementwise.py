@@ -19,10 +19,11 @@ from tpuc.lowering.context import Lowering
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
 
-__all__ = ["ELEMENTWISE_INT8"]
+__all__ = ["ELEMENTWISE_INT8", "constant_operand", "scale_of"]
 
 
-def _scale(value: Value) -> float:
+def scale_of(value: Value) -> float:
+    """Scale of an integer tensor."""
     assert value.quant is not None
     return value.quant.scale
 
@@ -35,7 +36,7 @@ def _const(node: Node) -> float:
     return node.number("const_val")
 
 
-def _constant_operand(ctx: Lowering, node: Node, value: Value, scale: float | None) -> Value:
+def constant_operand(ctx: Lowering, node: Node, value: Value, scale: float | None) -> Value:
     """A weight operand in 8 bit: scale max / 127 (255 if no value is negative), in float32."""
     assert value.data is not None
     data = value.data.astype(np.float64)
@@ -58,10 +59,10 @@ def lower_add(ctx: Lowering, node: Node) -> str | None:
     for value, c in zip(node.inputs, coeff):
         assert value is not None
         if value.is_weight:
-            x = _constant_operand(ctx, node, value, None)
+            x = constant_operand(ctx, node, value, None)
         else:
             x = ctx.as_int(value, node.name)
-        m, r = multiplier_shift(float(c) * _scale(x) / s_out, 8, True)
+        m, r = multiplier_shift(float(c) * scale_of(x) / s_out, 8, True)
         operands.append(x)
         ms.append(m)
         rs.append(r)
@@ -94,10 +95,10 @@ def lower_mul(ctx: Lowering, node: Node) -> str | None:
     for value in node.inputs:
         assert value is not None
         if value.is_weight:
-            operands.append(_constant_operand(ctx, node, value, None))
+            operands.append(constant_operand(ctx, node, value, None))
         else:
             operands.append(ctx.as_int(value, node.name))
-    factor = _scale(operands[0]) * _scale(operands[1]) / ctx.scale(node.output)
+    factor = scale_of(operands[0]) * scale_of(operands[1]) / ctx.scale(node.output)
     m, r = multiplier_shift(factor, 8)
     ctx.emit_int(node, "Mul", operands, {"multiplier": m, "rshift": r, **_relu(node)})
     return None
@@ -112,7 +113,7 @@ def _source(ctx: Lowering, node: Node) -> Value:
 def lower_mul_const(ctx: Lowering, node: Node) -> str | None:
     """MulConst to MulShift."""
     x = _source(ctx, node)
-    m, r = multiplier_shift(_scale(x) / ctx.scale(node.output) * _const(node), 8)
+    m, r = multiplier_shift(scale_of(x) / ctx.scale(node.output) * _const(node), 8)
     ctx.emit_int(node, "MulShift", [x], {"multiplier": m, "rshift": r, **_relu(node)})
     return None
 
@@ -121,7 +122,7 @@ def lower_add_const(ctx: Lowering, node: Node) -> str | None:
     """AddConst, and SubConst in both directions."""
     x = _source(ctx, node)
     s_out = ctx.scale(node.output)
-    m, r = multiplier_shift(_scale(x) / s_out, 8, True)
+    m, r = multiplier_shift(scale_of(x) / s_out, 8, True)
     k = float(round_away(_const(node) / s_out)) * 2.0**r
     attrs: dict[str, Attr] = {"multiplier": m, "rshift": r, "const_val": k, **_relu(node)}
     if node.op == "SubConst":

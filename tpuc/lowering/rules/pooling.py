@@ -2,6 +2,7 @@
 
 max: the largest integer of the window; the scale passes through
 avg: y = saturate(v * m >> r), v = round(window sum), m, r of s_in / (s_out * kh * kw) in 8 bit;
+     a processor that takes the reciprocal: m, r of 1 / (kh * kw) in 8 bit, windows up to 225
      without count_include_pad v = round(sum * kh * kw / valid count)
 """
 
@@ -12,8 +13,11 @@ import numpy as np
 from tpuc.ir import Attr, Node
 from tpuc.lowering.context import Lowering
 from tpuc.numerics.requant import multiplier_shift
+from tpuc.numerics.right_shift import reciprocal
 
 __all__ = ["POOLING_INT8"]
+
+_MOST_AREA = 225
 
 
 def _attrs(node: Node) -> dict[str, Attr]:
@@ -34,10 +38,14 @@ def lower_avg_pool(ctx: Lowering, node: Node) -> str | None:
     """AvgPool."""
     source = node.inputs[0]
     assert source is not None
+    area = int(np.prod(node.ints("kernel_shape")))
+    alone = ctx.processor.average == "reciprocal"
+    if alone and area > _MOST_AREA:
+        return f"its window has {area} numbers; at most {_MOST_AREA} here"
     x = ctx.as_int(source, node.name)
     assert x.quant is not None
-    area = float(np.prod(node.ints("kernel_shape")))
-    m, r = multiplier_shift(x.quant.scale / (ctx.scale(node.output) * area), 8)
+    factor = x.quant.scale / (ctx.scale(node.output) * area)
+    m, r = reciprocal(area) if alone else multiplier_shift(factor, 8)
     attrs = {**_attrs(node), "pool_mode": "Avg", "multiplier": m, "rshift": r}
     ctx.emit_int(node, "Pool2D", [x], attrs)
     return None
