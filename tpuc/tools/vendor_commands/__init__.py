@@ -6,8 +6,8 @@ assemble      assemble.py   commands to keys and remarks
 recipe_text   recipe.py     the YAML file
 """
 
-from tpuc.tools.vendor_commands.assemble import Draft, assemble
+from tpuc.tools.vendor_commands.assemble import Draft, assemble, is_key
 from tpuc.tools.vendor_commands.recipe import recipe_text
 from tpuc.tools.vendor_commands.shell import Command, read_script
 
-__all__ = ["Command", "Draft", "assemble", "read_script", "recipe_text"]
+__all__ = ["Command", "Draft", "assemble", "is_key", "read_script", "recipe_text"]

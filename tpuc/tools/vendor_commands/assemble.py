@@ -15,7 +15,7 @@ from tpuc.errors import ConfigError
 from tpuc.tools.vendor_commands.options import PROGRAMS, Option
 from tpuc.tools.vendor_commands.shell import Command
 
-__all__ = ["Draft", "assemble"]
+__all__ = ["Draft", "assemble", "is_key"]
 
 _ALL = 1_000_000
 """Samples, where TPU-MLIR takes all that there are."""
@@ -139,7 +139,7 @@ def _apply(option: Option, name: str, text: str, command: Command, draft: Draft)
         kind = "is not available" if option.changes else "has no meaning here"
         draft.remark(f"{where} {kind}: {option.why}", option.changes)
         return
-    if not _is_key(option.key):
+    if not is_key(option.key):
         draft.remark(f"{where} is not available: there is no key {option.key}", True)
         return
     try:
@@ -148,7 +148,8 @@ def _apply(option: Option, name: str, text: str, command: Command, draft: Draft)
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _is_key(key: str) -> bool:
+def is_key(key: str) -> bool:
+    """Whether there is such a key."""
     kind: Any = Job
     for part in key.split("."):
         if not dataclasses.is_dataclass(kind) or part not in kind.__dataclass_fields__:

@@ -1,0 +1,126 @@
+"""Writes the pages of docs/ that must not drift: keys.md (schema) and migration.md (importer).
+
+python -m scripts.make_docs
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tpuc.config.schema import Job
+from tpuc.tools.vendor_commands import is_key
+from tpuc.tools.vendor_commands.options import PROGRAMS, Option
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_SPECIAL = {
+    "@model": "model.path, where no model_transform makes it",
+    "@mlir": "made: later commands hand it on",
+    "@made_table": "made: new_cali_table.txt and NAME_cali_table of the run folder",
+    "@made_qtable": "made: NAME_qtable of the run folder",
+    "@table": "calibration=from_file calibration.table, where no command makes it",
+    "@qtable": "quantize.table, where no command makes it",
+    "@processor": "processor",
+    "@calibration": "calibration",
+    "@search": "search",
+    "@quantize": "quantize",
+    "@debug_cmd": "calibration, for use_mse and the like; else nothing",
+    "@channel_format": "model.preprocess.channel_format",
+    "@no_bmodel": "backend=none",
+}
+
+
+def keys() -> Iterator[tuple[str, Any, Any]]:
+    """(key, type, default) of every key."""
+    yield from _walk(Job, "", Job())
+
+
+def _walk(kind: Any, prefix: str, default: Any) -> Iterator[tuple[str, Any, Any]]:
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        found, value = hints[field.name], getattr(default, field.name)
+        if dataclasses.is_dataclass(found):
+            yield from _walk(found, f"{prefix}{field.name}.", value)
+        else:
+            yield prefix + field.name, found, value
+
+
+def _from_vendor() -> dict[str, list[str]]:
+    """Key to the options of TPU-MLIR that become it."""
+    found: dict[str, list[str]] = {}
+    for program, content in PROGRAMS.items():
+        for name, option in content.options.items():
+            if option.key and not option.key.startswith("@"):
+                found.setdefault(option.key, []).append(f"{program} --{name}")
+    return found
+
+
+def _values(kind: Any) -> str:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return ", ".join(kind.__members__)
+    text = getattr(kind, "__name__", None) if isinstance(kind, type) else str(kind)
+    return str(text).replace("typing.", "").replace(" | None", "")
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, Enum):
+        return value.name
+    return "" if value in (None, "", {}) else str(value)
+
+
+def keys_page(about: dict[str, str]) -> str:
+    """docs/keys.md."""
+    vendor = _from_vendor()
+    lines = ["# Every key", "", "Written by `python -m scripts.make_docs`.", ""]
+    group = None
+    for key, kind, default in keys():
+        top = key.split(".")[0] if "." in key else "top level"
+        if top != group:
+            options = sorted(p.stem for p in (ROOT / "conf" / top).glob("*.yaml"))
+            lines += ["", f"## {top}", ""]
+            lines += [f"Options: {', '.join(options)}.", ""] if options else []
+            lines += ["| key | values | default | meaning | TPU-MLIR |", "|---|---|---|---|---|"]
+            group = top
+        theirs = "<br>".join(f"`{t}`" for t in vendor.get(key, []))
+        cells = f"`{key}`", _values(kind), _default(default), about[key], theirs
+        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def migration_page() -> str:
+    """docs/migration.md."""
+    lines = [
+        "# From TPU-MLIR", "", "Written by `python -m scripts.make_docs`.", "",
+        "`tpuc-tool import` does all of this: a command line or a whole script becomes a recipe.",
+        "An option without a key has a reason; **bold** where the result would differ.",
+    ]  # fmt: skip
+    for program, content in PROGRAMS.items():
+        lines += ["", f"## {program}", "", "| option | here |", "|---|---|"]
+        lines += [f"| `--{name}` | {_becomes(o)} |" for name, o in content.options.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _becomes(option: Option) -> str:
+    if option.key.startswith("@"):
+        return _SPECIAL[option.key]
+    if option.key:
+        return f"`{option.key}`" if is_key(option.key) else "**not available** in this version"
+    return f"**not available**: {option.why}" if option.changes else f"nothing: {option.why}"
+
+
+def pages() -> dict[str, str]:
+    """Content of each page by its name."""
+    about = yaml.safe_load((ROOT / "docs/keys.yaml").read_text(encoding="utf-8"))
+    return {"keys.md": keys_page(about), "migration.md": migration_page()}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (ROOT / "docs" / name).write_text(text, encoding="utf-8")

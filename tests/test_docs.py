@@ -1,0 +1,50 @@
+"""The pages of docs/: generated ones are current, links lead somewhere, every command runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.make_docs import keys, pages
+from tests.test_cli import BIN
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGES = sorted(p.name for p in DOCS.glob("*.md"))
+
+
+def blocks(page: str) -> list[str]:
+    """Shell blocks of a page, without the indentation of a list."""
+    found = re.findall(r"^( *)```sh\n(.*?)^ *```", (DOCS / page).read_text(), re.M | re.S)
+    return ["\n".join(line[len(indent) :] for line in text.splitlines()) for indent, text in found]
+
+
+@pytest.mark.parametrize("page", ["keys.md", "migration.md"])
+def test_generated_pages_are_current(page):
+    assert (DOCS / page).read_text() == pages()[page], "python -m scripts.make_docs"
+
+
+def test_every_key_is_explained():
+    about = yaml.safe_load((DOCS / "keys.yaml").read_text())
+    assert {key for key, _, _ in keys()} <= set(about)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", (DOCS / page).read_text()):
+        assert (DOCS / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)])
+def test_every_command_runs(page, tmp_path):
+    env = {**os.environ, "TPUC_CACHE": str(tmp_path / "cache"),
+           "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}  # fmt: skip
+    for block in blocks(page):
+        done = subprocess.run(
+            ["bash", "-e"], input=block, cwd=tmp_path, env=env, text=True, capture_output=True
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
