@@ -19,12 +19,13 @@ from tpuc.backends.bmodel.reader import (
     read_bmodel,
     read_summary,
 )
-from tpuc.backends.bmodel.writer import write_bmodel
+from tpuc.backends.bmodel.writer import Native, write_bmodel
 
 __all__ = [
     "Bmodel",
     "Execute",
     "LoadedModel",
+    "Native",
     "NetInfo",
     "Summary",
     "TensorInfo",

@@ -31,7 +31,7 @@ from tpuc.errors import ArtifactError, GraphError
 from tpuc.ir import DType, Graph, QuantType, Value, verify
 from tpuc.progress import steps
 
-__all__ = ["PROGRAM_VERSION", "Fact", "Placed", "decode_program", "encode_program"]
+__all__ = ["PROGRAM_VERSION", "Fact", "Placed", "decode_program", "encode_program", "program_size"]
 
 PROGRAM_VERSION = 1
 _HEADER = struct.Struct("<8sIIQ8x32s")
@@ -134,6 +134,13 @@ def decode_program(
         raise ArtifactError(
             f"program: is malformed ({type(error).__name__}: {error})".splitlines()[0]
         ) from error
+
+
+def program_size(blob: memoryview) -> int:
+    """Bytes of the program that a blob begins with, as its header has it; at most the blob's."""
+    if len(blob) < _HEADER.size:
+        return len(blob)
+    return min(_HEADER.size + int(_HEADER.unpack_from(blob)[3]), len(blob))
 
 
 def _payload(program: memoryview) -> tuple[memoryview, bytes]:

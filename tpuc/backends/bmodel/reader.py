@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tpuc.backends.bmodel.container import ALIGNMENT, Container, read_container
-from tpuc.backends.bmodel.program import Fact, decode_program
+from tpuc.backends.bmodel.container import ALIGNMENT, Container, aligned, read_container
+from tpuc.backends.bmodel.program import Fact, decode_program, program_size
 from tpuc.backends.bmodel.schema import DATA_TYPES
 from tpuc.backends.bmodel.writer import FORMAT_VERSION
 from tpuc.errors import ArtifactError
@@ -175,8 +175,16 @@ def _bmodel(path: Path, container: Container) -> Bmodel:
         raise ArtifactError(f"version is {summary.version!r}; expected {FORMAT_VERSION}+tpuc")
     parameter = container.model["net"][0]["parameter"][0]
     places = [parameter.get("coeff_mem", {}).get("binary_coeff", (0, 0)), parameter["net_stat"]]
-    _check_gaps(container.segment, places)
     coefficients, program = (container.blob(p, "blob") for p in places)
+    commands = [
+        group[key]
+        for group in parameter.get("cmd_group", ())
+        for key in ("binary_bdc", "binary_gdma")
+    ]
+    _check_gaps(container.segment, [places[0], *commands, places[1]])
+    if commands:  # the chip's coefficients are packed otherwise; the program has its own
+        start = aligned(program_size(program))
+        program, coefficients = program[: program_size(program)], program[start:]
     graph, facts, digest = decode_program(program, coefficients)
     return Bmodel(summary, graph, facts, digest)
 

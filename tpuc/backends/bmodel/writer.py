@@ -1,9 +1,12 @@
 """Writes a bmodel: the public container around the weights and tpuc's own program.
 
-What makes the file safe to meet TPU-MLIR's tools: the net has neither `sub_net` nor `cmd_group`, so
-their runtime refuses to load it instead of running what is no chip code, while `model_tool` prints
-it. The program is the blob `NetParameter.net_stat` ("info for simulate, optional" in the public
+The program is the blob `NetParameter.net_stat` ("info for simulate, optional" in the public
 schema), and `Model.version` names tpuc. The time is fixed, so that equal builds are equal bytes.
+
+Without instructions the net has neither `sub_net` nor `cmd_group`, so that the vendor's runtime
+refuses to load it instead of running what is no chip code, while `model_tool` prints it. With them
+(`Native`) the coefficient segment is what they expect, the runtime executes the file, and the
+program's own weights lie in the page behind it.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tpuc.backends.bmodel.container import aligned, pack_container
 from tpuc.backends.bmodel.program import Fact, Placed, encode_program
@@ -21,7 +24,7 @@ from tpuc.backends.bmodel.weights import stored_size
 from tpuc.files import write_whole
 from tpuc.ir import Graph, Value
 
-__all__ = ["FORMAT_VERSION", "write_bmodel"]
+__all__ = ["FORMAT_VERSION", "Native", "write_bmodel"]
 
 FORMAT_VERSION = "2.2"
 _TIME = "Thu Jan  1 00:00:00 1970"
@@ -30,12 +33,32 @@ _IN, _OUT = 1, 2  # Tensor.hidden
 _USED_BY_CPU = 1  # Tensor.mem_type
 
 
+class Native(Protocol):
+    """Instructions of a chip; see `bm1684x.Compiled`."""
+
+    @property
+    def tiu(self) -> bytes: ...  # noqa: D102
+    @property
+    def dma(self) -> bytes: ...  # noqa: D102
+    @property
+    def counts(self) -> tuple[int, int]: ...  # noqa: D102
+    @property
+    def coefficients(self) -> bytes: ...  # noqa: D102
+    @property
+    def places(self) -> tuple[tuple[str, int, int], ...]: ...  # noqa: D102
+    @property
+    def context(self) -> tuple[int, int]: ...  # noqa: D102
+    @property
+    def addresses(self) -> Mapping[str, int]: ...  # noqa: D102
+
+
 def write_bmodel(
     path: str | Path,
     graph: Graph,
     *,
     chip: str,
     facts: Mapping[str, Fact] | None = None,
+    native: Native | None = None,
 ) -> None:
     """Write a lowered graph; whole or not at all, the same bytes for the same graph.
 
@@ -48,6 +71,8 @@ def write_bmodel(
         The processor's name as it stands in the file: `BM1684X`.
     facts : mapping, optional
         Anything to keep with the program: recipe, mode, digests of the sources.
+    native : Native, optional
+        Instructions of the same graph for `chip`.
 
     Raises
     ------
@@ -56,10 +81,16 @@ def write_bmodel(
     """
     program, coefficients, places = encode_program(graph, facts or {})
     coefficients += bytes(aligned(len(coefficients)) - len(coefficients))
-    segment = coefficients + program
+    if native is None:
+        parameter = _parameter(graph, coefficients, places)
+        parameter["net_stat"] = (len(coefficients), len(program))
+        segment = coefficients + program
+    else:
+        parameter, segment = _native_parameter(graph, native)
+        program += bytes(aligned(len(program)) - len(program)) + coefficients
+        parameter["net_stat"] = (len(segment), len(program))
+        segment += program
     segment += bytes(aligned(len(segment)) - len(segment))
-    parameter = _parameter(graph, coefficients, places)
-    parameter["net_stat"] = (len(coefficients), len(program))
     model = {
         "type": "B",
         "version": f"{FORMAT_VERSION}+tpuc{version('tpuc')}",
@@ -70,6 +101,35 @@ def write_bmodel(
         "device_num": 1,
     }
     write_whole(path, pack_container(model, segment))
+
+
+def _native_parameter(graph: Graph, native: Native) -> tuple[dict[str, Any], bytes]:
+    """Table NetParameter with commands, and the segment so far: coefficients, TIU, DMA."""
+    segment = native.coefficients
+    groups: dict[str, Any] = {}
+    for name, stream, count in zip(("bdc", "gdma"), (native.tiu, native.dma), native.counts):
+        groups[f"{name}_num"] = count
+        groups[f"binary_{name}"] = (len(segment), len(stream))
+        groups[f"{name}_cmd_byte"] = len(stream)
+        segment += stream + bytes(aligned(len(stream)) - len(stream))
+    places = [Placed(*place) for place in native.places]
+    parameter = _parameter(graph, native.coefficients, places)
+    for side in ("input_tensor", "output_tensor"):
+        for tensor in parameter[side]:
+            tensor["device_addr"] = native.addresses[tensor["name"]]
+    start, size = native.context
+    parameter |= {"ctx_addr": start, "ctx_size": size, "ctx_sizes": [size], "cmd_group": [groups]}
+    parameter["sub_net"] = [
+        {
+            "cmd_group": [groups],
+            "input_tensor": parameter["input_tensor"],
+            "output_tensor": parameter["output_tensor"],
+            "id": 0,
+            "next_subnet_ids": [-1],
+            "run_core": 1,
+        }
+    ]
+    return parameter, segment
 
 
 def _parameter(graph: Graph, coefficients: bytes, places: Sequence[Placed]) -> dict[str, Any]:

@@ -1,0 +1,18 @@
+"""Instructions of a chip with 64 lanes of 256 KiB and two engines (TIU and DMA).
+
+compile_graph, why_not   compile.py    all of it: Graph[tpu] to `Compiled`
+plan_memory              memory.py     tensors in global memory
+RULES                    rules/        instruction selection, one op family a module
+choose_tile              tiling.py     cutting an op into parts that fit local memory
+schedule                 schedule.py   serial numbers and waits of both engines
+encode_stream            encode.py     commands to bytes, over the tables of fields.py
+decode_stream            decode.py     bytes to commands, over the same tables
+check_streams            check.py      proof that nothing can race
+Chip                     execute.py    runs decoded streams on numpy
+"""
+
+from tpuc.backends.bm1684x.compile import Compiled, compile_graph, why_not
+from tpuc.backends.bm1684x.decode import decode_stream
+from tpuc.backends.bm1684x.execute import Chip
+
+__all__ = ["Chip", "Compiled", "compile_graph", "decode_stream", "why_not"]

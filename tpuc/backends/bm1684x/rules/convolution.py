@@ -1,0 +1,247 @@
+"""Convolutions and products with a constant matrix.
+
+Per part: coefficients and input rows are loaded, then
+
+    conv:       acc = sum(x * w);  acc += bias;  y = saturate(round(acc * m >> s))
+    depthwise:  acc = sum(x * w) + bias;         y = the same
+
+A lane's coefficients: requantization words, 64 bytes for each row of channels; biases, 4 bytes
+each; filters (conv: 64 input channels side by side, zeros behind the last; depthwise: plain).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tpuc.backends.bm1684x import tiu
+from tpuc.backends.bm1684x.command import LANES, S32, Element, up
+from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
+from tpuc.backends.bm1684x.rules.rule import (
+    BYTES,
+    Rule,
+    shape_of,
+    why_not_bytes,
+    why_not_window,
+    window_of,
+)
+from tpuc.backends.bm1684x.tiling import Axis, Band, Tile, Window, axes_of, choose_tile, cut
+from tpuc.ir import DType, Node
+
+__all__ = ["RULES"]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A convolution of one group, or a depthwise one; all of it in global memory."""
+
+    source: Remote
+    target: Remote
+    batch: int
+    channels: int  # of the input
+    types: tuple[Element, Element]
+    axes: tuple[Axis, Axis]
+    window: Window
+    filters: np.ndarray  # (O, I, KH, KW); depthwise (C, 1, KH, KW)
+    words: np.ndarray  # (O, 3): multiplier, -shift, bias
+    rounding: int
+    relu: bool
+
+    @property
+    def is_depthwise(self) -> bool:
+        return self.filters.shape[1] == 1 and self.channels == len(self.filters) > 1
+
+
+def _pack(filters: np.ndarray, words: np.ndarray, is_depthwise: bool) -> np.ndarray:
+    """(lanes, bytes): the coefficients of some output channels."""
+    count, depth, kh, kw = filters.shape
+    rows = -(-count // LANES)
+    padded = np.zeros((rows * LANES, up(depth) if not is_depthwise else 1, kh * kw), np.int8)
+    padded[:count, :depth] = filters.reshape(count, depth, kh * kw)
+    if is_depthwise:
+        plain = padded.reshape(rows, LANES, kh * kw)
+    else:
+        plain = padded.reshape(rows, LANES, -1, 64, kh * kw).transpose(0, 1, 2, 4, 3)
+    kernels = plain.reshape(rows, LANES, -1).transpose(1, 0, 2).reshape(LANES, -1)
+    every = np.zeros((rows * LANES, 3), np.int64)
+    every[:count] = words
+    every = every.reshape(rows, LANES, 3).transpose(1, 0, 2)
+    triples = np.zeros((LANES, rows, 16), "<i4")
+    triples[:, :, :2] = every[:, :, :2]
+    head = _head(rows)
+    block = np.zeros((LANES, up(head + kernels.shape[1])), np.uint8)
+    block[:, : 64 * rows] = triples.reshape(LANES, -1).view(np.uint8)
+    biases = np.ascontiguousarray(every[:, :, 2], "<i4").view(np.uint8)
+    block[:, 64 * rows : 64 * rows + 4 * rows] = biases
+    block[:, head : head + kernels.shape[1]] = kernels.view(np.uint8)
+    return block[: min(count, LANES)]
+
+
+def _head(rows: int) -> int:
+    """Bytes of a lane before its filters."""
+    return 64 * rows + up(4 * rows)
+
+
+def _tile(name: str, part: _Part) -> Tile:
+    taps = part.filters.shape[2] * part.filters.shape[3]
+
+    def size(channels: int, h: int, w: int, inner: tuple[int, int]) -> int:
+        rows = -(-channels // LANES)
+        depth = -(-part.channels // LANES)
+        each = taps if part.is_depthwise else up(part.channels) * taps
+        pictures = (rows if part.is_depthwise else depth) * up(inner[0] * inner[1])
+        sums = rows * up(4 * h * w)
+        return up(_head(rows) + rows * each) + pictures + sums + rows * up(h * w)
+
+    return choose_tile(name, len(part.filters), part.axes, size)
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """Output channels of a part whose coefficients lie at `block` in local memory."""
+
+    first: int
+    count: int
+    block: int
+
+
+def _emit_part(e: Emitter, node: Node, part: _Part) -> None:
+    tile = _tile(str(node), part)
+    for first in range(0, len(part.filters), tile.channels):
+        e.begin(node)
+        some = slice(first, first + tile.channels)
+        filters = part.filters[some]
+        block = e.load_block(_pack(filters, part.words[some], part.is_depthwise))
+        for n, h, w in _bands(part, tile):
+            with e.scope():
+                _emit_tile(e, part, _Slice(first, len(filters), block.address), (n, h, w))
+
+
+def _bands(part: _Part, tile: Tile) -> Iterator[tuple[int, Band, Band]]:
+    for n in range(part.batch):
+        for h in cut(part.axes[0], tile.h):
+            for w in cut(part.axes[1], tile.w):
+                yield n, h, w
+
+
+def _emit_tile(e: Emitter, part: _Part, some: _Slice, at: tuple[int, Band, Band]) -> None:
+    n, h, w = at
+    inputs, first = (some.count, some.first) if part.is_depthwise else (part.channels, 0)
+    x = e.take((1, inputs, h.stop - h.start, w.stop - w.start), part.types[0])
+    e.load(part.source.at((n, first, h.start, w.start), part.types[0]), x)
+    shape = 1, some.count, h.last - h.first, w.last - w.first
+    sums, y = e.take(shape, S32), e.take(shape, part.types[1])
+    pads = h.before, w.before, h.after, w.after
+    window = Window(part.window.kernel, part.window.strides, part.window.dilations, pads)
+    rows = -(-some.count // LANES)
+    filters, biases = some.block + _head(rows), some.block + 64 * rows
+    if part.is_depthwise:
+        tiu.depthwise(e, sums, x, (filters, biases), window)
+    else:
+        tiu.convolve(e, sums, x, filters, window)
+        if part.words[some.first : some.first + some.count, 2].any():
+            tiu.add_bias(e, sums, biases)
+    tiu.requantize_channels(e, y, sums, some.block, part.rounding)
+    if part.relu and y.element.signed:
+        tiu.raise_to_zero(e, y)
+    e.store(y, part.target.at((n, some.first, h.first, w.first), part.types[1]))
+
+
+def _words(node: Node, multipliers: np.ndarray, shifts: np.ndarray, count: int) -> np.ndarray:
+    bias = node.inputs[2].data if len(node.inputs) > 2 and node.inputs[2] is not None else None
+    words = np.zeros((count, 3), np.int64)
+    words[:, 0], words[:, 1] = multipliers, -shifts
+    if bias is not None:
+        words[:, 2] = bias.reshape(-1)
+    return words
+
+
+def _why_not_weights(node: Node) -> str | None:
+    for value in node.inputs[1:]:
+        if value is not None and value.data is None:
+            return f"operand '{value.name}' is computed"
+    filters = node.inputs[1]
+    if filters is None or filters.dtype != DType.SI8:
+        return f"its filter is {None if filters is None else filters.dtype}"
+    if filters.quant is not None and filters.quant.zero_point:
+        return f"its filter has zero point {filters.quant.zero_point}"
+    return None
+
+
+def _covers_conv(node: Node) -> str | None:
+    wrong = why_not_bytes(node) or _why_not_weights(node) or why_not_window(node)
+    if wrong is None and node.attrs.get("round_mode") != "HalfUp":
+        return f"round_mode is {node.attrs.get('round_mode')}"
+    return wrong
+
+
+def _conv(e: Emitter, node: Node) -> None:
+    source, target = node.activations[0], node.output
+    before, after = shape_of(source), shape_of(target)
+    window, group = window_of(node), node.integer("group")
+    filters = node.weight(1).reshape(len(node.weight(1)), -1, *window.kernel)
+    words = _words(
+        node, np.array(node.ints("multiplier")), np.array(node.ints("rshift")), len(filters)
+    )
+    if group == before[1] == len(filters):
+        group = 1  # depthwise: one part
+    per_in, per_out = before[1] // group, len(filters) // group
+    types = element_of(source), element_of(target)
+    for g in range(group):
+        some = slice(g * per_out, (g + 1) * per_out)
+        part = _Part(
+            e.remote(source, before).at((0, g * per_in, 0, 0), types[0]),
+            e.remote(target, after).at((0, g * per_out, 0, 0), types[1]),
+            before[0],
+            per_in,
+            types,
+            axes_of(window, before[2:], after[2:]),
+            window,
+            filters[some],
+            words[some],
+            tiu.HALF_UP,
+            node.flag("do_relu"),
+        )
+        _emit_part(e, node, part)
+
+
+def _covers_matmul(node: Node) -> str | None:
+    wrong = why_not_bytes(node) or _why_not_weights(node)
+    if wrong:
+        return wrong
+    for key in ("left_transpose", "right_transpose", "hdim_is_batch"):
+        if node.flag(key):
+            return f"{key} is true"
+    if node.attrs.get("round_mode") != "HalfAwayFromZero":
+        return f"round_mode is {node.attrs.get('round_mode')}"
+    shape = node.weight(1).shape
+    return None if len(shape) == 2 else f"its matrix has shape {list(shape)}"
+
+
+def _matmul(e: Emitter, node: Node) -> None:
+    """As a 1 x 1 convolution: rows of the left matrix are columns of a picture."""
+    source, target = node.activations[0], node.output
+    matrix = node.weight(1)
+    depth, width = matrix.shape
+    rows = source.size // depth
+    one = Window((1, 1))
+    multipliers, shifts = (np.full(width, node.ints(key)[0]) for key in ("multipliers", "rshifts"))
+    part = _Part(
+        Remote(e.addresses[source.name], (rows * depth, 1, rows * depth, depth)),
+        Remote(e.addresses[target.name], (rows * width, 1, rows * width, width)),
+        1,
+        depth,
+        (element_of(source), element_of(target)),
+        axes_of(one, (1, rows), (1, rows)),
+        one,
+        np.ascontiguousarray(matrix.T).reshape(width, depth, 1, 1),
+        _words(node, multipliers, shifts, width),
+        tiu.HALF_AWAY,
+        node.flag("do_relu"),
+    )
+    _emit_part(e, node, part)
+
+
+RULES = {"Conv2D": Rule(_covers_conv, _conv), "MatMul": Rule(_covers_matmul, _matmul)}

@@ -1,0 +1,153 @@
+"""Ops that move and change nothing: copies within global memory, or other names for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tpuc.backends.bm1684x.command import Shape
+from tpuc.backends.bm1684x.emitter import Emitter, Remote, dense, element_of, pieces
+from tpuc.backends.bm1684x.rules.rule import BYTES, Rule
+from tpuc.ir import Node, Value
+
+__all__ = ["ALIASES", "RULES"]
+
+ALIASES = ("Reshape", "Squeeze", "Unsqueeze")
+_LONGEST = 65535
+
+
+def _why_not_alike(node: Node) -> str | None:
+    """Why operands and result are not the same numbers."""
+    if node.flag("do_relu"):
+        return "do_relu is true"
+    for value in node.activations:
+        if value.dtype != node.output.dtype:
+            return f"moves {value.dtype} to {node.output.dtype}"
+    if node.output.dtype not in BYTES:
+        return f"tensor '{node.output.name}' is {node.output.dtype}"
+    return None if len(node.activations) == len(node.inputs) else "an operand is a constant"
+
+
+def _view(e: Emitter, node: Node) -> None:
+    """Only for an output of the network: all others share the place of their operand."""
+    source, target = node.activations[0], node.output
+    element = element_of(source)
+    for start, lanes, width in pieces(source.size, _LONGEST):
+        e.begin(node)
+        shape = 1, lanes, 1, width
+        at = start * element.size
+        e.copy(
+            Remote(e.addresses[source.name] + at, dense(shape)),
+            Remote(e.addresses[target.name] + at, dense(shape)),
+            shape,
+            element,
+        )
+
+
+def _concat(e: Emitter, node: Node) -> None:
+    """Each operand is `outer` runs of numbers that follow one another in the result."""
+    target = node.output
+    axis = node.integer("axis") % len(target.shape)
+    outer = _product(target.shape[:axis])
+    pitch, at = target.size // outer, 0
+    for value in node.activations:
+        e.begin(node)
+        run = value.size // outer
+        _copy_runs(e, (value, run, 0), (target, pitch, at), (outer, run))
+        at += run
+
+
+def _copy_runs(
+    e: Emitter,
+    source: tuple[Value, int, int],
+    target: tuple[Value, int, int],
+    size: tuple[int, int],
+) -> None:
+    """`size`: count and length; of both sides the tensor, the distance of runs, the first."""
+    count, length = size
+    element = element_of(source[0])
+    for first, rows in _parts(count):
+        for start, lanes, width in pieces(length, _LONGEST):
+            shape = rows, lanes, 1, width
+            sides = [
+                Remote(
+                    e.addresses[v.name] + (offset + first * pitch + start) * element.size,
+                    (pitch, width, width, 1),
+                )
+                for v, pitch, offset in (source, target)
+            ]
+            e.copy(sides[0], sides[1], shape, element)
+
+
+def _parts(count: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, count, _LONGEST):
+        yield first, min(_LONGEST, count - first)
+
+
+def _product(numbers: tuple[int, ...]) -> int:
+    result = 1
+    for number in numbers:
+        result *= number
+    return result
+
+
+def _covers_permute(node: Node) -> str | None:
+    wrong = _why_not_alike(node)
+    if wrong is None and (len(node.output.shape) > 4 or max(node.output.shape) > _LONGEST):
+        return f"its result has shape {list(node.output.shape)}"
+    return wrong
+
+
+def _strided(e: Emitter, node: Node, steps: tuple[int, ...], first: int) -> None:
+    """The result, read from the operand with other strides (in elements)."""
+    source, target = node.activations[0], node.output
+    missing = (1,) * (4 - len(target.shape))
+    n, c, h, w = (*missing, *target.shape)
+    strides: Shape = tuple((*(0,) * len(missing), *steps))  # type: ignore[assignment]
+    element = element_of(source)
+    e.begin(node)
+    place = Remote(e.addresses[source.name] + first * element.size, strides)
+    e.copy(place, Remote(e.addresses[target.name], dense((n, c, h, w))), (n, c, h, w), element)
+
+
+def _steps_of(shape: tuple[int, ...]) -> list[int]:
+    return [_product(shape[i + 1 :]) for i in range(len(shape))]
+
+
+def _permute(e: Emitter, node: Node) -> None:
+    steps = _steps_of(node.activations[0].shape)
+    _strided(e, node, tuple(steps[i] for i in node.ints("order")), 0)
+
+
+def _slices(node: Node) -> list[tuple[int, int]]:
+    """(start, step) along each axis of the operand."""
+    shape = node.activations[0].shape
+    found = [(0, 1)] * len(shape)
+    axes = node.ints("axes") or tuple(range(len(node.ints("offset"))))
+    for axis, start, step in zip(axes, node.ints("offset"), node.ints("steps")):
+        size = shape[axis]
+        found[axis] = (start + size if start < 0 else min(start, size)), step
+    return found
+
+
+def _covers_slice(node: Node) -> str | None:
+    if len(node.activations) == 1 and len(node.inputs) > 1 and any(node.inputs[1:]):
+        return "its places are an operand"
+    wrong = _covers_permute(node) if len(node.inputs) == 1 else "its places are an operand"
+    if wrong is None and min(step for _, step in _slices(node)) < 1:
+        return f"steps are {list(node.ints('steps'))}"
+    return wrong
+
+
+def _slice(e: Emitter, node: Node) -> None:
+    steps = _steps_of(node.activations[0].shape)
+    places = _slices(node)
+    first = sum(start * step for (start, _), step in zip(places, steps))
+    _strided(e, node, tuple(s * step for (_, s), step in zip(places, steps)), first)
+
+
+RULES = {
+    **dict.fromkeys(ALIASES, Rule(_why_not_alike, _view)),
+    "Concat": Rule(_why_not_alike, _concat),
+    "Permute": Rule(_covers_permute, _permute),
+    "Slice": Rule(_covers_slice, _slice),
+}

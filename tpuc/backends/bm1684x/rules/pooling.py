@@ -1,0 +1,82 @@
+"""Pools: the largest of a window, or half_up(sum * m >> s)."""
+
+from __future__ import annotations
+
+from tpuc.backends.bm1684x import tiu
+from tpuc.backends.bm1684x.command import LANES, up
+from tpuc.backends.bm1684x.emitter import Emitter, element_of
+from tpuc.backends.bm1684x.rules.rule import (
+    Rule,
+    shape_of,
+    why_not_bytes,
+    why_not_window,
+    window_of,
+)
+from tpuc.backends.bm1684x.tiling import Window, axes_of, choose_tile, cut
+from tpuc.ir import Node
+
+__all__ = ["RULES"]
+
+
+def _covers(node: Node) -> str | None:
+    wrong = why_not_bytes(node) or why_not_window(node)
+    if wrong:
+        return wrong
+    if node.activations[0].dtype != node.output.dtype:
+        return f"pools {node.activations[0].dtype} to {node.output.dtype}"
+    if node.attrs["pool_mode"] == "Max":
+        return None
+    if any(node.ints("pads")) and not node.flag("count_include_pad"):
+        return "count_include_pad is false with pads"
+    factor, shift = node.integer("multiplier"), node.integer("rshift")
+    if not 0 <= factor < 256 or not 0 <= shift < 32:
+        return f"multiplier is {factor}, shift {shift}"
+    return None
+
+
+def _emit(e: Emitter, node: Node) -> None:
+    source, target = node.activations[0], node.output
+    before = shape_of(source)
+    window = window_of(node)
+    out = tuple(
+        (s + a + b - (k - 1) * d - 1) // t + 1
+        for s, a, b, k, d, t in zip(
+            before[2:],
+            window.pads[:2],
+            window.pads[2:],
+            window.kernel,
+            window.dilations,
+            window.strides,
+        )
+    )
+    shape = shape_of(target) if target.size == before[0] * before[1] else None
+    after = (*before[:2], out[0], out[1]) if shape else shape_of(target)
+    axes, element = axes_of(window, before[2:], after[2:]), element_of(source)
+
+    def size(channels: int, h: int, w: int, inner: tuple[int, int]) -> int:
+        return -(-channels // LANES) * (up(inner[0] * inner[1]) + up(h * w))
+
+    tile = choose_tile(str(node), before[1], axes, size)
+    far, near = e.remote(source, before), e.remote(target, after)
+    for n in range(before[0]):
+        for first in range(0, before[1], tile.channels):
+            count = min(tile.channels, before[1] - first)
+            for h in cut(axes[0], tile.h):
+                for w in cut(axes[1], tile.w):
+                    e.begin(node)
+                    x = e.take((1, count, h.stop - h.start, w.stop - w.start), element)
+                    y = e.take((1, count, h.last - h.first, w.last - w.first), element)
+                    e.load(far.at((n, first, h.start, w.start), element), x)
+                    pads = h.before, w.before, h.after, w.after
+                    part = Window(window.kernel, window.strides, window.dilations, pads)
+                    if node.attrs["pool_mode"] == "Max":
+                        tiu.maximum(e, y, x, part)
+                    else:
+                        factor = node.integer("multiplier"), node.integer("rshift")
+                        tiu.average(e, y, x, factor, part)
+                    if node.flag("do_relu") and element.signed:
+                        tiu.raise_to_zero(e, y)
+                    e.store(y, near.at((n, first, h.first, w.first), element))
+
+
+RULES = {"Pool2D": Rule(_covers, _emit)}

@@ -1,0 +1,144 @@
+"""Cutting an op into parts that fit local memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from tpuc.backends.bm1684x.command import LANE_BYTES, LANES
+from tpuc.errors import UnsupportedError
+
+__all__ = ["Axis", "Band", "Tile", "Window", "axes_of", "choose_tile", "cut", "reach"]
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Window:
+    """What slides over a picture: (h, w) each; pads are top, left, bottom, right."""
+
+    kernel: Pair
+    strides: Pair = (1, 1)
+    dilations: Pair = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a window op."""
+
+    size: int
+    out: int
+    kernel: int
+    stride: int
+    dilation: int
+    before: int
+
+
+@dataclass(frozen=True)
+class Band:
+    """Results `first` to `last` of an axis, the inputs that they read, and padding around those."""
+
+    first: int
+    last: int
+    start: int
+    stop: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Channels (a multiple of 64), rows and columns of the result of one part."""
+
+    channels: int
+    h: int
+    w: int
+
+
+def axes_of(window: Window, size: Pair, out: Pair) -> tuple[Axis, Axis]:
+    """Both axes of a window op."""
+    h, w = (
+        Axis(
+            size[i],
+            out[i],
+            window.kernel[i],
+            window.strides[i],
+            window.dilations[i],
+            window.pads[i],
+        )
+        for i in (0, 1)
+    )
+    return h, w
+
+
+def _band(axis: Axis, first: int, last: int) -> Band:
+    start = first * axis.stride - axis.before
+    stop = (last - 1) * axis.stride - axis.before + (axis.kernel - 1) * axis.dilation + 1
+    low, high = max(start, 0), min(stop, axis.size)
+    return Band(first, last, low, high, max(-start, 0), max(stop - axis.size, 0))
+
+
+def cut(axis: Axis, length: int) -> Iterator[Band]:
+    """Bands of at most `length` results."""
+    for first in range(0, axis.out, length):
+        yield _band(axis, first, min(first + length, axis.out))
+
+
+def reach(axis: Axis, length: int) -> int:
+    """Most inputs that a band of `length` results reads."""
+    return min((length - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1, axis.size)
+
+
+def choose_tile(
+    name: str, channels: int, axes: tuple[Axis, Axis], size: Callable[[int, int, int, Pair], int]
+) -> Tile:
+    """The tile that needs the fewest parts; among equals the one with the most channels.
+
+    Parameters
+    ----------
+    size : function of channels, h, w of the result and (h, w) of the input
+        Bytes of each lane.
+
+    Raises
+    ------
+    UnsupportedError : not even 64 channels of one pixel fit
+    """
+    best: tuple[int, Tile] | None = None
+    h_axis, w_axis = axes
+
+    def need(some: int, h: int, w: int) -> int:
+        return size(some, h, w, (reach(h_axis, h), reach(w_axis, w)))
+
+    for groups in range(-(-channels // LANES), 0, -1):
+        for w in _halves(w_axis.out):
+            h = _most(h_axis.out, partial(need, min(groups * LANES, channels)), w)
+            if h:
+                parts = -(-channels // (groups * LANES)) * -(-w_axis.out // w)
+                count = parts * -(-h_axis.out // h)
+                if best is None or count < best[0]:
+                    best = count, Tile(groups * LANES, h, w)
+                break
+    if best is None:
+        raise UnsupportedError(
+            f"'{name}': one pixel of 64 channels needs {need(min(LANES, channels), 1, 1)} bytes of each lane; expected at "
+            f"most {LANE_BYTES}. Hint: a smaller kernel or fewer input channels"
+        )
+    return best[1]
+
+
+def _halves(length: int) -> list[int]:
+    found = [length]
+    while found[-1] > 1:
+        found.append(-(-found[-1] // 2))
+    return found
+
+
+def _most(limit: int, size: Callable[[int, int], int], w: int) -> int:
+    """Largest h from 1 to `limit` that fits, or 0; sizes grow with h."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if size(middle, w) <= LANE_BYTES else (low, middle - 1)
+    return low
