@@ -148,9 +148,7 @@ def _explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
     if missing:
         group, _, option = missing[1].rpartition("/")
         if group in ("hydra/launcher", "hydra/sweeper"):
-            return (
-                f"{missing[1]}: not installed. Hint: pip install 'tpuc[sweep,ray]'"
-            )
+            return f"{missing[1]}: not installed. Hint: pip install 'tpuc[sweep,ray]'"
         shown = "recipe" if group == "recipes" else group
         return f"{shown}={option}: no such option{_near(option, _options(group, paths))}"
     key = re.search(r"Key '([^']+)' is not in struct|Key '([^']+)' not in '", text)

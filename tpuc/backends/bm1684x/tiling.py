@@ -121,8 +121,9 @@ def choose_tile(
                     best = count, Tile(groups * LANES, h, w)
                 break
     if best is None:
+        least = need(min(LANES, channels), 1, 1)
         raise UnsupportedError(
-            f"'{name}': one pixel of 64 channels needs {need(min(LANES, channels), 1, 1)} bytes of each lane; expected at "
+            f"{name}: one pixel of 64 channels needs {least} bytes of each lane; expected at "
             f"most {LANE_BYTES}. Hint: a smaller kernel or fewer input channels"
         )
     return best[1]

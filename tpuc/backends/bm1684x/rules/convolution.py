@@ -20,7 +20,6 @@ from tpuc.backends.bm1684x import tiu
 from tpuc.backends.bm1684x.command import LANES, S32, Element, up
 from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
 from tpuc.backends.bm1684x.rules.rule import (
-    BYTES,
     Rule,
     shape_of,
     why_not_bytes,

@@ -102,7 +102,7 @@ def _strided(e: Emitter, node: Node, steps: tuple[int, ...], first: int) -> None
     source, target = node.activations[0], node.output
     missing = (1,) * (4 - len(target.shape))
     n, c, h, w = (*missing, *target.shape)
-    strides: Shape = tuple((*(0,) * len(missing), *steps))  # type: ignore[assignment]
+    strides: Shape = (*(0,) * len(missing), *steps)  # type: ignore[assignment]
     element = element_of(source)
     e.begin(node)
     place = Remote(e.addresses[source.name] + first * element.size, strides)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tpuc.backends.bm1684x import tiu
-from tpuc.backends.bm1684x.command import LANES, up
+from tpuc.backends.bm1684x.command import LANES, Local, up
 from tpuc.backends.bm1684x.emitter import Emitter, element_of
 from tpuc.backends.bm1684x.rules.rule import (
     Rule,
@@ -38,19 +38,7 @@ def _emit(e: Emitter, node: Node) -> None:
     source, target = node.activations[0], node.output
     before = shape_of(source)
     window = window_of(node)
-    out = tuple(
-        (s + a + b - (k - 1) * d - 1) // t + 1
-        for s, a, b, k, d, t in zip(
-            before[2:],
-            window.pads[:2],
-            window.pads[2:],
-            window.kernel,
-            window.dilations,
-            window.strides,
-        )
-    )
-    shape = shape_of(target) if target.size == before[0] * before[1] else None
-    after = (*before[:2], out[0], out[1]) if shape else shape_of(target)
+    after = shape_of(target)
     axes, element = axes_of(window, before[2:], after[2:]), element_of(source)
 
     def size(channels: int, h: int, w: int, inner: tuple[int, int]) -> int:
@@ -69,14 +57,18 @@ def _emit(e: Emitter, node: Node) -> None:
                     e.load(far.at((n, first, h.start, w.start), element), x)
                     pads = h.before, w.before, h.after, w.after
                     part = Window(window.kernel, window.strides, window.dilations, pads)
-                    if node.attrs["pool_mode"] == "Max":
-                        tiu.maximum(e, y, x, part)
-                    else:
-                        factor = node.integer("multiplier"), node.integer("rshift")
-                        tiu.average(e, y, x, factor, part)
-                    if node.flag("do_relu") and element.signed:
-                        tiu.raise_to_zero(e, y)
+                    _command(e, node, (y, x), part)
                     e.store(y, near.at((n, first, h.first, w.first), element))
+
+
+def _command(e: Emitter, node: Node, sides: tuple[Local, Local], window: Window) -> None:
+    y, x = sides
+    if node.attrs["pool_mode"] == "Max":
+        tiu.maximum(e, y, x, window)
+    else:
+        tiu.average(e, y, x, (node.integer("multiplier"), node.integer("rshift")), window)
+    if node.flag("do_relu") and y.element.signed:
+        tiu.raise_to_zero(e, y)
 
 
 RULES = {"Pool2D": Rule(_covers, _emit)}
