@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
+from tpuc.config.correction_checks import check_correction
 from tpuc.config.schema import Job
 from tpuc.config.search_checks import check_search
 from tpuc.errors import ConfigError
@@ -13,7 +14,17 @@ from tpuc.processors import Processor, load_processor
 
 __all__ = ["STAGES", "check_job", "nearest"]
 
-STAGES = ("check", "import", "calibrate", "search", "lower", "evaluate", "emit", "report")
+STAGES = (
+    "check",
+    "import",
+    "calibrate",
+    "search",
+    "correct",
+    "lower",
+    "evaluate",
+    "emit",
+    "report",
+)
 
 
 def nearest(word: str, choices: Sequence[str]) -> str:
@@ -38,6 +49,7 @@ def check_job(job: Job) -> Processor:
     _check_model(job)
     _check_numbers(job)
     _check_calibration(job)
+    check_correction(job)
     check_search(job, processor)
     for key, value in (
         ("quantize.table", job.quantize.table),

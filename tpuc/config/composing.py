@@ -35,8 +35,8 @@ __all__ = [
 
 _VALUE_FLAGS = ("--config-dir", "-cd", "--package", "-p", "--cfg", "-c", "--info", "-i",
                 "--config-path", "-cp", "--config-name", "-cn", "--experimental-rerun")  # fmt: skip
-_GROUPS = ("model", "dataset", "calibration", "search", "processor", "quantize", "backend",
-           "evaluation", "report", "recipes")  # fmt: skip
+_GROUPS = ("model", "dataset", "calibration", "correction", "search", "processor", "quantize",
+           "backend", "evaluation", "report", "recipes")  # fmt: skip
 
 
 class _Recipes(SearchPathPlugin):

@@ -182,6 +182,19 @@ class CalibrationConfig:
 
 
 @dataclass
+class CorrectionConfig:
+    """Rewrites of weights and biases that quantization loses less of."""
+
+    auto: bool = False
+    auto_num: int = 20
+    bias_correction: bool = False
+    bc_inference_num: int = 30
+    min_layer_cos: float = 0.99
+    adaround: bool = False
+    adaround_num: int = 50
+
+
+@dataclass
 class SearchConfig:
     """Thresholds and types found by trying (the manual's search options)."""
 
@@ -253,6 +266,7 @@ class Job:
     model: ModelConfig = field(default_factory=ModelConfig)
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
+    correction: CorrectionConfig = field(default_factory=CorrectionConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
     processor: dict[str, Any] = field(default_factory=dict)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
@@ -260,6 +274,6 @@ class Job:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     threads: int = 0
-    seed: int = 0  # recorded in the manifest; nothing is drawn at random
+    seed: int = 0  # of the pixels that adaround learns from; recorded in the manifest
     cache: str | None = None
     stop_after: str | None = None

@@ -1,12 +1,25 @@
 """Corrections: rewrites of Graph[top] that quantization loses less of.
 
 correct_biases   bias_correction.py  mean errors of channels go into biases (needs tables)
+try_all          auto.py             which of them is best
 learn_rounding   adaround.py         weights are rounded to what makes layers right (needs tables)
 """
 
 from tpuc.correction.adaround import Learning, learn_rounding
-from tpuc.correction.bench import Bench
+from tpuc.correction.auto import Trial, Tried, try_all
+from tpuc.correction.bench import Bench, output_cosine
 from tpuc.correction.bias_correction import correct_biases
 from tpuc.correction.result import Corrected, LayerNote
 
-__all__ = ["Bench", "Corrected", "LayerNote", "Learning", "correct_biases", "learn_rounding"]
+__all__ = [
+    "Bench",
+    "Corrected",
+    "LayerNote",
+    "Learning",
+    "Trial",
+    "Tried",
+    "correct_biases",
+    "learn_rounding",
+    "output_cosine",
+    "try_all",
+]

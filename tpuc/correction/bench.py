@@ -18,7 +18,7 @@ from tpuc.errors import GraphError
 from tpuc.ir import Graph, Node, Value
 from tpuc.kernels import _calib  # type: ignore[attr-defined]
 
-__all__ = ["Bench", "Gap", "Runner", "Walk"]
+__all__ = ["Bench", "Gap", "Runner", "Walk", "output_cosine"]
 
 
 class Runner(Protocol):
@@ -44,6 +44,7 @@ class Bench:
     floats, integers : Runner
         On the same batches; one for `reference`, one for lowered graphs.
     samples : int
+        Rows along the first axis of all batches together.
     """
 
     reference: Graph
@@ -123,8 +124,7 @@ class Walk:
         error: np.ndarray | float = 0.0
         count = 0
         for real, ours in self.pairs(name, twin or name):
-            samples = max(1, self.bench.samples and real.shape[0])
-            sums = _similarity(real, ours, samples)
+            sums = _similarity(real, ours, real.shape[0])
             cosines += [_cosine(s) for s in sums]
             power += float(sums[:, 5].sum())
             others = tuple(i for i in range(real.ndim) if i != axis % real.ndim)
@@ -136,6 +136,11 @@ class Walk:
         """Mean cosine of all outputs."""
         pairs = zip(self.graph.outputs, self.lowered.outputs)
         return float(np.mean([self.gap(a.name, b.name, axis=-1).cos for a, b in pairs]))
+
+
+def output_cosine(graph: Graph, bench: Bench) -> float:
+    """Mean cosine of the outputs of a network, lowered, against the float reference."""
+    return Walk(graph, bench).output_cos()
 
 
 def _similarity(a: np.ndarray, b: np.ndarray, samples: int) -> np.ndarray:

@@ -30,6 +30,9 @@ __all__ = [
     "open_dataset",
 ]
 
+AUTO_METHODS = ("kl", "mse", "max", "percentile9999")
+"""Thresholds that `correction.auto` tries besides the job's own."""
+
 _BATCH = 4
 """Samples a thread runs at once: its tensors stay in the caches."""
 
@@ -135,7 +138,7 @@ def calibrate_job(
     tables = {m: table_text.read(place / f"cali_table_{m}") for m in methods}
     notes: dict[str, Any] = json.loads((place / "notes.json").read_text())
     histograms = {n: (tuple(c), float(h)) for n, (c, h) in notes["histograms"].items()}
-    first = tables["mse"] if "mse" in tables else tables[methods[0]]
+    first = tables["mse" if _is_searching(job) and "mse" in tables else methods[0]]
     start = first if given is None else given.table  # sensitive_layer starts from the user's table
     found = histograms, notes["kurtosis"], tuple(notes["zeros"])
     return Calibrated(start, tables, *found, cached, tuple(measured))
@@ -153,10 +156,13 @@ def _siblings(
 def methods_of(job: Job) -> tuple[str, ...]:
     """Threshold methods that one pass over the data has to serve.
 
-    A search compares those of `search.quantize_methods`, and starts from mse where that is one.
+    A search compares those of `search.quantize_methods`, and starts from mse where that is one;
+    `correction.auto` compares a few more than the job's own.
     """
     if _is_searching(job):
         return tuple(dict.fromkeys(m.lower() for m in job.search.quantize_methods))
+    if job.correction.auto and job.calibration.method.name in METHODS:
+        return tuple(dict.fromkeys((job.calibration.method.name, *AUTO_METHODS)))
     return (job.calibration.method.name,)
 
 

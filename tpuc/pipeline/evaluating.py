@@ -45,8 +45,16 @@ class Evaluated:
     cached: bool
 
 
-def choose_samples(job: Job, graph: Graph, dataset: Samples | None, zoo: Path) -> Samples | None:
-    """Samples to judge on: evaluation.path, else those that did not choose anything, else all."""
+def choose_samples(
+    job: Job, graph: Graph, dataset: Samples | None, zoo: Path, used_before: int = 0
+) -> Samples | None:
+    """Samples to judge on: evaluation.path, else those that did not choose anything, else all.
+
+    Parameters
+    ----------
+    used_before : int
+        Samples from the beginning on that corrections used.
+    """
     from tpuc.zoo import resolve
 
     count = job.evaluation.input_num
@@ -58,7 +66,7 @@ def choose_samples(job: Job, graph: Graph, dataset: Samples | None, zoo: Path) -
     if dataset is None:
         return None
     searched = job.search.inference_num if job.search.method.name != "none" else 0
-    fresh = dataset[max(job.calibration.input_num, searched) :]
+    fresh = dataset[max(job.calibration.input_num, searched, used_before) :]
     return fresh[:count] if len(fresh) else dataset[:count]
 
 

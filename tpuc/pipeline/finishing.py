@@ -69,7 +69,13 @@ def finish(
 
 def _manifest(g: Gathered, folder: Path, names: list[str], config: dict[str, Any]) -> None:
     inputs = {"model": {"path": str(g.model), "sha256": digest_file(g.model)}}
-    for key in ("calibration_samples", "search_samples", "evaluation_samples"):
+    for key in (
+        "calibration_samples",
+        "search_samples",
+        "correction_samples",
+        "choosing_samples",
+        "evaluation_samples",
+    ):
         samples = getattr(g, key)
         if samples is not None:
             inputs[key] = {str(s): d for s, d in zip(samples, samples.digests)}

@@ -15,6 +15,7 @@ from tpuc.dataset import Samples
 from tpuc.ir import DType, Graph, Node
 from tpuc.ir.macs import macs_of
 from tpuc.pipeline.calibrating import Calibrated
+from tpuc.pipeline.correcting import CorrectedBuild, correction_view
 from tpuc.pipeline.deciding import Decided
 from tpuc.pipeline.evaluating import Evaluated
 from tpuc.pipeline.searching import Searched
@@ -58,6 +59,10 @@ class Gathered:
     decided: Decided | None = None
     searched: Searched | None = None
     search_samples: Samples | None = None
+    corrected: CorrectedBuild | None = None
+    correction_samples: Samples | None = None
+    choosing_samples: Samples | None = None
+    corrected_with: int = 0
     evaluated: Evaluated | None = None
     delegate: Delegate | None = None
     calibration_samples: Samples | None = None
@@ -151,7 +156,12 @@ def _overlap(g: Gathered) -> str:
     if judges is None:
         return ""
     seen: list[str] = []
-    for samples, what in ((g.calibration_samples, "calibrate"), (g.search_samples, "search")):
+    for samples, what in (
+        (g.calibration_samples, "calibrate"),
+        (g.search_samples, "search"),
+        (g.correction_samples, "correct"),
+        (g.choosing_samples, "choose a correction"),
+    ):
         both = len(set(samples.digests) & set(judges.digests)) if samples is not None else 0
         if both:
             seen.append(
@@ -275,4 +285,5 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         _decided(g),
         g.versions,
         delegate=g.delegate,
+        correction=correction_view(g.corrected, len(g.choosing_samples or ())),
     )

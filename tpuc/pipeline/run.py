@@ -11,17 +11,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tpuc.artifacts import CalibrationTable
-from tpuc.cache import StageCache, digest_file
+from tpuc.cache import StageCache
 from tpuc.calibration import table as table_text
 from tpuc.calibration.symmetric import with_symmetric
 from tpuc.config import STAGES, Job, check_job
 from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
 from tpuc.ir import Graph
-from tpuc.ir.text import print_mlir, save_weights
 from tpuc.lowering import Lowered, lower
 from tpuc.pipeline.calibrating import CalibrationInputs, calibrate_job, kurtosis_text, open_dataset
 from tpuc.pipeline.checking import check_graph
+from tpuc.pipeline.correcting import (
+    CorrectionInputs,
+    correct_job,
+    correction_samples,
+    is_correcting,
+    used_until,
+)
 from tpuc.pipeline.deciding import decide
 from tpuc.pipeline.delegating import check_delegate, delegate
 from tpuc.pipeline.evaluating import choose_samples, evaluate
@@ -35,6 +41,7 @@ from tpuc.pipeline.searching import (
     search_job,
     search_samples,
 )
+from tpuc.pipeline.top_files import write_top
 from tpuc.reports import Note, Timing
 from tpuc.search import qtable as qtable_text
 
@@ -99,7 +106,8 @@ def run(
     """
     build = _Build(job, folder, command, together)
     stages = (
-        build.read, build.calibrate, build.search, build.lower, build.evaluate, build.emit,
+        build.read, build.calibrate, build.search, build.correct, build.lower, build.evaluate,
+        build.emit,
     )  # fmt: skip
     for name, stage in zip(STAGES[1:], stages):
         stage()
@@ -140,9 +148,11 @@ class _Build:
         g.decided = decide(job, graph, self.processor)
         g.choices = g.decided.table
         check_search_names(job, graph, self.dataset)
+        if is_correcting(job) and self.dataset is not None:
+            correction_samples(job, self.dataset)
         self.g = g
         if not _stops(job, "check"):
-            self.graph_key = _graph_key(self.folder, self.name, graph)
+            self.graph_key = write_top(self.folder, self.name, graph)
 
     def calibrate(self) -> None:
         """Stage calibrate, for integer builds."""
@@ -184,6 +194,30 @@ class _Build:
             g.table, g.choices = g.searched.result.table, g.searched.result.qtable
         write_tables(g, self.folder)
 
+    def correct(self) -> None:
+        """Stage correct, if there is one: the graph that is lowered, and what TPU-MLIR reads."""
+        job, g = self.job, self.g
+        if not is_correcting(job) or self.dataset is None or g.calibrated is None:
+            return
+        assert g.table is not None
+        learn, judge = correction_samples(job, self.dataset)
+        tables = {g.table.method: g.table}
+        if job.correction.auto and g.searched is None:
+            others = {m: self._symmetric(t) for m, t in g.calibrated.tables.items()}
+            tables |= {m: t for m, t in others.items() if t != g.table}
+        inputs = CorrectionInputs(g.top, self.graph_key, tables, g.choices, learn, judge)
+        g.correction_samples = learn
+        g.choosing_samples = judge
+        g.corrected_with = used_until(self.dataset, learn, judge)
+        g.corrected = self.clock.stage(
+            "correct",
+            lambda: correct_job(job, inputs, self.processor, self.threads, self.cache),
+            lambda r: r.cached,
+        )
+        g.table = g.corrected.table
+        self.graph_key = write_top(self.folder, self.name, g.corrected.graph)
+        write_tables(g, self.folder)
+
     def lower(self) -> None:
         """Stage lower."""
         lowered = self.clock.stage("lower", lambda: _lower(self.job, self.g, self.processor))
@@ -192,7 +226,7 @@ class _Build:
     def evaluate(self) -> None:
         """Stage evaluate, if there are samples."""
         g = self.g
-        samples = choose_samples(self.job, g.top, self.dataset, self.zoo)
+        samples = choose_samples(self.job, g.top, self.dataset, self.zoo, g.corrected_with)
         if samples is None:
             return
         g.evaluation_samples = samples
@@ -240,26 +274,9 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _write_top(folder: Path, name: str, graph: Graph) -> None:
-    weights = folder / f"{name}_top_weights.npz"
-    part = weights.with_name(f".{weights.name}.{os.getpid()}.part")
-    try:
-        save_weights(graph, part)
-        part.replace(weights)
-    except OSError as error:
-        raise ArtifactError(f"'{weights}': can not be written ({error.strerror})") from error
-    finally:
-        part.unlink(missing_ok=True)
-    write_whole(folder / f"{name}.mlir", print_mlir(graph, weights.name))
-
-
-def _graph_key(folder: Path, name: str, graph: Graph) -> str:
-    _write_top(folder, name, graph)
-    return digest_file(folder / f"{name}.mlir") + digest_file(folder / f"{name}_top_weights.npz")
-
-
 def _lower(job: Job, g: Gathered, processor: Any) -> Lowered:
-    return lower(g.top, g.table, processor, job.quantize.mode.name, g.choices)
+    graph = g.corrected.graph if g.corrected is not None else g.top
+    return lower(graph, g.table, processor, job.quantize.mode.name, g.choices)
 
 
 def _lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ write_sweep     sweep.py      sweep.json and sweep.html; pareto.py computes the 
 A report knows no graph and no arrays: only plain values reach it.
 """
 
+from tpuc.reports.correction_data import CorrectedLayer, CorrectionStep, CorrectionView
 from tpuc.reports.data import (
     Accuracy,
     Artifact,
@@ -34,6 +35,9 @@ from tpuc.reports.write import write_report
 __all__ = [
     "Accuracy",
     "Artifact",
+    "CorrectedLayer",
+    "CorrectionStep",
+    "CorrectionView",
     "Cost",
     "Delegate",
     "DelegateRow",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tpuc.reports.correction_data import CorrectionView
 from tpuc.reports.delegate_data import Delegate
 from tpuc.reports.search_data import SearchView
 
@@ -192,6 +193,7 @@ class ReportData:
         Ops whose type something other than a rule of lowering decided, by who did.
     versions : mapping of str to str
     delegate : Delegate, optional
+    correction : CorrectionView, optional
     """
 
     recipe: str
@@ -213,6 +215,7 @@ class ReportData:
     decided: tuple[tuple[str, tuple[str, ...]], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     delegate: Delegate | None = None
+    correction: CorrectionView | None = None
 
 
 @dataclass(frozen=True)

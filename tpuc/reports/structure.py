@@ -34,6 +34,7 @@ def build_report(data: ReportData) -> dict[str, Any]:
             "quantize": {"mode": data.mode, **data.quantize_facts},
             "calibration": dict(data.calibration_facts),
             "search": {**data.search_facts, **(asdict(data.search) if data.search else {})},
+            "correction": asdict(data.correction) if data.correction else None,
             "decided_by": dict(data.decided),
             "verdict": asdict(verdict),
             "accuracy": asdict(data.accuracy),

@@ -1,0 +1,26 @@
+"""Choosing among corrections."""
+
+from __future__ import annotations
+
+from tpuc.correction import Trial, try_all
+
+SCORES = {"a": 0.5, "b": 0.7, "b1": 0.6, "b2": 0.9}
+
+
+def test_corrections_start_from_the_best_and_the_best_of_all_wins():
+    found = try_all(
+        {"kl": "a", "mse": "b"},
+        {"one": lambda c: c + "1", "two": lambda c: c + "2"},
+        SCORES.__getitem__,
+    )
+    assert (found.name, found.best) == ("mse + two", "b2")
+    assert found.trials == (
+        Trial("kl", 0.5), Trial("mse", 0.7), Trial("mse + one", 0.6), Trial("mse + two", 0.9),
+    )  # fmt: skip
+
+
+def test_a_correction_that_hurts_is_not_kept_and_the_simplest_of_equals_is():
+    found = try_all(
+        {"kl": "a"}, {"one": lambda c: c, "two": lambda c: "z"}, {"a": 0.5, "z": 0.4}.get
+    )
+    assert (found.name, found.best) == ("kl", "a")

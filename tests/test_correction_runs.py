@@ -1,0 +1,86 @@
+"""Builds with corrections, from the command line to the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.test_cli import tpuc
+from tpuc.calibration import table as table_text
+from tpuc.ir.text_parse import load_mlir
+from tpuc.lowering import lower
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("corrections")
+
+
+def report_of(folder: Path) -> dict:
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_auto_keeps_the_best_tells_of_all_and_is_cached(home, bm1684x):
+    for run in ("first", "second"):
+        done = tpuc("recipe=digits", "correction=auto", f"hydra.run.dir={run}", cwd=home)
+        assert done.returncode == 0, done.stderr
+    said = (done.stdout + done.stderr).splitlines()
+    assert "(cached)" in next(t for t in said if t.startswith("correct"))
+    report = report_of(home / "first")
+    found = report["correction"]
+    scores = dict(map(tuple, found["trials"]))
+    assert found["chosen"] == max(scores, key=scores.__getitem__)
+    assert len(scores) == 7 and found["judges"] == 20
+    assert all(step["layers"] for step in found["steps"])
+    assert "What corrections did" in (home / "first/report.html").read_text()
+    for name in ("digits_bm1684x_int8.bmodel", "digits_cali_table", "digits_top_weights.npz"):
+        assert (home / "first" / name).read_bytes() == (home / "second" / name).read_bytes()
+
+
+def test_what_is_written_lowers_to_what_was_learned(home, bm1684x):
+    for threads in (1, 2):
+        done = tpuc(
+            "recipe=digits", "correction=adaround", f"hydra.run.dir=t{threads}",
+            f"threads={threads}", cwd=home, cache=home / f"cache{threads}",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    name = "digits_bm1684x_int8.bmodel"
+    assert (home / "t1" / name).read_bytes() == (home / "t2" / name).read_bytes()
+    plain = tpuc("recipe=digits", "hydra.run.dir=plain", cwd=home)
+    assert plain.returncode == 0, plain.stderr
+    lowered = [
+        lower(
+            load_mlir(home / run / "digits.mlir"),
+            table_text.read(home / run / "digits_cali_table"),
+            bm1684x,
+        ).graph
+        for run in ("t1", "plain")
+    ]
+    pairs = [
+        (a.data, b.data) for a, b in zip(*(g.weights() for g in lowered)) if "filter" in a.name
+    ]
+    apart = [np.abs(a.astype(int) - b) for a, b in pairs]
+    assert max(d.max() for d in apart) == 1 and sum(np.count_nonzero(d) for d in apart) > 20
+    report = report_of(home / "t1")["correction"]
+    assert [s["name"] for s in report["steps"]] == ["adaround"] and not report["chosen"]
+    assert report["steps"][0]["after"] > report["steps"][0]["before"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (["correction=adaround", "quantize=f16"], "no integer weights"),
+        (["correction=auto", "correction.adaround=true"], "has no meaning with correction.auto"),
+        (["correction.min_layer_cos=1.5"], "expected 0 to 1"),
+        (["correction.adaround_num=0"], "at least 1"),
+        (["correction=auto", "correction.adaround_num=5000"], "correction.adaround_num="),
+        (["correction=adaroun"], "adaround"),
+    ],
+)
+def test_what_can_not_be_corrected_is_refused_before_any_work(home, keys, said):
+    done = tpuc("recipe=digits", *keys, "stop_after=check", cwd=home)
+    assert done.returncode == 2
+    assert said in done.stderr

@@ -1,0 +1,45 @@
+"""Checks of the correction group: ranges, and what it needs of the build."""
+
+from __future__ import annotations
+
+from tpuc.config.schema import Job
+from tpuc.errors import ConfigError
+
+__all__ = ["check_correction"]
+
+_ON = ("auto", "bias_correction", "adaround")
+
+
+def check_correction(job: Job) -> None:
+    """Check the group without the model.
+
+    Raises
+    ------
+    ConfigError : a number is out of range, or the build has nothing that could be corrected
+    """
+    correction = job.correction
+    for key in ("bc_inference_num", "adaround_num", "auto_num"):
+        value = getattr(correction, key)
+        if value < 1:
+            raise ConfigError(f"correction.{key}: {value} is too small; expected at least 1")
+    if not 0.0 <= correction.min_layer_cos <= 1.0:
+        raise ConfigError(
+            f"correction.min_layer_cos: {correction.min_layer_cos:g} is no cosine; expected 0 to 1"
+        )
+    on = [key for key in _ON if getattr(correction, key)]
+    if not on:
+        return
+    if correction.auto and len(on) > 1:
+        raise ConfigError(
+            f"correction.{on[1]}: has no meaning with correction.auto, which tries it anyway. "
+            f"Hint: correction.auto=false"
+        )
+    if job.quantize.mode.name != "INT8":
+        raise ConfigError(
+            f"correction.{on[0]}: there are no integer weights with "
+            f"quantize.mode={job.quantize.mode.name}; expected INT8. Hint: correction=none"
+        )
+    if job.dataset.path is None and job.dataset.list is None:
+        raise ConfigError(
+            f"correction.{on[0]}: needs samples. Hint: dataset.path=FOLDER, or correction=none"
+        )
