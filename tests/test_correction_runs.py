@@ -84,3 +84,16 @@ def test_what_can_not_be_corrected_is_refused_before_any_work(home, keys, said):
     done = tpuc("recipe=digits", *keys, "stop_after=check", cwd=home)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_weight_equalization_is_told_layer_by_layer(home):
+    done = tpuc(
+        "recipe=digits", "correction=weight_equalization", "correction.bias_correction=true",
+        "hydra.run.dir=equalized", cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    steps = report_of(home / "equalized")["correction"]["steps"]
+    assert [step["name"] for step in steps] == ["weight_equalization", "bias_correction"]
+    assert all("limit of 6" in row["what"] for row in steps[0]["layers"])  # all of them are Relu6
+    refused = tpuc("recipe=digits", "correction=weight_equalization", "quantize=f16", cwd=home)
+    assert refused.returncode == 2 and "no integer weights" in refused.stderr

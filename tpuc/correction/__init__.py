@@ -1,5 +1,6 @@
 """Corrections: rewrites of Graph[top] that quantization loses less of.
 
+equalize_weights weight_equalization.py  ranges of neighbouring layers become alike
 correct_biases   bias_correction.py  mean errors of channels go into biases (needs tables)
 try_all          auto.py             which of them is best
 learn_rounding   adaround.py         weights are rounded to what makes layers right (needs tables)
@@ -10,6 +11,7 @@ from tpuc.correction.auto import Trial, Tried, try_all
 from tpuc.correction.bench import Bench, output_cosine
 from tpuc.correction.bias_correction import correct_biases
 from tpuc.correction.result import Corrected, LayerNote
+from tpuc.correction.weight_equalization import equalize_weights
 
 __all__ = [
     "Bench",
@@ -19,6 +21,7 @@ __all__ = [
     "Trial",
     "Tried",
     "correct_biases",
+    "equalize_weights",
     "learn_rounding",
     "output_cosine",
     "try_all",

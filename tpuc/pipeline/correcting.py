@@ -20,6 +20,7 @@ from tpuc.correction import (
     Learning,
     Trial,
     correct_biases,
+    equalize_weights,
     learn_rounding,
     output_cosine,
     try_all,
@@ -41,6 +42,7 @@ __all__ = [
     "correct_job",
     "correction_samples",
     "correction_view",
+    "equalized",
     "is_correcting",
     "used_until",
 ]
@@ -229,9 +231,18 @@ class _Work:
         return score
 
 
-def correction_view(build: CorrectedBuild | None, judges: int) -> CorrectionView | None:
-    """The stage as the report tells it."""
-    if build is None:
+def equalized(graph: Graph) -> tuple[Graph, Step]:
+    """The graph with evened out weight ranges, and what was done: before thresholds are found."""
+    found = equalize_weights(graph)
+    return found.graph, Step("weight_equalization", 0, 0.0, 0.0, found.notes)
+
+
+def correction_view(
+    before: Step | None, build: CorrectedBuild | None, judges: int
+) -> CorrectionView | None:
+    """All corrections as the report tells them; `before`: done before thresholds were found."""
+    found = (*((before,) if before else ()), *(build.steps if build else ()))
+    if not found and build is None:
         return None
     steps = tuple(
         CorrectionStep(
@@ -241,10 +252,10 @@ def correction_view(build: CorrectedBuild | None, judges: int) -> CorrectionView
             step.after,
             tuple(CorrectedLayer(**vars(row)) for row in step.layers),
         )
-        for step in build.steps
+        for step in found
     )
-    trials = tuple((t.name, t.score) for t in build.trials)
-    return CorrectionView(steps, build.chosen, trials, judges)
+    trials = tuple((t.name, t.score) for t in build.trials) if build else ()
+    return CorrectionView(steps, build.chosen if build else "", trials, judges)
 
 
 def _with(build: CorrectedBuild, name: str, samples: int, found: Corrected) -> CorrectedBuild:

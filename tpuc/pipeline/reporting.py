@@ -15,7 +15,7 @@ from tpuc.dataset import Samples
 from tpuc.ir import DType, Graph, Node
 from tpuc.ir.macs import macs_of
 from tpuc.pipeline.calibrating import Calibrated
-from tpuc.pipeline.correcting import CorrectedBuild, correction_view
+from tpuc.pipeline.correcting import CorrectedBuild, Step, correction_view
 from tpuc.pipeline.deciding import Decided
 from tpuc.pipeline.evaluating import Evaluated
 from tpuc.pipeline.searching import Searched
@@ -59,6 +59,7 @@ class Gathered:
     decided: Decided | None = None
     searched: Searched | None = None
     search_samples: Samples | None = None
+    equalized: Step | None = None
     corrected: CorrectedBuild | None = None
     correction_samples: Samples | None = None
     choosing_samples: Samples | None = None
@@ -285,5 +286,5 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         _decided(g),
         g.versions,
         delegate=g.delegate,
-        correction=correction_view(g.corrected, len(g.choosing_samples or ())),
+        correction=correction_view(g.equalized, g.corrected, len(g.choosing_samples or ())),
     )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tpuc.artifacts import CalibrationTable
 from tpuc.cache import StageCache
@@ -21,10 +19,12 @@ from tpuc.ir import Graph
 from tpuc.lowering import Lowered, lower
 from tpuc.pipeline.calibrating import CalibrationInputs, calibrate_job, kurtosis_text, open_dataset
 from tpuc.pipeline.checking import check_graph
+from tpuc.pipeline.clock import Clock
 from tpuc.pipeline.correcting import (
     CorrectionInputs,
     correct_job,
     correction_samples,
+    equalized,
     is_correcting,
     used_until,
 )
@@ -42,13 +42,12 @@ from tpuc.pipeline.searching import (
     search_samples,
 )
 from tpuc.pipeline.top_files import write_top
-from tpuc.reports import Note, Timing
+from tpuc.reports import Note
 from tpuc.search import qtable as qtable_text
 
 __all__ = ["RunResult", "run"]
 
 log = logging.getLogger("tpuc")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,24 +65,6 @@ class RunResult:
     folder: Path
     report: dict[str, Any]
     goals_missed: tuple[str, ...] = ()
-
-
-class _Clock:
-    """Times stages and says what they did."""
-
-    def __init__(self) -> None:
-        self.timings: list[Timing] = []
-
-    def stage(
-        self, name: str, work: Callable[[], T], cached: Callable[[T], bool] | None = None
-    ) -> T:
-        start = time.perf_counter()
-        result = work()
-        known = bool(cached and cached(result))
-        seconds = round(time.perf_counter() - start, 3)
-        self.timings.append(Timing(name, seconds, known))
-        log.info("%-10s %6.2f s%s", name, seconds, "  (cached)" if known else "")
-        return result
 
 
 def run(
@@ -121,7 +102,7 @@ class _Build:
 
     def __init__(self, job: Job, folder: Path, command: str, together: tuple[str, ...]) -> None:
         self.job, self.folder, self.command, self.together = job, folder, command, together
-        self.clock = _Clock()
+        self.clock = Clock()
         self.processor = self.clock.stage("check", lambda: check_job(job))
         check_delegate(job)
         self.threads = job.threads or os.cpu_count() or 1
@@ -159,6 +140,9 @@ class _Build:
         job, g = self.job, self.g
         if job.quantize.mode.name != "INT8":
             return
+        if job.correction.weight_equalization:
+            g.top, g.equalized = equalized(g.top)
+            self.graph_key = write_top(self.folder, self.name, g.top)
         inputs = CalibrationInputs(g.top, self.graph_key, self.dataset, self.together)
         g.calibrated = self.clock.stage(
             "calibrate",
