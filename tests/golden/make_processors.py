@@ -5,6 +5,7 @@
 Run it with the Python of an installed TPU-MLIR. `PROCESSOR.json` holds, for each mode and network,
 the first 16 hex digits of sha256 of every tensor for sample 0 (dequantized float32, little
 endian). The networks, their weights and their calibration tables are those of `networks/`.
+`rare/PROCESSOR.json` holds the same for `operators/rare.mlir`, with its calibration table.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +26,8 @@ sys.path.insert(0, str(HERE))
 from weights import fill_weights, made_input  # noqa: E402
 
 SHAPE = (1, 3, 64, 64)
+RARE_SHAPE = (1, 3, 16, 16)
+RARE = ["bm1684"]
 PROCESSORS = {
     "bm1684": {"INT8": ["densenet121", "mobilenet_v2", "mobilenet_v3_small", "resnet18"]},
     "bm1688": {
@@ -63,9 +67,27 @@ def import_network(name: str, work: Path) -> Path:
     return folder
 
 
-def tensors(folder: Path, name: str, processor: str, mode: str) -> dict[str, str]:
+def operators(work: Path, processor: str) -> dict[str, object]:
+    """Calibration table and tensors of `operators/rare.mlir`."""
+    folder = work / "rare"
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    for name in ("rare.mlir", "rare_top_f32_all_weight.npz"):
+        shutil.copy(HERE / "operators" / name, folder)
+    for index in range(4):
+        sample = made_input(index, RARE_SHAPE) * 4 - 2
+        np.savez(folder / "samples" / f"{index}.npz", x=sample)
+    shutil.copy(folder / "samples" / "0.npz", folder / "sample.npz")
+    run(folder, "run_calibration", "rare.mlir", "--dataset", "samples", "--input_num", "4",
+        "--tune_num", "0", "-o", "table")  # fmt: skip
+    found = tensors(folder, "rare", processor, "INT8", folder / "table")
+    return {"table": (folder / "table").read_text(), "tensors": found}
+
+
+def tensors(
+    folder: Path, name: str, processor: str, mode: str, table: Path | None = None
+) -> dict[str, str]:
     """Digest of every tensor of one build."""
-    table = HERE / "networks" / f"{name}_cali_table"
+    table = table or HERE / "networks" / f"{name}_cali_table"
     run(folder, "model_deploy", "--mlir", f"{name}.mlir", "--quantize", mode, "--processor",
         processor, "--calibration_table", str(table), "--model", f"{name}.bmodel",
         "--debug", "--not_gen_bmodel")  # fmt: skip
@@ -90,3 +112,6 @@ if __name__ == "__main__":
         out = HERE / "processors" / f"{chosen}.json"
         out.write_text(json.dumps(facts, indent=0, sort_keys=True) + "\n")
         print(chosen, {m: {n: len(t) for n, t in d.items()} for m, d in facts.items()}, flush=True)
+        if chosen in RARE:
+            text = json.dumps(operators(scratch, chosen), indent=0, sort_keys=True)
+            (HERE / "processors" / "rare" / f"{chosen}.json").write_text(text + "\n")

@@ -67,8 +67,10 @@ def test_deconv(
 
 @pytest.mark.parametrize("target", [DType.SI8, DType.UI8])
 @pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize("group", [1, 19])
-def test_requantization_by_channel(target: DType, relu: bool, group: int, isa: str) -> None:
+@pytest.mark.parametrize(("group", "mode"), [(1, "HalfAwayFromZero"), (19, "HalfUp")])
+def test_requantization_by_channel(
+    target: DType, relu: bool, group: int, mode: str, isa: str
+) -> None:
     """Shifts from -2 on, both signs of halves, multipliers of both signs."""
     rng = np.random.default_rng(0)
     weights = rng.integers(-128, 128, (19, 1 if group == 19 else 4, 3, 3)).astype(np.int8)
@@ -79,9 +81,11 @@ def test_requantization_by_channel(target: DType, relu: bool, group: int, isa: s
     raw.name = "sums"
     words = np.stack([rng.integers(-40, 40, 19), rng.integers(-2, 20, 19), np.zeros(19, int)], 1)
     words[:4] = [[1, 1, 0], [3, 2, 0], [-1, 0, 0], [2**30, 32, 0]]
+    if mode == "HalfUp":
+        words[3] = [2**30 - 1, 31, 0]
     quant = Value("words", words.shape, DType.SI32, None, words.astype(np.int32))
     result = Value("out", raw.shape, target, ONE)
-    attrs = with_defaults("RequantIntAxis", {"do_relu": relu}, "tpu")
+    attrs = with_defaults("RequantIntAxis", {"do_relu": relu, "round_mode": mode}, "tpu")
     graph.add("RequantIntAxis", [raw, quant], [result], attrs)
     graph.outputs = [result]
     check(graph)

@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from tests.golden import networks
+from tpuc.artifacts import CalibrationTable, Range
 from tpuc.calibration import table as table_text
 from tpuc.errors import ConfigError
+from tpuc.ir import Graph, Value, with_defaults
 from tpuc.lowering import lower
 from tpuc.processors import load_processor
 
@@ -64,3 +66,30 @@ def test_an_op_without_an_int8_form_here_is_float(golden, bm1684x):
 def test_an_unknown_form_is_refused(golden, bm1684x):
     with pytest.raises(ConfigError, match="requant is guess; expected one of multiplier_shift"):
         _lowered(golden, "resnet18", replace(bm1684x, requant="guess"))
+
+
+def _constant(op, const, threshold, processor):
+    graph = Graph("net", "top")
+    x = Value("x", (1, 4, 2, 2))
+    graph.add("Input", [], [x], with_defaults("Input", {}))
+    out = Value("y", (1, 4, 2, 2))
+    attrs = {"const_val": const} | ({"is_reverse": True} if op == "SubConst" else {})
+    graph.add(op, [x], [out], with_defaults(op, attrs))
+    graph.outputs = [out]
+    ranges = {"x": Range(2.0, -2.0, 2.0), "y": Range(threshold, -threshold, threshold)}
+    return lower(graph, CalibrationTable(ranges), processor)
+
+
+def test_a_sum_with_a_constant_has_a_small_word(bm1684):
+    """r = floor(log2(127 / (2 / 3))) = 7; m = round(2**7 * 2 / 3); K = round(1.5 * 2**7 / s)."""
+    node = _constant("AddConst", 1.5, 3.0, bm1684).graph.outputs[0].producer.inputs[0].producer
+    assert (node.op, node.attrs["multiplier"], node.attrs["rshift"]) == ("AddConst", 85, 7)
+    assert node.attrs["const_val"] == round(1.5 * 2**7 / (3.0 / 127))
+
+
+@pytest.mark.parametrize("threshold", [1.9, 2.5])
+def test_a_difference_is_float_if_its_operand_reaches_further(threshold, bm1684, bm1684x):
+    for processor in (bm1684, bm1684x):
+        lowered = _constant("SubConst", 1.5, threshold, processor)
+        reasons = {"y": "an operand reaches further than the difference"}
+        assert lowered.reasons == (reasons if threshold < 2 else {})

@@ -39,8 +39,11 @@ def pack_deconv(
     return Deconv((group, per_in, per_out), (kh, kw), *window, packed, bias.astype(np.int32))
 
 
-def pack_requant_axis(words: np.ndarray, zero: int, low: int) -> RequantAxis:
-    """The kernel of a requantization by channel, halves away from zero.
+def pack_requant_axis(words: np.ndarray, zero: int, low: int, away: bool = True) -> RequantAxis:
+    """The kernel of a requantization by channel.
+
+    Halves go up as halves away from zero do that are moved: x + half >> s is
+    2 * x + 1 + 2 * half >> s + 1, which meets no half.
 
     Parameters
     ----------
@@ -48,12 +51,21 @@ def pack_requant_axis(words: np.ndarray, zero: int, low: int) -> RequantAxis:
         Multiplier, shift, zero point.
     zero, low : int
         Zero byte and smallest byte of the result.
+    away : bool
+        Halves away from zero; else up.
 
     Raises
     ------
     Unfit : a shift or a multiplier is out of range
     """
     m, s = normal_shift(words[:, 0].astype(np.int64), words[:, 1].astype(np.int64))
-    m, s = np.where(s == 0, 2 * m, m), np.maximum(s, 1)
-    r = (np.int64(1) << (s - 1)) + ((words[:, 2].astype(np.int64) + zero) << s)
+    if not away:
+        if np.any(s > 31) or np.any(np.abs(m) >= 2**30):
+            raise Unfit("a multiplier or a shift too large for halves up")
+        half = np.where(s == 0, 1, (np.int64(1) << s) + 1)
+        m, s = 2 * m, s + 1
+    else:
+        m, s = np.where(s == 0, 2 * m, m), np.maximum(s, 1)
+        half = np.int64(1) << (s - 1)
+    r = half + ((words[:, 2].astype(np.int64) + zero) << s)
     return RequantAxis(m, r, s, low)

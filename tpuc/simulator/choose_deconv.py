@@ -52,5 +52,6 @@ def choose_requant_axis(node: Node) -> ImageKernel:
     words = _constant(node.inputs[1], "table").reshape(-1, 3)
     if source.dtype != DType.SI32 or not is_bytes(result) or len(words) != result.shape[1]:
         raise Unfit(f"from {source.dtype} {source.shape} to {result.dtype} {result.shape}")
-    kernel = pack_requant_axis(words, zero_of(result), low_of(node))
+    away = node.attrs["round_mode"] != "HalfUp"
+    kernel = pack_requant_axis(words, zero_of(result), low_of(node), away)
     return ImageKernel(lambda s, target, threads: kernel.run(s[0], target, threads), (source,))

@@ -17,7 +17,8 @@ __all__: list[str] = []
 def _requant_axis(node: Node, x: np.ndarray, words: np.ndarray) -> np.ndarray:
     shape = (1, -1, *([1] * (x.ndim - 2)))
     m, r, zero = (words[:, i].astype(np.int64).reshape(shape) for i in range(3))
-    return finish(node, shift_half_away(x.astype(np.int64) * m, r) + zero)
+    shift = shift_half_up if node.attrs["round_mode"] == "HalfUp" else shift_half_away
+    return finish(node, shift(x.astype(np.int64) * m, r) + zero)
 
 
 @kernel("RequantInt")

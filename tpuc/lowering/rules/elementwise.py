@@ -19,7 +19,7 @@ from tpuc.lowering.context import Lowering
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
 
-__all__ = ["ELEMENTWISE_INT8", "constant_operand", "scale_of"]
+__all__ = ["ELEMENTWISE_INT8", "constant_operand", "reaches_further", "scale_of"]
 
 
 def scale_of(value: Value) -> float:
@@ -77,10 +77,15 @@ def lower_sub(ctx: Lowering, node: Node) -> str | None:
     """Sub of two operands, the right one possibly constant."""
     if len(node.inputs) != 2 or node.inputs[0] is None or node.inputs[0].is_weight:
         return "its left operand is constant"
+    return reaches_further(ctx, node) or lower_add(ctx, node)
+
+
+def reaches_further(ctx: Lowering, node: Node) -> str | None:
+    """Why a difference is float: an operand has the larger threshold."""
     largest = max(_threshold(ctx, v) for v in node.activations)
     if _threshold(ctx, node.output) < largest:
         return "an operand reaches further than the difference"
-    return lower_add(ctx, node)
+    return None
 
 
 def _threshold(ctx: Lowering, value: Value) -> float:
@@ -120,6 +125,9 @@ def lower_mul_const(ctx: Lowering, node: Node) -> str | None:
 
 def lower_add_const(ctx: Lowering, node: Node) -> str | None:
     """AddConst, and SubConst in both directions."""
+    reason = reaches_further(ctx, node) if node.op == "SubConst" else None
+    if reason is not None:
+        return reason
     x = _source(ctx, node)
     s_out = ctx.scale(node.output)
     m, r = multiplier_shift(scale_of(x) / s_out, 8, True)

@@ -1,4 +1,4 @@
-"""Conv, MatMul and Scale in INT8 for processors that requantize by a right shift alone.
+"""Conv, Deconv, MatMul and Scale in INT8 for processors that requantize by a right shift alone.
 
     r    = the last shift with max|w| * s_in / s_out * 2**r < 127, over the whole weight
            (smaller if more than 3 % of the biases would leave 16 bits)
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tpuc.ir import Attr, DType, Node, Value
+from tpuc.ir import Attr, DType, Node, QuantType, Value
 from tpuc.lowering.context import Lowering
 from tpuc.numerics.right_shift import bias_shift, filter_shift, quantize_by, term_shift
 
@@ -80,6 +80,27 @@ def lower_conv(ctx: Lowering, node: Node) -> str | None:
     return None
 
 
+def lower_deconv(ctx: Lowering, node: Node) -> str | None:
+    """Deconv to an int32 Deconv and a RequantIntAxis with multiplier 1."""
+    source, filters = node.inputs[:2]
+    assert source is not None and filters is not None
+    if not filters.is_weight:
+        return "its filter is computed"
+    shift = _first_shift(ctx, node)
+    if shift < 0:
+        return "its weights are too large for a right shift"
+    shift, operands = _operands(ctx, node, ctx.as_int(source, node.name), shift)
+    keys = ("kernel_shape", "strides", "pads", "dilations", "group", "output_padding")
+    attrs = {k: node.attrs[k] for k in keys if k in node.attrs}
+    raw = Value("", node.output.shape, DType.SI32, QuantType(1.0))
+    acc = ctx.helper(f"{node.name}_i32", "Deconv", operands, raw, attrs)
+    words = np.tile([1, shift, 0], (node.output.shape[1], 1))
+    quant = ctx.weight(f"{node.name}_quant_int32", words, DType.SI32)
+    end: dict[str, Attr] = {"do_relu": node.flag("do_relu"), "round_mode": "HalfUp"}
+    ctx.emit_int(node, "RequantIntAxis", [acc, quant], end)
+    return None
+
+
 def lower_matmul(ctx: Lowering, node: Node) -> str | None:
     """MatMul of rows by a constant matrix."""
     left, right = node.inputs[:2]
@@ -126,4 +147,9 @@ def lower_scale(ctx: Lowering, node: Node) -> str | None:
     return None
 
 
-SHIFT_ONLY_INT8 = {"Conv": lower_conv, "MatMul": lower_matmul, "Scale": lower_scale}
+SHIFT_ONLY_INT8 = {
+    "Conv": lower_conv,
+    "Deconv": lower_deconv,
+    "MatMul": lower_matmul,
+    "Scale": lower_scale,
+}

@@ -7,7 +7,8 @@ AddConst, SubConst: y = saturate((x * m + K) >> r), c = 1, K = round(const * flo
                     in 16 bit
 MulConst:           y = saturate(x * m >> r), c = const
 Mul:                as with multipliers, but never shifted left
-`>>` rounds half up. A negative multiplier makes Add and Sub float. Source: TPU-MLIR's lowering for
+`>>` rounds half up. A negative multiplier makes Add and Sub float,
+and a difference is float if an operand has the larger threshold. Source: TPU-MLIR's lowering for
 BM1684.
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from tpuc.ir import Attr, Node, Value
 from tpuc.lowering.context import Lowering
-from tpuc.lowering.rules.elementwise import constant_operand, scale_of
+from tpuc.lowering.rules.elementwise import constant_operand, reaches_further, scale_of
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.right_shift import quantize_by, term_shift
 
@@ -41,6 +42,9 @@ def _operand(ctx: Lowering, node: Node, value: Value) -> Value:
 
 def lower_sum(ctx: Lowering, node: Node) -> str | None:
     """Add, or Sub, of activations and constants."""
+    reason = reaches_further(ctx, node) if node.op == "Sub" else None
+    if reason is not None:
+        return reason
     given: Any = node.attrs.get("coeff")
     s_out = ctx.scale(node.output)
     operands, ms, rs = [], [], []
@@ -75,6 +79,9 @@ def lower_mul(ctx: Lowering, node: Node) -> str | None:
 
 def lower_constant(ctx: Lowering, node: Node) -> str | None:
     """AddConst, SubConst and MulConst."""
+    reason = reaches_further(ctx, node) if node.op == "SubConst" else None
+    if reason is not None:
+        return reason
     source = node.inputs[0]
     assert source is not None
     x = ctx.as_int(source, node.name)
