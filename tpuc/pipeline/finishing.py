@@ -24,6 +24,7 @@ _BMODELS = {
     "tpu_mlir": "bmodel that TPU-MLIR compiled; its runtime and chip run it",
     "none": "",
 }
+_NATIVE = "bmodel with chip instructions, and a program for tpuc's simulator"
 
 
 def write_tables(g: Gathered, folder: Path) -> None:
@@ -57,7 +58,7 @@ def finish(
         "new_cali_table.txt": "the table that the search found; TPU-MLIR reads it",
         **dict.fromkeys(LOG_NAMES.values(), "log of the search"),
         "kurtosis_analysis": "kurtosis of every tensor, largest first",
-        bmodel: _BMODELS[g.job.backend.name.name],
+        bmodel: _NATIVE if g.instruction_bytes else _BMODELS[g.job.backend.name.name],
     }
     artifacts = artifacts_of(folder, what)
     data = report_data(g, artifacts)

@@ -66,6 +66,7 @@ class Gathered:
     corrected_with: int = 0
     evaluated: Evaluated | None = None
     delegate: Delegate | None = None
+    instruction_bytes: int | None = None
     calibration_samples: Samples | None = None
     evaluation_samples: Samples | None = None
     timings: list[Timing] = field(default_factory=list)
@@ -257,6 +258,7 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         sum(row.macs for row in layers),
         sum(v.size * _BITS.get(v.dtype, 32) // 8 for v in dict.fromkeys(weights)),
         float_bytes,
+        g.instruction_bytes,
     )
     notes = list(g.notes)
     if g.calibrated and g.calibrated.zeros:

@@ -30,6 +30,7 @@ from tpuc.pipeline.correcting import (
 )
 from tpuc.pipeline.deciding import decide
 from tpuc.pipeline.delegating import check_delegate, delegate
+from tpuc.pipeline.emitting import emit_bmodel
 from tpuc.pipeline.evaluating import choose_samples, evaluate
 from tpuc.pipeline.finishing import finish, versions, write_tables
 from tpuc.pipeline.importing import import_model, model_name, model_path
@@ -232,7 +233,11 @@ class _Build:
         g, kind = self.g, self.job.backend.name.name
         if kind == "bmodel":
             path = self.folder / self.bmodel
-            self.clock.stage("emit", lambda: _emit(path, g.lowered, self.processor.chip))
+            emitted = self.clock.stage("emit", lambda: emit_bmodel(path, g.lowered, self.processor))
+            g.instruction_bytes = emitted.instruction_bytes
+            if emitted.skip is not None:
+                skip = emitted.skip
+                g.notes.append(Note("chip instructions", skip.reason, skip.nodes))
         if kind == "tpu_mlir":
             samples = g.evaluation_samples
             g.delegate = self.clock.stage(
@@ -273,9 +278,3 @@ def _lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:
         "qtable": qtable_text.to_text(g.choices),
         "processor": facts,
     }
-
-
-def _emit(path: Path, graph: Graph, chip: str) -> None:
-    from tpuc.backends.bmodel import write_bmodel
-
-    write_bmodel(path, graph, chip=chip)

@@ -44,6 +44,8 @@ class Processor:
         Peak of int8 multiply-adds, in 10**12 operations per second (two a multiply-add).
     f16_tops, f32_tops : float
         The same of F16 (and BF16), and of F32; 0 where the hardware has none.
+    instructions : str
+        Form of the instructions that tpuc makes for it: `tiu_dma`, or '' for none.
     dram_gbps : float
         Peak of reading and writing the memory outside, 10**9 bytes per second; 0: not known.
     """
@@ -58,6 +60,7 @@ class Processor:
     f32_bias: tuple[str, ...] = ("Conv", "Deconv")
     float_ops: tuple[str, ...] = ()
     average: str = "scaled"
+    instructions: str = ""
     lanes: int = 0
     lane_bytes: int = 0
     eu_bytes: int = 0

@@ -17,6 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("path", type=Path)
     parser.add_argument("--all", action="store_true", help="every op, too")
+    parser.add_argument(
+        "--disassemble", action="store_true", help="the chip instructions of a bmodel instead"
+    )
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -31,6 +34,8 @@ def execute(args: argparse.Namespace) -> int:
         print(_folder(path))
     elif not path.is_file():
         raise ArtifactError(f"{path}: no such file or folder")
+    elif args.disassemble:
+        print(_instructions(path))
     elif path.suffix == ".bmodel":
         from tpuc.backends.bmodel import info_text
 
@@ -38,6 +43,19 @@ def execute(args: argparse.Namespace) -> int:
     else:
         print(_table(path, args.all))
     return 0
+
+
+def _instructions(path: Path) -> str:
+    from tpuc.backends.bm1684x import disassemble
+    from tpuc.backends.bmodel import read_bmodel
+
+    bmodel = read_bmodel(path)
+    if bmodel.streams is None:
+        raise ArtifactError(
+            f"'{path}': has no chip instructions; expected a bmodel with some. "
+            "Hint: the report says which op has none"
+        )
+    return "\n".join(disassemble(*bmodel.streams, bmodel.graph))
 
 
 def _folder(path: Path) -> str:

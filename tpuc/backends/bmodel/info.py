@@ -79,7 +79,7 @@ def info_text(path: str | Path, every: bool = False) -> str:
         lines += [f"  input   {_line(t)}" for t in net.inputs]
         lines += [f"  output  {_line(t)}" for t in net.outputs]
         lines.append(f"  weights {net.weight_bytes:,} bytes, sha256 {net.weight_digest or 'none'}")
-        if not net.is_ours:
+        if net.instruction_bytes or not net.is_ours:
             lines.append(f"  chip instructions {net.instruction_bytes:,} bytes")
     if bmodel is not None:
         lines += _program(bmodel, every)
@@ -98,9 +98,11 @@ def _line(tensor: TensorInfo) -> str:
 
 def _program(bmodel: Bmodel, every: bool) -> list[str]:
     graph = bmodel.graph
+    native = any(net.instruction_bytes for net in bmodel.summary.nets)
+    where = "for its simulator" if native else "for its simulator (no chip instructions)"
     lines = [
         "",
-        f"program of tpuc, version {PROGRAM_VERSION}, for its simulator (no chip instructions)",
+        f"program of tpuc, version {PROGRAM_VERSION}, {where}",
         f"  sha256  {bmodel.program_digest}",
         f"  ops     {len(graph)}: {_counts(graph)}",
     ]

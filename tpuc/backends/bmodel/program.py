@@ -31,7 +31,15 @@ from tpuc.errors import ArtifactError, GraphError
 from tpuc.ir import DType, Graph, QuantType, Value, verify
 from tpuc.progress import steps
 
-__all__ = ["PROGRAM_VERSION", "Fact", "Placed", "decode_program", "encode_program", "program_size"]
+__all__ = [
+    "PROGRAM_VERSION",
+    "Fact",
+    "Placed",
+    "decode_program",
+    "encode_program",
+    "native_digest",
+    "program_size",
+]
 
 PROGRAM_VERSION = 1
 _HEADER = struct.Struct("<8sIIQ8x32s")
@@ -141,6 +149,14 @@ def program_size(blob: memoryview) -> int:
     if len(blob) < _HEADER.size:
         return len(blob)
     return min(_HEADER.size + int(_HEADER.unpack_from(blob)[3]), len(blob))
+
+
+def native_digest(*parts: bytes | memoryview) -> bytes:
+    """SHA-256 over instructions, program and its weights, one after another."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part)
+    return found.digest()
 
 
 def _payload(program: memoryview) -> tuple[memoryview, bytes]:

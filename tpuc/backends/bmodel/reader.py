@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tpuc.backends.bmodel.container import ALIGNMENT, Container, aligned, read_container
-from tpuc.backends.bmodel.program import Fact, decode_program, program_size
+from tpuc.backends.bmodel.program import Fact, decode_program, native_digest, program_size
 from tpuc.backends.bmodel.schema import DATA_TYPES
 from tpuc.backends.bmodel.writer import FORMAT_VERSION
 from tpuc.errors import ArtifactError
@@ -17,6 +17,7 @@ from tpuc.ir import Graph
 
 __all__ = ["Bmodel", "NetInfo", "Summary", "TensorInfo", "read_bmodel", "read_summary"]
 
+_DIGEST = 32  # bytes of a SHA-256
 _TYPE_NAMES = {code: str(dtype) for dtype, code in DATA_TYPES.items()} | {7: "ui32"}
 
 
@@ -35,7 +36,7 @@ class TensorInfo:
 class NetInfo:
     """One stage of one net; sizes in bytes.
 
-    `is_ours` says that it holds a program of tpuc and no chip instructions.
+    `is_ours` says that it holds a program of tpuc.
     """
 
     name: str
@@ -74,12 +75,15 @@ class Bmodel:
         As given to `write_bmodel`.
     program_digest : str
         SHA-256 of the program, hexadecimal.
+    streams : (bytes, bytes), optional
+        Chip instructions: TIU and DMA.
     """
 
     summary: Summary
     graph: Graph
     facts: Mapping[str, Fact]
     program_digest: str
+    streams: tuple[bytes, bytes] | None = None
 
 
 def read_summary(path: str | Path) -> Summary:
@@ -182,11 +186,16 @@ def _bmodel(path: Path, container: Container) -> Bmodel:
         for key in ("binary_bdc", "binary_gdma")
     ]
     _check_gaps(container.segment, [places[0], *commands, places[1]])
-    if commands:  # the chip's coefficients are packed otherwise; the program has its own
-        start = aligned(program_size(program))
-        program, coefficients = program[: program_size(program)], program[start:]
-    graph, facts, digest = decode_program(program, coefficients)
-    return Bmodel(summary, graph, facts, digest)
+    streams = [bytes(container.blob(place, "instructions")) for place in commands]
+    if streams:  # the chip's coefficients are packed otherwise; the program has its own
+        whole, digest = program[:-_DIGEST], program[-_DIGEST:]
+        if native_digest(*streams, whole) != digest:
+            raise ArtifactError("SHA-256 of the instructions does not fit; it is damaged")
+        size = program_size(whole)
+        program, coefficients = whole[:size], whole[aligned(size) :]
+    graph, facts, program_digest = decode_program(program, coefficients)
+    both = (streams[0], streams[1]) if streams else None
+    return Bmodel(summary, graph, facts, program_digest, both)
 
 
 def _check_gaps(segment: memoryview, places: Iterable[tuple[int, int]]) -> None:

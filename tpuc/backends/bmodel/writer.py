@@ -6,7 +6,7 @@ schema), and `Model.version` names tpuc. The time is fixed, so that equal builds
 Without instructions the net has neither `sub_net` nor `cmd_group`, so that the vendor's runtime
 refuses to load it instead of running what is no chip code, while `model_tool` prints it. With them
 (`Native`) the coefficient segment is what they expect, the runtime executes the file, and the
-program's own weights lie in the page behind it.
+program's own weights lie in the pages behind it, and then a SHA-256 over instructions and program.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tpuc.backends.bmodel.container import aligned, pack_container
-from tpuc.backends.bmodel.program import Fact, Placed, encode_program
+from tpuc.backends.bmodel.program import Fact, Placed, encode_program, native_digest
 from tpuc.backends.bmodel.schema import DATA_TYPES
 from tpuc.backends.bmodel.weights import stored_size
 from tpuc.files import write_whole
@@ -88,6 +88,7 @@ def write_bmodel(
     else:
         parameter, segment = _native_parameter(graph, native)
         program += bytes(aligned(len(program)) - len(program)) + coefficients
+        program += native_digest(native.tiu, native.dma, program)
         parameter["net_stat"] = (len(segment), len(program))
         segment += program
     segment += bytes(aligned(len(segment)) - len(segment))
