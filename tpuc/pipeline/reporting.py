@@ -87,11 +87,9 @@ def _weights(node: Node) -> WeightRange | None:
     if value is None or value.data is None:
         return None
     data = value.data
-    rows = (
-        data.reshape(data.shape[0], -1)
-        if node.op != "MatMul"
-        else data.reshape(-1, data.shape[-1]).T
-    )
+    rows = data.reshape(data.shape[0], -1)
+    if node.op == "MatMul":
+        rows = data.reshape(-1, data.shape[-1]).T
     channels = tuple(float(v) for v in np.abs(rows).max(axis=1))
     return WeightRange(float(data.min()), float(data.max()), channels)
 

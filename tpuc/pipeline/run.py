@@ -15,7 +15,6 @@ from tpuc.calibration.symmetric import with_symmetric
 from tpuc.config import STAGES, Job, check_job
 from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
-from tpuc.ir import Graph
 from tpuc.lowering import Lowered, lower
 from tpuc.pipeline.calibrating import CalibrationInputs, calibrate_job, kurtosis_text, open_dataset
 from tpuc.pipeline.checking import check_graph
