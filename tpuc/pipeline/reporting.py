@@ -246,18 +246,20 @@ def _decided(g: Gathered) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((source, tuple(names)) for source, names in found.items())
 
 
+def _cost(g: Gathered, layers: Sequence[LayerRow]) -> Cost:
+    weights = [v for n in g.lowered.nodes for v in n.inputs if v is not None and v.is_weight]
+    return Cost(
+        sum(row.macs for row in layers),
+        sum(v.size * _BITS.get(v.dtype, 32) // 8 for v in dict.fromkeys(weights)),
+        sum(v.size * 4 for v in g.top.weights()),
+        g.instruction_bytes,
+    )
+
+
 def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
     """Everything the report says."""
     twins = {n.name: n for n in g.lowered.nodes}
     layers = tuple(_layer(g, n, twins) for n in g.top.nodes)
-    weights = [v for n in g.lowered.nodes for v in n.inputs if v is not None and v.is_weight]
-    float_bytes = sum(v.size * 4 for v in g.top.weights())
-    cost = Cost(
-        sum(row.macs for row in layers),
-        sum(v.size * _BITS.get(v.dtype, 32) // 8 for v in dict.fromkeys(weights)),
-        float_bytes,
-        g.instruction_bytes,
-    )
     notes = list(g.notes)
     if g.calibrated and g.calibrated.zeros:
         notes.append(Note("all-zero tensors", "zero in every sample", g.calibrated.zeros))
@@ -268,7 +270,7 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         g.job.quantize.mode.name,
         layers,
         _accuracy(g),
-        cost,
+        _cost(g, layers),
         tuple(g.timings),
         tuple(artifacts),
         tuple(notes),
