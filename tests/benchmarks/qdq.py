@@ -11,12 +11,16 @@ import onnxruntime as ort
 from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
+    CalibrationMethod,
     QuantFormat,
     QuantType,
     quantize_static,
 )
 
 __all__ = ["session"]
+
+
+_METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -45,9 +49,10 @@ def _with_batch(source: Path, batch: int, target: Path) -> None:
 
 
 def session(
-    source: Path, batch: int, samples: np.ndarray, threads: int, folder: Path
-) -> ort.InferenceSession:
-    """Quantize on `samples` and open."""
+    source: Path, batch: int, samples: np.ndarray, threads: int, folder: Path,
+    method: str = "minmax",
+) -> ort.InferenceSession:  # fmt: skip
+    """Quantize on `samples` by method minmax or percentile, and open."""
     wide, quantized = folder / f"batch_{batch}.onnx", folder / f"qdq_{batch}.onnx"
     _with_batch(source, batch, wide)
     name = onnx.load(str(wide)).graph.input[0].name
@@ -63,6 +68,7 @@ def session(
         per_channel=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
+        calibrate_method=_METHODS[method],
     )
     logging.disable(logging.NOTSET)
     options = ort.SessionOptions()
