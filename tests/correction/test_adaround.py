@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 
 from tests.correction.stand import Stand, digits_network, made_pictures
 from tpuc.artifacts import Choice, QuantizeTable
@@ -12,8 +15,11 @@ from tpuc.correction.adaround import _as_floats, _problem, _solve
 from tpuc.correction.bench import Walk
 from tpuc.correction.layers import to_rows, weighted_layers
 from tpuc.lowering import float_twin
+from tpuc.processors import load_processor
 from tpuc.simulator import FloatEngine, Program
 from tpuc.zoo.digits import split
+
+FACTS = Path(__file__).parents[2] / "conf" / "processor"
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +38,10 @@ def learned(stand):
     return learn_rounding(stand.graph, stand.bench(), Learning(600))
 
 
-@pytest.fixture(scope="module")
-def deep(golden, bm1684x):
-    return Stand(golden("mobilenet_v2"), bm1684x, made_pictures(0, 2))
-
-
-def test_lowering_makes_any_integers_and_keeps_the_scales(deep):
-    stand = deep
+@pytest.mark.parametrize("processor", ["bm1684x", "bm1684"])
+def test_lowering_makes_any_integers_and_keeps_the_scales(golden, processor):
+    facts = yaml.safe_load((FACTS / f"{processor}.yaml").read_text())
+    stand = Stand(golden("mobilenet_v2"), load_processor(facts), made_pictures(0, 2))
     walk = Walk(stand.graph, stand.bench())
     layers, _ = weighted_layers(walk.graph, walk.lowered)
     changed = 0

@@ -58,6 +58,9 @@ _MOST_WEIGHTS = 8192
 _FEWEST, _PER_WEIGHT = 2000, 5
 """Pixels that a layer needs: 5 for each weight of a channel, 2000 at least."""
 
+_FEW_ROWS = 16
+"""Output channels of a group that are not worth a second thread."""
+
 _BIAS_STEPS = 2
 
 
@@ -177,7 +180,8 @@ def _solve(walk: Walk, node: Node, learning: Learning) -> tuple[np.ndarray, int]
         error = np.rint((problem.low[g] + (room[g] < 0) - problem.scaled[g]) * _FINE)
         weights = np.rint(problem.scaled[g] * _FINE)
         gradient = error @ h / _FINE + weights @ cross * (other / unit / _FINE)
-        _rounding.descend(h, gradient, room[g], walk.bench.threads)
+        threads = walk.bench.threads if len(room[g]) > _FEW_ROWS else 1
+        _rounding.descend(h, gradient, room[g], threads)
     return problem.low + (room < 0), int(np.count_nonzero(room != problem.room))
 
 
