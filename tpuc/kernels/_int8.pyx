@@ -54,6 +54,14 @@ cdef extern from "softmax.h" nogil:
     void tpuc_softmax_run(
         const float *, float, const tpuc_image *, const tpuc_image *, int, int)
 
+cdef extern from "scale.h" nogil:
+    ctypedef struct tpuc_scale:
+        const int32_t *m
+        const int32_t *b
+        const int32_t *s
+        int32_t least, most, low
+    void tpuc_scale_run(const tpuc_scale *, const tpuc_image *, const tpuc_image *, int)
+
 cdef extern from "pool.h" nogil:
     ctypedef struct tpuc_pool:
         int32_t maximum, exclude_pad
@@ -226,6 +234,22 @@ cdef class Softmax:
         with nogil:
             tpuc_softmax_run(
                 &self.table[0], self.scale, &source.image, &target.image, self.low, threads)
+
+
+cdef class Scale:
+    """Scaling by channel with sums of 16 bits; see csrc/scale.h."""
+
+    cdef const int32_t[:, ::1] words
+    cdef tpuc_scale scale
+
+    def __init__(self, const int32_t[:, ::1] words, int least, int most, int low):
+        self.words = words
+        self.scale.m, self.scale.b, self.scale.s = &words[0, 0], &words[1, 0], &words[2, 0]
+        self.scale.least, self.scale.most, self.scale.low = least, most, low
+
+    def run(self, View source, View target, int threads):
+        with nogil:
+            tpuc_scale_run(&self.scale, &source.image, &target.image, threads)
 
 
 cdef class Pool:

@@ -26,7 +26,9 @@ class Processor:
     built : tuple of str
         Those of `modes` that tpuc generates in this version.
     requant : str
-        Form of INT8 requantization: multiplier_shift, shift_only, qdm.
+        Form of INT8 requantization: `multiplier_shift`: 32-bit multiplier and shift, for each
+        channel of a Conv (halves up) or a whole MatMul (halves away from zero); `shift_only`: one
+        right shift for a whole weight (halves up), biases of 16 bits; `qdm`.
     float_type : str
         What `auto` means for float ops in an INT8 build.
     mix_types : tuple of str

@@ -46,7 +46,9 @@ def choose(node: Node) -> ImageKernel | Skip:
         return Skip(str(reason), (node.name,))
 
 
-def _single(kernel: _int8.Conv | _int8.Depthwise | _int8.Table | _int8.Pool | _int8.Softmax) -> Run:
+def _single(
+    kernel: _int8.Conv | _int8.Depthwise | _int8.Table | _int8.Pool | _int8.Scale | _int8.Softmax,
+) -> Run:
     return lambda sources, target, threads: kernel.run(sources[0], target, threads)
 
 
@@ -114,6 +116,17 @@ def _softmax(node: Node) -> ImageKernel:
     return ImageKernel(_single(kernel), (source,))
 
 
+def _scale(node: Node) -> ImageKernel:
+    source, result = node.activations[0], node.output
+    words = np.stack([node.weight(i).reshape(-1).astype(np.int32) for i in (1, 2, 3)])
+    words[2] *= -1  # the shifts are stored as left shifts
+    if words.shape[1] != source.shape[1] or words[2].min() < 0 or words[2].max() > 31:
+        raise Unfit(f"words of shape {words.shape}, shifts up to {words[2].max()}")
+    least, most = (-32768, 32767) if result.dtype.is_signed else (0, 65535)
+    kernel = _int8.Scale(np.ascontiguousarray(words), least, most, low_of(node))
+    return ImageKernel(_single(kernel), (source,))
+
+
 def _pool(node: Node) -> ImageKernel:
     source = node.activations[0]
     if len(source.shape) not in (3, 4):
@@ -175,6 +188,7 @@ _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
     "Deconv": choose_deconv,
     "RequantIntAxis": choose_requant_axis,
     "Pool2D": _pool,
+    "Scale": _scale,
     "Softmax": _softmax,
     "Concat": _concat,
     **dict.fromkeys(MOVES, choose_move),

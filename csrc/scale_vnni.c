@@ -1,0 +1,2 @@
+#define SCALE tpuc_scale_vnni
+#include "scale_body.h"
