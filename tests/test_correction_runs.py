@@ -97,3 +97,10 @@ def test_weight_equalization_is_told_layer_by_layer(home):
     assert all("limit of 6" in row["what"] for row in steps[0]["layers"])  # all of them are Relu6
     refused = tpuc("recipe=digits", "correction=weight_equalization", "quantize=f16", cwd=home)
     assert refused.returncode == 2 and "no integer weights" in refused.stderr
+
+
+def test_smoothquant_without_a_place_says_so(home):
+    done = tpuc("recipe=digits", "correction=smoothquant", "hydra.run.dir=smooth", cwd=home)
+    assert done.returncode == 0, done.stderr
+    (step,) = report_of(home / "smooth")["correction"]["steps"]
+    assert step["name"] == "smoothquant" and step["layers"] == []  # no normalization in digits

@@ -7,6 +7,8 @@ from tpuc.errors import ConfigError
 
 __all__ = ["check_correction"]
 
+_BEFORE = ("smoothquant", "weight_equalization")
+"""What is done before thresholds are found."""
 _ON = ("auto", "bias_correction", "adaround")
 
 
@@ -27,20 +29,20 @@ def check_correction(job: Job) -> None:
             f"correction.min_layer_cos: {correction.min_layer_cos:g} is no cosine; expected 0 to 1"
         )
     on = [key for key in _ON if getattr(correction, key)]
-    integer = [*on, *(["weight_equalization"] if correction.weight_equalization else [])]
+    integer = [*on, *(key for key in _BEFORE if getattr(correction, key))]
     if integer and job.quantize.mode.name != "INT8":
         raise ConfigError(
             f"correction.{integer[0]}: there are no integer weights with "
             f"quantize.mode={job.quantize.mode.name}; expected INT8. Hint: correction=none"
         )
-    if not on:
-        return
     if correction.auto and len(on) > 1:
         raise ConfigError(
             f"correction.{on[1]}: has no meaning with correction.auto, which tries it anyway. "
             f"Hint: correction.auto=false"
         )
-    if job.dataset.path is None and job.dataset.list is None:
+    learning = [*on, *(["smoothquant"] if correction.smoothquant else [])]
+    if learning and job.dataset.path is None and job.dataset.list is None:
         raise ConfigError(
-            f"correction.{on[0]}: needs samples. Hint: dataset.path=FOLDER, or correction=none"
+            f"correction.{learning[0]}: needs samples. "
+            "Hint: dataset.path=FOLDER, or correction=none"
         )

@@ -187,6 +187,7 @@ class CorrectionConfig:
 
     auto: bool = False
     auto_num: int = 20
+    smoothquant: bool = False
     weight_equalization: bool = False
     bias_correction: bool = False
     bc_inference_num: int = 30

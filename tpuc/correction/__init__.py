@@ -1,5 +1,6 @@
 """Corrections: rewrites of Graph[top] that quantization loses less of.
 
+smooth_activations smoothquant.py    outliers of activations move into weights
 equalize_weights weight_equalization.py  ranges of neighbouring layers become alike
 correct_biases   bias_correction.py  mean errors of channels go into biases (needs tables)
 try_all          auto.py             which of them is best
@@ -11,6 +12,7 @@ from tpuc.correction.auto import Trial, Tried, try_all
 from tpuc.correction.bench import Bench, output_cosine
 from tpuc.correction.bias_correction import correct_biases
 from tpuc.correction.result import Corrected, LayerNote
+from tpuc.correction.smoothquant import Tensors, smooth_activations
 from tpuc.correction.weight_equalization import equalize_weights
 
 __all__ = [
@@ -18,11 +20,13 @@ __all__ = [
     "Corrected",
     "LayerNote",
     "Learning",
+    "Tensors",
     "Trial",
     "Tried",
     "correct_biases",
     "equalize_weights",
     "learn_rounding",
     "output_cosine",
+    "smooth_activations",
     "try_all",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,6 @@ from tpuc.correction import (
     Learning,
     Trial,
     correct_biases,
-    equalize_weights,
     learn_rounding,
     output_cosine,
     try_all,
@@ -31,6 +30,7 @@ from tpuc.files import write_whole
 from tpuc.ir import Graph
 from tpuc.ir.text import print_mlir, save_weights
 from tpuc.ir.text_parse import load_mlir
+from tpuc.pipeline.smoothing import Step
 from tpuc.processors import Processor
 from tpuc.reports import CorrectedLayer, CorrectionStep, CorrectionView
 from tpuc.search import qtable as qtable_text
@@ -38,33 +38,14 @@ from tpuc.search import qtable as qtable_text
 __all__ = [
     "CorrectedBuild",
     "CorrectionInputs",
-    "Step",
     "correct_job",
     "correction_samples",
     "correction_view",
-    "equalized",
     "is_correcting",
     "used_until",
 ]
 
 _BATCH = 8
-
-
-@dataclass(frozen=True)
-class Step:
-    """One correction that the build has.
-
-    Parameters
-    ----------
-    before, after : float
-        Mean cosine of the outputs on the samples that it learned from.
-    """
-
-    name: str
-    samples: int
-    before: float
-    after: float
-    layers: tuple[LayerNote, ...]
 
 
 @dataclass(frozen=True)
@@ -231,17 +212,11 @@ class _Work:
         return score
 
 
-def equalized(graph: Graph) -> tuple[Graph, Step]:
-    """The graph with evened out weight ranges, and what was done: before thresholds are found."""
-    found = equalize_weights(graph)
-    return found.graph, Step("weight_equalization", 0, 0.0, 0.0, found.notes)
-
-
 def correction_view(
-    before: Step | None, build: CorrectedBuild | None, judges: int
+    before: Sequence[Step], build: CorrectedBuild | None, judges: int
 ) -> CorrectionView | None:
     """All corrections as the report tells them; `before`: done before thresholds were found."""
-    found = (*((before,) if before else ()), *(build.steps if build else ()))
+    found = (*before, *(build.steps if build else ()))
     if not found and build is None:
         return None
     steps = tuple(

@@ -15,10 +15,11 @@ from tpuc.dataset import Samples
 from tpuc.ir import DType, Graph, Node
 from tpuc.ir.macs import macs_of
 from tpuc.pipeline.calibrating import Calibrated
-from tpuc.pipeline.correcting import CorrectedBuild, Step, correction_view
+from tpuc.pipeline.correcting import CorrectedBuild, correction_view
 from tpuc.pipeline.deciding import Decided
 from tpuc.pipeline.evaluating import Evaluated
 from tpuc.pipeline.searching import Searched
+from tpuc.pipeline.smoothing import Step
 from tpuc.processors import Processor
 from tpuc.reports import (
     Accuracy,
@@ -59,7 +60,7 @@ class Gathered:
     decided: Decided | None = None
     searched: Searched | None = None
     search_samples: Samples | None = None
-    equalized: Step | None = None
+    corrected_before: tuple[Step, ...] = ()
     corrected: CorrectedBuild | None = None
     correction_samples: Samples | None = None
     choosing_samples: Samples | None = None
@@ -288,5 +289,5 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         _decided(g),
         g.versions,
         delegate=g.delegate,
-        correction=correction_view(g.equalized, g.corrected, len(g.choosing_samples or ())),
+        correction=correction_view(g.corrected_before, g.corrected, len(g.choosing_samples or ())),
     )

@@ -23,7 +23,6 @@ from tpuc.pipeline.correcting import (
     CorrectionInputs,
     correct_job,
     correction_samples,
-    equalized,
     is_correcting,
     used_until,
 )
@@ -41,6 +40,7 @@ from tpuc.pipeline.searching import (
     search_job,
     search_samples,
 )
+from tpuc.pipeline.smoothing import corrected_before
 from tpuc.pipeline.top_files import write_top
 from tpuc.reports import Note
 from tpuc.search import qtable as qtable_text
@@ -140,8 +140,9 @@ class _Build:
         job, g = self.job, self.g
         if job.quantize.mode.name != "INT8":
             return
-        if job.correction.weight_equalization:
-            g.top, g.equalized = equalized(g.top)
+        if job.correction.weight_equalization or job.correction.smoothquant:
+            samples = self.dataset[: job.calibration.input_num] if self.dataset else None
+            g.top, g.corrected_before = corrected_before(job, g.top, samples, self.threads)
             self.graph_key = write_top(self.folder, self.name, g.top)
         inputs = CalibrationInputs(g.top, self.graph_key, self.dataset, self.together)
         g.calibrated = self.clock.stage(
