@@ -1,7 +1,8 @@
 """Element-wise arithmetic in INT8; `>>` rounds half up everywhere.
 
 Add:      y = saturate((a * m0 >> r0) + (b * m1 >> r1)), m, r of coeff * s_i / s_o in 8 bit
-Sub:      the same with a difference; float if an operand's threshold is above the result's
+Sub:      the same with a difference, and constants in the result's scale; float if an operand's
+          threshold is above the result's
 Mul:      y = saturate(a * b * m >> r), m, r of s_a * s_b / s_o
 MulConst: y = saturate(x * m >> r), m, r of s_i * c / s_o
 AddConst: y = saturate((x * m + K) >> r), K = round(c / s_o) << r
@@ -59,7 +60,8 @@ def lower_add(ctx: Lowering, node: Node) -> str | None:
     for value, c in zip(node.inputs, coeff):
         assert value is not None
         if value.is_weight:
-            x = constant_operand(ctx, node, value, None)
+            own = s_out if node.op == "Sub" else None
+            x = constant_operand(ctx, node, value, own)
         else:
             x = ctx.as_int(value, node.name)
         m, r = multiplier_shift(float(c) * scale_of(x) / s_out, 8, True)
@@ -74,21 +76,23 @@ def lower_add(ctx: Lowering, node: Node) -> str | None:
 
 
 def lower_sub(ctx: Lowering, node: Node) -> str | None:
-    """Sub of two operands, the right one possibly constant."""
-    if len(node.inputs) != 2 or node.inputs[0] is None or node.inputs[0].is_weight:
-        return "its left operand is constant"
+    """Sub of two operands, one possibly constant."""
+    if len(node.inputs) != 2:
+        return f"it has {len(node.inputs)} operands"
     return reaches_further(ctx, node) or lower_add(ctx, node)
 
 
 def reaches_further(ctx: Lowering, node: Node) -> str | None:
     """Why a difference is float: an operand has the larger threshold."""
-    largest = max(_threshold(ctx, v) for v in node.activations)
+    largest = max(_threshold(ctx, v) for v in node.inputs if v is not None)
     if _threshold(ctx, node.output) < largest:
         return "an operand reaches further than the difference"
     return None
 
 
 def _threshold(ctx: Lowering, value: Value) -> float:
+    if value.data is not None:
+        return float(np.abs(value.data).max())
     return max(abs(bound) for bound in ctx.ranges[value.name])
 
 
