@@ -4,6 +4,7 @@ compile_graph, why_not   compile.py    all of it: Graph[tpu] to `Compiled`
 plan_memory              memory.py     tensors in global memory
 RULES                    rules/        instruction selection, one op family a module
 choose_tile              tiling.py     cutting an op into parts that fit local memory
+emit_graph               placing.py    what stays in local memory between ops
 schedule                 schedule.py   serial numbers and waits of both engines
 encode_stream            encode.py     commands to bytes, over the tables of fields.py
 decode_stream            decode.py     bytes to commands, over the same tables

@@ -11,6 +11,7 @@ from tpuc.backends.bm1684x.decode import decode_stream
 from tpuc.backends.bm1684x.emitter import NEURONS, Emitter
 from tpuc.backends.bm1684x.encode import encode_stream
 from tpuc.backends.bm1684x.memory import Plan, plan_memory
+from tpuc.backends.bm1684x.placing import emit_graph
 from tpuc.backends.bm1684x.rules import RULES
 from tpuc.backends.bm1684x.schedule import schedule
 from tpuc.errors import Skip, UnsupportedError
@@ -79,8 +80,13 @@ def _why_not_node(node: Node) -> str | None:
     return rule.covers(node)
 
 
-def compile_graph(graph: Graph) -> Compiled:
+def compile_graph(graph: Graph, in_parts: bool = False) -> Compiled:
     """Select, schedule, encode, and prove the synchronisation of what came out.
+
+    Parameters
+    ----------
+    in_parts : bool
+        Keep nothing in local memory between ops: slower, but simple to follow.
 
     Raises
     ------
@@ -91,11 +97,7 @@ def compile_graph(graph: Graph) -> Compiled:
     if missing is not None:
         raise UnsupportedError(f"{missing.reason}. Hint: ask `why_not` first")
     plan = plan_memory(graph)
-    emitter = Emitter(plan.addresses)
-    for node in graph.nodes:
-        if node.op != "Input" and node.name not in plan.aliases:
-            emitter.begin(node)
-            RULES[node.op].emit(emitter, node)
+    emitter = emit_graph(graph, plan, in_parts)
     coefficients = bytes(emitter.coefficients)
     coefficients += bytes(up(len(coefficients), _PAGE) - len(coefficients))
     if len(coefficients) >= _MOST_WEIGHTS:

@@ -23,7 +23,7 @@ from tpuc.backends.bm1684x.command import (
 from tpuc.errors import UnsupportedError
 from tpuc.ir import DType, Node, Value
 
-__all__ = ["NEURONS", "Emitter", "Remote", "dense", "element_of", "pieces"]
+__all__ = ["NEURONS", "Emitter", "NoRoom", "Remote", "dense", "element_of", "pieces"]
 
 NEURONS = 0x80_0000_0000  # stands for the start of the neurons until the weights are counted
 _ELEMENTS = {
@@ -76,49 +76,112 @@ def pieces(count: int, longest: int) -> Iterator[tuple[int, int, int]]:
         start += lanes * width
 
 
+class NoRoom(UnsupportedError):
+    """Local memory is too small for an op as it was tried."""
+
+
 class Emitter:
     """Collects the commands of a network.
 
     Parameters
     ----------
     addresses : mapping of value name to int
-        Places of tensors, from `NEURONS` on.
+        Places of tensors in global memory, from `NEURONS` on.
+
+    Attributes
+    ----------
+    residents : dict of value name to Local
+        Tensors that lie in local memory now, and are nowhere else.
+    rotates : bool
+        Whether coefficients go behind those of the op before, so that they may come early.
     """
 
     def __init__(self, addresses: Mapping[str, int]) -> None:
         self.addresses = addresses
+        self.residents: dict[str, Local] = {}
+        self.rotates = False
         self.commands: list[Command] = []
         self.coefficients = bytearray()
         self.places: list[tuple[str, int, int]] = []  # name, offset, size
         self.note = ""
-        self._top = 0
+        self._gaps: list[tuple[int, int]] = []
+        self._block_end = 0
 
     def begin(self, node: Node) -> None:
-        """Start an op: all of local memory is free again."""
-        self.note, self._top = node.name, 0
+        """Start an op: all of local memory is free again, but for the residents."""
+        self.note = node.name
+        taken = sorted((p.address, p.address + up(p.size)) for p in self.residents.values())
+        starts = [0, *(end for _, end in taken)]
+        ends = [*(start for start, _ in taken), LANE_BYTES]
+        self._gaps = [(a, b) for a, b in zip(starts, ends) if a < b]
 
-    def take(self, shape: Shape, element: Element) -> Local:
-        """Room for a tensor in local memory.
+    @property
+    def room(self) -> int:
+        """Bytes of the longest free stretch of each lane."""
+        return max((end - start for start, end in self._gaps), default=0)
+
+    def take(self, shape: Shape, element: Element, after: int = 0) -> Local:
+        """Room for a tensor in local memory, at `after` or behind it if there is some.
 
         Raises
         ------
-        UnsupportedError : there is none
+        NoRoom : there is none
         """
-        place = Local(self._top, shape, element)
-        self._top += up(place.size)
-        if self._top > LANE_BYTES:
-            raise UnsupportedError(
-                f"'{self.note}': needs {self._top} bytes of each lane; expected at most "
-                f"{LANE_BYTES}. Hint: smaller input_shapes"
-            )
-        return place
+        need = up(Local(0, shape, element).size)
+        for least in (after, 0):
+            for index, (start, end) in enumerate(self._gaps):
+                at = max(start, least)
+                if at + need <= end:
+                    cut = [(start, at), (at + need, end)]
+                    self._gaps[index : index + 1] = [(a, b) for a, b in cut if a < b]
+                    return Local(at, shape, element)
+        raise NoRoom(
+            f"'{self.note}': needs {need} more bytes of each lane; expected at most {self.room} of "
+            f"{LANE_BYTES}. Hint: smaller input_shapes"
+        )
+
+    def longest(self, bytes_each: int) -> int:
+        """How many numbers of a lane fit, with `bytes_each` for a number and all its copies."""
+        count = (self.room - 1024) // bytes_each // 64 * 64
+        if count < 64:
+            raise NoRoom(f"'{self.note}': has {self.room} bytes of each lane; expected more")
+        return count
 
     @contextmanager
     def scope(self) -> Iterator[None]:
         """Room that is taken inside is free again after it."""
-        top = self._top
+        gaps = list(self._gaps)
         yield
-        self._top = top
+        self._gaps = gaps
+
+    def fetch(self, value: Value, shape: Shape) -> Local:
+        """A whole tensor in local memory: where it lives, or loaded."""
+        known = self.residents.get(value.name)
+        if known is not None:
+            return Local(known.address, shape, known.element)
+        place = self.take(shape, element_of(value))
+        self.load(self.remote(value, shape), place)
+        return place
+
+    def finish(self, value: Value, place: Local, stays: bool) -> None:
+        """A whole result: keep it where it is, or store it."""
+        if stays:
+            self.residents[value.name] = place
+        else:
+            self.store(place, self.remote(value, place.shape))
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Forget all that was written inside if there was no room; raises all the same."""
+        before = len(self.commands), len(self.coefficients), len(self.places), self._block_end
+        try:
+            yield
+        except NoRoom:
+            del self.commands[before[0] :]
+            del self.coefficients[before[1] :]
+            del self.places[before[2] :]
+            self._block_end = before[3]
+            raise
 
     def emit(self, kind: str, **fields: int) -> None:
         """Append a command."""
@@ -141,7 +204,8 @@ class Emitter:
         lanes, width = block.shape
         assert width % 64 == 0
         h, w = (1, width) if width <= _LONGEST else (width // 64, 64)
-        place = self.take((1, lanes, h, w), S8)
+        place = self.take((1, lanes, h, w), S8, self._block_end if self.rotates else 0)
+        self._block_end = place.address + width
         self.load(Remote(self.constant(block), (lanes * width, width, w, 1)), place)
         return place
 

@@ -22,6 +22,7 @@ class Plan:
     addresses: Mapping[str, int]
     size: int  # bytes
     aliases: frozenset[str]
+    roots: Mapping[str, str]  # whose bytes a value has
 
 
 def plan_memory(graph: Graph) -> Plan:
@@ -42,7 +43,7 @@ def plan_memory(graph: Graph) -> Plan:
         placed.append((_first_fit(placed, lives, sizes[name], name), sizes[name], name))
     starts = {name: NEURONS + start for start, _, name in placed}
     size = max(start + length for start, length, _ in placed)
-    return Plan({n: starts[r] for n, r in root.items()}, size, frozenset(aliases))
+    return Plan({n: starts[r] for n, r in root.items()}, size, frozenset(aliases), root)
 
 
 def _bytes(value: Value) -> int:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from tpuc.backends.bm1684x.command import LANE_BYTES, LANES
-from tpuc.errors import UnsupportedError
 
 __all__ = ["Axis", "Band", "Tile", "Window", "axes_of", "choose_tile", "cut", "reach"]
 
@@ -92,18 +91,21 @@ def reach(axis: Axis, length: int) -> int:
 
 
 def choose_tile(
-    name: str, channels: int, axes: tuple[Axis, Axis], size: Callable[[int, int, int, Pair], int]
-) -> Tile:
+    channels: int,
+    axes: tuple[Axis, Axis],
+    size: Callable[[int, int, int, Pair], int],
+    room: int = LANE_BYTES,
+) -> Tile | None:
     """The tile that needs the fewest parts; among equals the one with the most channels.
+
+    None if not even 64 channels of one pixel fit.
 
     Parameters
     ----------
     size : function of channels, h, w of the result and (h, w) of the input
         Bytes of each lane.
-
-    Raises
-    ------
-    UnsupportedError : not even 64 channels of one pixel fit
+    room : int
+        Bytes that each lane has.
     """
     best: tuple[int, Tile] | None = None
     h_axis, w_axis = axes
@@ -113,20 +115,14 @@ def choose_tile(
 
     for groups in range(-(-channels // LANES), 0, -1):
         for w in _halves(w_axis.out):
-            h = _most(h_axis.out, partial(need, min(groups * LANES, channels)), w)
+            h = _most(h_axis.out, partial(need, min(groups * LANES, channels)), (w, room))
             if h:
                 parts = -(-channels // (groups * LANES)) * -(-w_axis.out // w)
                 count = parts * -(-h_axis.out // h)
                 if best is None or count < best[0]:
                     best = count, Tile(groups * LANES, h, w)
                 break
-    if best is None:
-        least = need(min(LANES, channels), 1, 1)
-        raise UnsupportedError(
-            f"{name}: one pixel of 64 channels needs {least} bytes of each lane; expected at "
-            f"most {LANE_BYTES}. Hint: a smaller kernel or fewer input channels"
-        )
-    return best[1]
+    return None if best is None else best[1]
 
 
 def _halves(length: int) -> list[int]:
@@ -136,10 +132,10 @@ def _halves(length: int) -> list[int]:
     return found
 
 
-def _most(limit: int, size: Callable[[int, int], int], w: int) -> int:
+def _most(limit: int, size: Callable[[int, int], int], at: Pair) -> int:
     """Largest h from 1 to `limit` that fits, or 0; sizes grow with h."""
-    low, high = 0, limit
+    (w, room), low, high = at, 0, limit
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if size(middle, w) <= LANE_BYTES else (low, middle - 1)
+        low, high = (middle, high) if size(middle, w) <= room else (low, middle - 1)
     return low

@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from tpuc.backends.bm1684x import tiu
-from tpuc.backends.bm1684x.command import F32, LANE_BYTES, S32
+from tpuc.backends.bm1684x.command import F32, S32
 from tpuc.backends.bm1684x.emitter import Emitter, Remote, dense, element_of, pieces
 from tpuc.backends.bm1684x.rules.rule import BYTES, Rule
 from tpuc.ir import DType, Node
 
 __all__ = ["RULES"]
 
-_WIDEST = (LANE_BYTES // 2 - 256) // 9 // 64 * 64  # float, int32 and 8 bits of each number
+_COPIES = 9  # bytes of each number: float, int32 and 8 bits
 
 
 def _covers(node: Node) -> str | None:
@@ -33,7 +33,8 @@ def _emit(e: Emitter, node: Node) -> None:
     types = element_of(source), element_of(target)
     quant = target.quant if types[0] == F32 else source.quant
     assert quant is not None
-    for start, lanes, width in pieces(source.size, _WIDEST):
+    e.begin(node)
+    for start, lanes, width in pieces(source.size, e.longest(_COPIES)):
         e.begin(node)
         shape = 1, lanes, 1, width
         x, y = e.take(shape, types[0]), e.take(shape, types[1])

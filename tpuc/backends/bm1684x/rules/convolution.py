@@ -17,16 +17,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from tpuc.backends.bm1684x import tiu
-from tpuc.backends.bm1684x.command import LANES, S32, Element, up
-from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
+from tpuc.backends.bm1684x.command import LANES, S32, Element, Local, up
+from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
 from tpuc.backends.bm1684x.rules.rule import (
     Rule,
+    no_room,
     shape_of,
     why_not_bytes,
     why_not_window,
     window_of,
 )
-from tpuc.backends.bm1684x.tiling import Axis, Band, Tile, Window, axes_of, choose_tile, cut
+from tpuc.backends.bm1684x.tiling import Axis, Band, Tile, Window, axes_of, choose_tile, cut, reach
 from tpuc.ir import DType, Node
 
 __all__ = ["RULES"]
@@ -83,7 +84,7 @@ def _head(rows: int) -> int:
     return 64 * rows + up(4 * rows)
 
 
-def _tile(name: str, part: _Part) -> Tile:
+def _tile(e: Emitter, node: Node, part: _Part) -> Tile:
     taps = part.filters.shape[2] * part.filters.shape[3]
 
     def size(channels: int, h: int, w: int, inner: tuple[int, int]) -> int:
@@ -94,7 +95,11 @@ def _tile(name: str, part: _Part) -> Tile:
         sums = rows * up(4 * h * w)
         return up(_head(rows) + rows * each) + pictures + sums + rows * up(h * w)
 
-    return choose_tile(name, len(part.filters), part.axes, size)
+    tile = choose_tile(len(part.filters), part.axes, size, e.room)
+    if tile is None:
+        least = [reach(axis, 1) for axis in part.axes]
+        raise no_room(e, node, size(min(LANES, len(part.filters)), 1, 1, (least[0], least[1])))
+    return tile
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,8 @@ class _Slice:
 
 
 def _emit_part(e: Emitter, node: Node, part: _Part) -> None:
-    tile = _tile(str(node), part)
+    e.begin(node)
+    tile = _tile(e, node, part)
     for first in range(0, len(part.filters), tile.channels):
         e.begin(node)
         some = slice(first, first + tile.channels)
@@ -132,7 +138,19 @@ def _emit_tile(e: Emitter, part: _Part, some: _Slice, at: tuple[int, Band, Band]
     e.load(part.source.at((n, first, h.start, w.start), part.types[0]), x)
     shape = 1, some.count, h.last - h.first, w.last - w.first
     sums, y = e.take(shape, S32), e.take(shape, part.types[1])
-    pads = h.before, w.before, h.after, w.after
+    _compute(e, part, some, (x, sums, y), (h.before, w.before, h.after, w.after))
+    e.store(y, part.target.at((n, some.first, h.first, w.first), part.types[1]))
+
+
+def _compute(
+    e: Emitter,
+    part: _Part,
+    some: _Slice,
+    places: tuple[Local, Local, Local],
+    pads: tuple[int, int, int, int],
+) -> None:
+    """Commands of a tile that lies in local memory: input, sums, result."""
+    x, sums, y = places
     window = Window(part.window.kernel, part.window.strides, part.window.dilations, pads)
     rows = -(-some.count // LANES)
     filters, biases = some.block + _head(rows), some.block + 64 * rows
@@ -145,7 +163,17 @@ def _emit_tile(e: Emitter, part: _Part, some: _Slice, at: tuple[int, Band, Band]
     tiu.requantize_channels(e, y, sums, some.block, part.rounding)
     if part.relu and y.element.signed:
         tiu.raise_to_zero(e, y)
-    e.store(y, part.target.at((n, some.first, h.first, w.first), part.types[1]))
+
+
+def _whole(e: Emitter, node: Node, part: _Part, stays: bool) -> None:
+    """All of it at once."""
+    source, target = node.activations[0], node.output
+    block = e.load_block(_pack(part.filters, part.words, part.is_depthwise))
+    x = e.fetch(source, shape_of(source))
+    sums, y = e.take(shape_of(target), S32), e.take(shape_of(target), part.types[1])
+    some = _Slice(0, len(part.filters), block.address)
+    _compute(e, part, some, (x, sums, y), part.window.pads)
+    e.finish(target, y, stays)
 
 
 def _words(node: Node, multipliers: np.ndarray, shifts: np.ndarray, count: int) -> np.ndarray:
@@ -176,7 +204,7 @@ def _covers_conv(node: Node) -> str | None:
     return wrong
 
 
-def _conv(e: Emitter, node: Node) -> None:
+def _conv_parts(e: Emitter, node: Node) -> Iterator[_Part]:
     source, target = node.activations[0], node.output
     before, after = shape_of(source), shape_of(target)
     window, group = window_of(node), node.integer("group")
@@ -190,7 +218,7 @@ def _conv(e: Emitter, node: Node) -> None:
     types = element_of(source), element_of(target)
     for g in range(group):
         some = slice(g * per_out, (g + 1) * per_out)
-        part = _Part(
+        yield _Part(
             e.remote(source, before).at((0, g * per_in, 0, 0), types[0]),
             e.remote(target, after).at((0, g * per_out, 0, 0), types[1]),
             before[0],
@@ -203,7 +231,18 @@ def _conv(e: Emitter, node: Node) -> None:
             tiu.HALF_UP,
             node.flag("do_relu"),
         )
+
+
+def _conv(e: Emitter, node: Node) -> None:
+    for part in _conv_parts(e, node):
         _emit_part(e, node, part)
+
+
+def _conv_whole(e: Emitter, node: Node, stays: bool) -> None:
+    parts = list(_conv_parts(e, node))
+    if len(parts) > 1:
+        raise NoRoom(f"{node}: its groups are computed one by one")
+    _whole(e, node, parts[0], stays)
 
 
 def _covers_matmul(node: Node) -> str | None:
@@ -219,7 +258,7 @@ def _covers_matmul(node: Node) -> str | None:
     return None if len(shape) == 2 else f"its matrix has shape {list(shape)}"
 
 
-def _matmul(e: Emitter, node: Node) -> None:
+def _matmul_part(e: Emitter, node: Node) -> _Part:
     """As a 1 x 1 convolution: rows of the left matrix are columns of a picture."""
     source, target = node.activations[0], node.output
     matrix = node.weight(1)
@@ -227,7 +266,7 @@ def _matmul(e: Emitter, node: Node) -> None:
     rows = source.size // depth
     one = Window((1, 1))
     multipliers, shifts = (np.full(width, node.ints(key)[0]) for key in ("multipliers", "rshifts"))
-    part = _Part(
+    return _Part(
         Remote(e.addresses[source.name], (rows * depth, 1, rows * depth, depth)),
         Remote(e.addresses[target.name], (rows * width, 1, rows * width, width)),
         1,
@@ -240,7 +279,20 @@ def _matmul(e: Emitter, node: Node) -> None:
         tiu.HALF_AWAY,
         node.flag("do_relu"),
     )
-    _emit_part(e, node, part)
 
 
-RULES = {"Conv2D": Rule(_covers_conv, _conv), "MatMul": Rule(_covers_matmul, _matmul)}
+def _matmul(e: Emitter, node: Node) -> None:
+    _emit_part(e, node, _matmul_part(e, node))
+
+
+def _matmul_whole(e: Emitter, node: Node, stays: bool) -> None:
+    part = _matmul_part(e, node)
+    if part.axes[1].size != 1:
+        raise NoRoom(f"{node}: has {part.axes[1].size} rows; one is computed where it lies")
+    _whole(e, node, part, stays)
+
+
+RULES = {
+    "Conv2D": Rule(_covers_conv, _conv, _conv_whole),
+    "MatMul": Rule(_covers_matmul, _matmul, _matmul_whole),
+}

@@ -7,18 +7,24 @@ others:    a table of all 256 results, computed by the reference
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from tpuc.backends.bm1684x import tiu
-from tpuc.backends.bm1684x.command import LANE_BYTES, LANES, S16, S32, Local, Shape
-from tpuc.backends.bm1684x.emitter import Emitter, Remote, dense, element_of, pieces
-from tpuc.backends.bm1684x.rules.rule import Rule, why_not_bytes
+from tpuc.backends.bm1684x.command import LANES, S16, S32, Local, Shape
+from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, dense, element_of, pieces
+from tpuc.backends.bm1684x.rules.rule import Rule, shape_of, why_not_bytes
 from tpuc.ir import Node, Value
 from tpuc.kernels.reference import INTEGER_KERNELS
 
 __all__ = ["RULES"]
 
-_WIDEST = (LANE_BYTES // 2 - 512) // 16 // 64 * 64
+_COPIES = 8  # bytes of each number: two operands, two terms (or a product), a result, rounded up
+_LONGEST = 65535
+
+_Compute = Callable[[Emitter, Node, Sequence[Local]], Local]
 
 
 def _covers_pair(node: Node) -> str | None:
@@ -47,44 +53,58 @@ def _load(e: Emitter, value: Value, start: int, shape: Shape) -> Local:
     return place
 
 
-def _store(e: Emitter, node: Node, y: Local, start: int) -> None:
+def _in_pieces(compute: _Compute) -> Callable[[Emitter, Node], None]:
+    """Operands from global memory, as runs of numbers."""
+
+    def emit(e: Emitter, node: Node) -> None:
+        e.begin(node)
+        for start, lanes, width in pieces(node.output.size, e.longest(_COPIES)):
+            e.begin(node)
+            shape = 1, lanes, 1, width
+            y = compute(e, node, [_load(e, v, start, shape) for v in node.activations])
+            e.store(y, Remote(e.addresses[node.output.name] + start, dense(shape)))
+
+    return emit
+
+
+def _at_once(compute: _Compute) -> Callable[[Emitter, Node, bool], None]:
+    def whole(e: Emitter, node: Node, stays: bool) -> None:
+        shape = shape_of(node.output)
+        y = compute(e, node, [e.fetch(v, shape) for v in node.activations])
+        e.finish(node.output, y, stays)
+
+    return whole
+
+
+def _sum(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
+    factors = zip(node.ints("multipliers"), node.ints("rshifts"))
+    combine = tiu.add_saturated if node.op == "Add" else tiu.subtract_saturated
+    shape = operands[0].shape
+    terms = []
+    for x, factor in zip(operands, factors):
+        terms.append(e.take(shape, S16))
+        tiu.multiply_shift(e, terms[-1], x, factor)
+    if node.flag("is_reverse"):
+        terms = terms[::-1]
+    y = e.take(shape, element_of(node.output))
+    if y.element.signed:
+        combine(e, y, *terms)
+        if node.flag("do_relu"):
+            tiu.raise_to_zero(e, y)
+    else:  # a sum of signed numbers saturates to a signed type
+        combine(e, terms[0], *terms)
+        tiu.cast(e, y, terms[0])
+    return y
+
+
+def _product(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
+    wide = e.take(operands[0].shape, S32)
+    y = e.take(wide.shape, element_of(node.output))
+    tiu.multiply(e, wide, *operands)
+    tiu.requantize(e, y, wide, (node.integer("multiplier"), node.integer("rshift")), tiu.HALF_UP)
     if node.flag("do_relu") and y.element.signed:
         tiu.raise_to_zero(e, y)
-    e.store(y, Remote(e.addresses[node.output.name] + start, dense(y.shape)))
-
-
-def _sum(e: Emitter, node: Node) -> None:
-    factors = list(zip(node.ints("multipliers"), node.ints("rshifts")))
-    combine = tiu.add_saturated if node.op == "Add" else tiu.subtract_saturated
-    for start, lanes, width in pieces(node.output.size, _WIDEST):
-        e.begin(node)
-        shape = 1, lanes, 1, width
-        terms = []
-        for value, factor in zip(node.activations, factors):
-            x, term = _load(e, value, start, shape), e.take(shape, S16)
-            tiu.multiply_shift(e, term, x, factor)
-            terms.append(term)
-        if node.flag("is_reverse"):
-            terms = terms[::-1]
-        wide, y = e.take(shape, S16), e.take(shape, element_of(node.output))
-        if y.element.signed:
-            combine(e, y, *terms)
-        else:  # a sum of signed numbers saturates to a signed type
-            combine(e, wide, *terms)
-            tiu.cast(e, y, wide)
-        _store(e, node, y, start)
-
-
-def _product(e: Emitter, node: Node) -> None:
-    factor = node.integer("multiplier"), node.integer("rshift")
-    for start, lanes, width in pieces(node.output.size, _WIDEST):
-        e.begin(node)
-        shape = 1, lanes, 1, width
-        a, b = (_load(e, v, start, shape) for v in node.activations)
-        wide, y = e.take(shape, S32), e.take(shape, element_of(node.output))
-        tiu.multiply(e, wide, a, b)
-        tiu.requantize(e, y, wide, factor, tiu.HALF_UP)
-        _store(e, node, y, start)
+    return y
 
 
 def _covers_table(node: Node) -> str | None:
@@ -105,11 +125,14 @@ def _table_of(node: Node) -> np.ndarray:
     return np.asarray(INTEGER_KERNELS[node.op](node, numbers, *operands)).view(np.uint8)
 
 
+def _load_table(e: Emitter, node: Node) -> Local:
+    return e.load_block(np.repeat(_table_of(node).reshape(1, 256), LANES, axis=0))
+
+
 def _table(e: Emitter, node: Node) -> None:
-    table = np.repeat(_table_of(node).reshape(1, 256), LANES, axis=0)
     e.begin(node)
-    block = e.load_block(table)
-    for start, lanes, width in pieces(node.output.size, _WIDEST):
+    block = _load_table(e, node)
+    for start, lanes, width in pieces(node.output.size, e.longest(_COPIES)):
         with e.scope():
             shape = 1, lanes, 1, width
             index = _load(e, node.activations[0], start, shape)
@@ -118,11 +141,22 @@ def _table(e: Emitter, node: Node) -> None:
             e.store(y, Remote(e.addresses[node.output.name] + start, dense(shape)))
 
 
+def _table_whole(e: Emitter, node: Node, stays: bool) -> None:
+    block = _load_table(e, node)
+    x = e.fetch(node.activations[0], shape_of(node.output))
+    y = e.take(x.shape, element_of(node.output))
+    row = 1, x.shape[1], 1, x.shape[2] * x.shape[3]
+    if row[3] > _LONGEST:
+        raise NoRoom(f"{node}: has pictures of {row[3]} numbers; expected at most {_LONGEST}")
+    tiu.look_up(e, replace(y, shape=row), block, replace(x, shape=row))
+    e.finish(node.output, y, stays)
+
+
 _UNARY = ("Lut", "MulShift", "AddConst", "SubConst", "MaxConst", "MinConst", "Relu", "LeakyRelu")
 
 RULES = {
-    "Add": Rule(_covers_sum, _sum),
-    "Sub": Rule(_covers_sum, _sum),
-    "Mul": Rule(_covers_pair, _product),
-    **dict.fromkeys((*_UNARY, "Active"), Rule(_covers_table, _table)),
+    "Add": Rule(_covers_sum, _in_pieces(_sum), _at_once(_sum)),
+    "Sub": Rule(_covers_sum, _in_pieces(_sum), _at_once(_sum)),
+    "Mul": Rule(_covers_pair, _in_pieces(_product), _at_once(_product)),
+    **dict.fromkeys((*_UNARY, "Active"), Rule(_covers_table, _table, _table_whole)),
 }

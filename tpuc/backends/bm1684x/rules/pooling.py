@@ -7,12 +7,13 @@ from tpuc.backends.bm1684x.command import LANES, Local, up
 from tpuc.backends.bm1684x.emitter import Emitter, element_of
 from tpuc.backends.bm1684x.rules.rule import (
     Rule,
+    no_room,
     shape_of,
     why_not_bytes,
     why_not_window,
     window_of,
 )
-from tpuc.backends.bm1684x.tiling import Window, axes_of, choose_tile, cut
+from tpuc.backends.bm1684x.tiling import Window, axes_of, choose_tile, cut, reach
 from tpuc.ir import Node
 
 __all__ = ["RULES"]
@@ -44,7 +45,11 @@ def _emit(e: Emitter, node: Node) -> None:
     def size(channels: int, h: int, w: int, inner: tuple[int, int]) -> int:
         return -(-channels // LANES) * (up(inner[0] * inner[1]) + up(h * w))
 
-    tile = choose_tile(str(node), before[1], axes, size)
+    e.begin(node)
+    tile = choose_tile(before[1], axes, size, e.room)
+    if tile is None:
+        least = reach(axes[0], 1), reach(axes[1], 1)
+        raise no_room(e, node, size(min(LANES, before[1]), 1, 1, least))
     far, near = e.remote(source, before), e.remote(target, after)
     for n in range(before[0]):
         for first in range(0, before[1], tile.channels):
@@ -71,4 +76,12 @@ def _command(e: Emitter, node: Node, sides: tuple[Local, Local], window: Window)
         tiu.raise_to_zero(e, y)
 
 
-RULES = {"Pool2D": Rule(_covers, _emit)}
+def _whole(e: Emitter, node: Node, stays: bool) -> None:
+    source, target = node.activations[0], node.output
+    x = e.fetch(source, shape_of(source))
+    y = e.take(shape_of(target), element_of(target))
+    _command(e, node, (y, x), window_of(node))
+    e.finish(target, y, stays)
+
+
+RULES = {"Pool2D": Rule(_covers, _emit, _whole)}

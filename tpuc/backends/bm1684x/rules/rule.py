@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tpuc.backends.bm1684x.command import Shape
-from tpuc.backends.bm1684x.emitter import Emitter
+from tpuc.backends.bm1684x.command import LANE_BYTES, Shape
+from tpuc.backends.bm1684x.emitter import Emitter, NoRoom
 from tpuc.backends.bm1684x.tiling import Window
 from tpuc.ir import DType, Node, Value
 
-__all__ = ["BYTES", "Rule", "shape_of", "why_not_bytes", "why_not_window", "window_of"]
+__all__ = ["BYTES", "Rule", "no_room", "shape_of", "why_not_bytes", "why_not_window", "window_of"]
 
 BYTES = (DType.SI8, DType.UI8)
 _MOST = 15  # strides, pads and dilations - 1 have 4 bits
@@ -18,10 +18,15 @@ _MOST = 15  # strides, pads and dilations - 1 have 4 bits
 
 @dataclass(frozen=True)
 class Rule:
-    """Selection of one op."""
+    """Selection of one op.
+
+    `emit` takes operands from global memory, in parts. `whole`, for one sample, takes them where
+    they are, all at once, and leaves the result in local memory if its last argument is true.
+    """
 
     covers: Callable[[Node], str | None]
     emit: Callable[[Emitter, Node], None]
+    whole: Callable[[Emitter, Node, bool], None] | None = None
 
 
 def shape_of(value: Value) -> Shape:
@@ -41,6 +46,14 @@ def why_not_bytes(node: Node) -> str | None:
         if value.quant is not None and value.quant.zero_point:
             return f"tensor '{value.name}' has zero point {value.quant.zero_point}"
     return None
+
+
+def no_room(e: Emitter, node: Node, need: int) -> NoRoom:
+    """What to raise when not even the smallest part of an op fits."""
+    return NoRoom(
+        f"{node}: one pixel of 64 channels needs {need} bytes of each lane; expected at most "
+        f"{e.room} of {LANE_BYTES}. Hint: a smaller kernel or fewer input channels"
+    )
 
 
 def window_of(node: Node) -> Window:

@@ -1,0 +1,143 @@
+"""What stays in local memory from one op to the next.
+
+A tensor stays if one op makes it and others read it there, whole: then it is neither stored nor
+loaded. All are tried; where there is no room for an op, the largest tensor that lies there at that
+time goes to global memory instead, and all is written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tpuc.backends.bm1684x.emitter import Emitter, NoRoom
+from tpuc.backends.bm1684x.memory import Plan
+from tpuc.backends.bm1684x.rules import RULES
+from tpuc.backends.bm1684x.rules.rule import BYTES, shape_of
+from tpuc.ir import Graph, Node, Value
+
+__all__ = ["emit_graph"]
+
+_MOST_TRIES = 200
+
+
+def emit_graph(graph: Graph, plan: Plan, in_parts: bool = False) -> Emitter:
+    """Commands of all ops.
+
+    Parameters
+    ----------
+    in_parts : bool
+        Take every operand from global memory, in parts, as ops that are too large have to.
+
+    Raises
+    ------
+    UnsupportedError : an op is too large for local memory, even alone
+    """
+    if in_parts:
+        return _Attempt(graph, plan, None).run()
+    may_stay = _may_stay(graph, plan)
+    for _ in range(_MOST_TRIES):
+        tried = _Attempt(graph, plan, may_stay)
+        try:
+            return tried.run()
+        except NoRoom:
+            if not tried.emitter.residents:
+                raise
+            may_stay.discard(tried.largest())
+    return _Attempt(graph, plan, set()).run()
+
+
+def _may_stay(graph: Graph, plan: Plan) -> set[str]:
+    """Values, by root, that all their ops can use in local memory."""
+    kept = {plan.roots[v.name] for v in (*graph.inputs, *graph.outputs)}
+    found: set[str] = set()
+    shapes: dict[str, set[object]] = {}
+    for node in graph.nodes:
+        value = node.output
+        root = plan.roots[value.name]
+        found.add(root)
+        if len(value.shape) <= 4:
+            shapes.setdefault(root, set()).add(shape_of(value))
+        readers = [n for n in value.users if n.name not in plan.aliases]
+        alone = value.name in plan.aliases or _is_whole(node)
+        plain = len(value.shape) <= 4 and value.shape and value.shape[0] == 1
+        if not (alone and plain and value.dtype in BYTES and all(map(_is_whole, readers))):
+            kept.add(root)
+    return {root for root in found - kept if len(shapes[root]) == 1}
+
+
+def _is_whole(node: Node) -> bool:
+    return node.op in RULES and RULES[node.op].whole is not None
+
+
+class _Attempt:
+    """One pass over the graph with a choice of tensors that stay."""
+
+    def __init__(self, graph: Graph, plan: Plan, may_stay: set[str] | None) -> None:
+        self.graph, self.plan, self.may_stay = graph, plan, may_stay or set()
+        self.in_parts = may_stay is None
+        self.emitter = Emitter(plan.addresses)
+        self.ends = _last_uses(graph, plan.roots)
+
+    def run(self) -> Emitter:
+        """All ops in order."""
+        for index, node in enumerate(self.graph.nodes):
+            if node.op != "Input" and node.name not in self.plan.aliases:
+                self._emit(node)
+            elif node.name in self.plan.aliases:
+                self._alias(node)
+            self._drop(index)
+        return self.emitter
+
+    def largest(self) -> str:
+        """Root of the largest tensor that lies in local memory."""
+        residents = self.emitter.residents
+        name = max(residents, key=lambda n: (residents[n].size, n))
+        return self.plan.roots[name]
+
+    def _emit(self, node: Node) -> None:
+        e, rule = self.emitter, RULES[node.op]
+        stays = self.plan.roots[node.name] in self.may_stay
+        whole = rule.whole if _is_single(node) and not self.in_parts else None
+        tries = [(stays, True), (stays, False), (False, False)] if whole is not None else []
+        for stay, e.rotates in tries:
+            assert whole is not None
+            try:
+                with e.attempt():
+                    e.begin(node)
+                    whole(e, node, stay)
+                    return
+            except NoRoom:
+                continue
+        inside = [v for v in node.activations if v.name in e.residents]
+        if inside:
+            raise NoRoom(f"{node}: does not fit beside its operands")
+        e.rotates = False
+        rule.emit(e, node)
+
+    def _alias(self, node: Node) -> None:
+        place = self.emitter.residents.get(node.activations[0].name)
+        if place is not None:
+            self.emitter.residents[node.name] = place
+
+    def _drop(self, index: int) -> None:
+        """Free what nobody reads after op `index`."""
+        for name in list(self.emitter.residents):
+            if self.ends[self.plan.roots[name]] <= index:
+                del self.emitter.residents[name]
+
+
+def _is_single(node: Node) -> bool:
+    """Whether an op works on one sample with pictures of at most four axes."""
+
+    def fits(value: Value) -> bool:
+        return 0 < len(value.shape) <= 4 and value.shape[0] == 1
+
+    return all(map(fits, (*node.activations, node.output)))
+
+
+def _last_uses(graph: Graph, roots: Mapping[str, str]) -> dict[str, int]:
+    ends: dict[str, int] = {}
+    for index, node in enumerate(graph.nodes):
+        for value in (*node.activations, *node.outputs):
+            ends[roots[value.name]] = index
+    return ends
