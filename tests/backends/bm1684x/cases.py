@@ -109,6 +109,18 @@ CASES: dict[str, Callable[[], Graph]] = {
     "sub reversed": lambda: _pair("Sub", (U8, S8, U8), is_reverse=True, do_relu=True),
     "mul": lambda: _pair("Mul", (S8, U8, S8)),
     "mul unsigned": lambda: _pair("Mul", (U8, U8, U8), do_relu=True),
+    "mul by channel": lambda: single_op(
+        "Mul",
+        [((1, 70, 1, 1), U8), ((1, 70, 5, 7), S8)],
+        ((1, 70, 5, 7), S8),
+        {"multiplier": 77, "rshift": 13},
+    ),
+    "mul by channel, batch": lambda: single_op(
+        "Mul",
+        [((2, 5, 40, 41), U8), ((2, 5, 1, 1), U8)],
+        ((2, 5, 40, 41), U8),
+        {"multiplier": 77, "rshift": 15, "do_relu": True},
+    ),
     "lut": lambda: _lut((1, 5, 7, 11), S8),
     "lut unsigned": lambda: _lut((1, 3, 50, 51), U8),
     "leaky relu": lambda: single_op(
@@ -126,6 +138,18 @@ CASES: dict[str, Callable[[], Graph]] = {
     ),
     "permute": lambda: single_op(
         "Permute", [((2, 3, 4, 5), S8)], ((2, 5, 3, 4), S8), {"order": (0, 3, 1, 2)}
+    ),
+    "shuffle": lambda: single_op(
+        "Permute",
+        [((1, 2, 24, 4, 5), S8)],
+        ((1, 24, 2, 4, 5), S8),
+        {"order": (0, 2, 1, 3, 4)},
+    ),
+    "slice of channels": lambda: single_op(
+        "Slice",
+        [((1, 7, 3, 4), U8)],
+        ((1, 4, 3, 4), U8),
+        {"offset": (0, 3, 0, 0), "steps": (1, 1, 1, 1), "ends": (1, 7, 3, 4)},
     ),
     "slice": lambda: single_op(
         "Slice",

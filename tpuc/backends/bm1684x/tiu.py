@@ -24,6 +24,7 @@ __all__ = [
     "look_up",
     "maximum",
     "multiply",
+    "multiply_channels",
     "multiply_float",
     "multiply_shift",
     "raise_to_zero",
@@ -128,6 +129,12 @@ def subtract_saturated(e: Emitter, r: Local, a: Local, b: Local) -> None:
 def multiply(e: Emitter, r: Local, a: Local, b: Local) -> None:
     """a * b."""
     _arith(e, _MUL, r, a, **_second(b))
+
+
+def multiply_channels(e: Emitter, r: Local, a: Local, b: Local) -> None:
+    """a * b[c]; b has one number for each channel."""
+    strides = {"b_layout": _STRIDED, "b_cstr": b.strides[1]}
+    _arith(e, _MUL, r, a, **_second(b), **strides)
 
 
 def multiply_float(e: Emitter, r: Local, a: Local, factor: float) -> None:

@@ -16,6 +16,12 @@ from tpuc.backends.bm1684x import tiu
 from tpuc.backends.bm1684x.command import LANES, S16, S32, Local, Shape
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, dense, element_of, pieces
 from tpuc.backends.bm1684x.rules.rule import Rule, shape_of, why_not_bytes
+from tpuc.backends.bm1684x.rules.scaling import (
+    is_scaling,
+    scale,
+    scale_whole,
+    why_not_scaling,
+)
 from tpuc.ir import Node, Value
 from tpuc.kernels.reference import INTEGER_KERNELS
 
@@ -107,6 +113,18 @@ def _product(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
     return y
 
 
+def _covers_mul(node: Node) -> str | None:
+    return why_not_scaling(node) if is_scaling(node) else _covers_pair(node)
+
+
+def _mul(e: Emitter, node: Node) -> None:
+    (scale if is_scaling(node) else _in_pieces(_product))(e, node)
+
+
+def _mul_whole(e: Emitter, node: Node, stays: bool) -> None:
+    (scale_whole if is_scaling(node) else _at_once(_product))(e, node, stays)
+
+
 def _covers_table(node: Node) -> str | None:
     wrong = why_not_bytes(node)
     if wrong or len(node.activations) != 1 or node.inputs[0] is not node.activations[0]:
@@ -157,6 +175,6 @@ _UNARY = ("Lut", "MulShift", "AddConst", "SubConst", "MaxConst", "MinConst", "Re
 RULES = {
     "Add": Rule(_covers_sum, _in_pieces(_sum), _at_once(_sum)),
     "Sub": Rule(_covers_sum, _in_pieces(_sum), _at_once(_sum)),
-    "Mul": Rule(_covers_pair, _in_pieces(_product), _at_once(_product)),
+    "Mul": Rule(_covers_mul, _mul, _mul_whole),
     **dict.fromkeys((*_UNARY, "Active"), Rule(_covers_table, _table, _table_whole)),
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tpuc.backends.bm1684x.command import Shape
 from tpuc.backends.bm1684x.emitter import Emitter, Remote, dense, element_of, pieces
@@ -15,7 +16,7 @@ ALIASES = ("Reshape", "Squeeze", "Unsqueeze")
 _LONGEST = 65535
 
 
-def _why_not_alike(node: Node) -> str | None:
+def _why_not_same(node: Node) -> str | None:
     """Why operands and result are not the same numbers."""
     if node.flag("do_relu"):
         return "do_relu is true"
@@ -24,7 +25,14 @@ def _why_not_alike(node: Node) -> str | None:
             return f"moves {value.dtype} to {node.output.dtype}"
     if node.output.dtype not in BYTES:
         return f"tensor '{node.output.name}' is {node.output.dtype}"
-    return None if len(node.activations) == len(node.inputs) else "an operand is a constant"
+    return None
+
+
+def _why_not_alike(node: Node) -> str | None:
+    """The same, and that all of them are computed."""
+    if len(node.activations) != len(node.inputs):
+        return "an operand is a constant"
+    return _why_not_same(node)
 
 
 def _view(e: Emitter, node: Node) -> None:
@@ -90,22 +98,42 @@ def _product(numbers: tuple[int, ...]) -> int:
     return result
 
 
-def _covers_permute(node: Node) -> str | None:
-    wrong = _why_not_alike(node)
-    if wrong is None and (len(node.output.shape) > 4 or max(node.output.shape) > _LONGEST):
-        return f"its result has shape {list(node.output.shape)}"
-    return wrong
+@dataclass(frozen=True)
+class _Walk:
+    """A result read from its operand: sizes and operand's strides, outermost first; the start."""
+
+    sizes: tuple[int, ...]
+    steps: tuple[int, ...]
+    first: int
 
 
-def _strided(e: Emitter, node: Node, steps: tuple[int, ...], first: int) -> None:
-    """The result, read from the operand with other strides (in elements)."""
+def _joined(sizes: Sequence[int], steps: Sequence[int], first: int) -> _Walk:
+    """Axes that follow one another in the operand too become one."""
+    kept: list[tuple[int, int]] = []
+    for size, step in zip(sizes, steps):
+        if size == 1:
+            continue
+        if kept and kept[-1][1] == size * step:
+            kept[-1] = kept[-1][0] * size, step
+        else:
+            kept.append((size, step))
+    return _Walk(tuple(size for size, _ in kept), tuple(step for _, step in kept), first)
+
+
+def _why_not_walk(walk: _Walk) -> str | None:
+    if len(walk.sizes) > 4 or max(walk.sizes, default=1) > _LONGEST:
+        return f"moves {list(walk.sizes)} numbers; expected 4 axes of at most {_LONGEST}"
+    return None
+
+
+def _follow(e: Emitter, node: Node, walk: _Walk) -> None:
     source, target = node.activations[0], node.output
-    missing = (1,) * (4 - len(target.shape))
-    n, c, h, w = (*missing, *target.shape)
-    strides: Shape = (*(0,) * len(missing), *steps)  # type: ignore[assignment]
+    missing = 4 - len(walk.sizes)
+    n, c, h, w = (*(1,) * missing, *walk.sizes)
+    strides: Shape = (*(0,) * missing, *walk.steps)  # type: ignore[assignment]
     element = element_of(source)
     e.begin(node)
-    place = Remote(e.addresses[source.name] + first * element.size, strides)
+    place = Remote(e.addresses[source.name] + walk.first * element.size, strides)
     e.copy(place, Remote(e.addresses[target.name], dense((n, c, h, w))), (n, c, h, w), element)
 
 
@@ -113,9 +141,17 @@ def _steps_of(shape: tuple[int, ...]) -> list[int]:
     return [_product(shape[i + 1 :]) for i in range(len(shape))]
 
 
-def _permute(e: Emitter, node: Node) -> None:
+def _permuted(node: Node) -> _Walk:
     steps = _steps_of(node.activations[0].shape)
-    _strided(e, node, tuple(steps[i] for i in node.ints("order")), 0)
+    return _joined(node.output.shape, [steps[i] for i in node.ints("order")], 0)
+
+
+def _covers_permute(node: Node) -> str | None:
+    return _why_not_alike(node) or _why_not_walk(_permuted(node))
+
+
+def _permute(e: Emitter, node: Node) -> None:
+    _follow(e, node, _permuted(node))
 
 
 def _slices(node: Node) -> list[tuple[int, int]]:
@@ -129,20 +165,24 @@ def _slices(node: Node) -> list[tuple[int, int]]:
     return found
 
 
-def _covers_slice(node: Node) -> str | None:
-    if len(node.activations) == 1 and len(node.inputs) > 1 and any(node.inputs[1:]):
-        return "its places are an operand"
-    wrong = _covers_permute(node) if len(node.inputs) == 1 else "its places are an operand"
-    if wrong is None and min(step for _, step in _slices(node)) < 1:
-        return f"steps are {list(node.ints('steps'))}"
-    return wrong
-
-
-def _slice(e: Emitter, node: Node) -> None:
+def _sliced(node: Node) -> _Walk:
     steps = _steps_of(node.activations[0].shape)
     places = _slices(node)
     first = sum(start * step for (start, _), step in zip(places, steps))
-    _strided(e, node, tuple(s * step for (_, s), step in zip(places, steps)), first)
+    return _joined(node.output.shape, [s * step for (_, s), step in zip(places, steps)], first)
+
+
+def _covers_slice(node: Node) -> str | None:
+    if any(v is not None for v in node.inputs[1:]):
+        return "its places are an operand"
+    wrong = _why_not_same(node)
+    if wrong is None and min(step for _, step in _slices(node)) < 1:
+        return f"steps are {list(node.ints('steps'))}"
+    return wrong or _why_not_walk(_sliced(node))
+
+
+def _slice(e: Emitter, node: Node) -> None:
+    _follow(e, node, _sliced(node))
 
 
 RULES = {
