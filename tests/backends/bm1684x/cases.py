@@ -157,6 +157,9 @@ CASES: dict[str, Callable[[], Graph]] = {
         ((2, 3, 4), U8),
         {"offset": (0, 1, -4), "steps": (1, 2, 1), "ends": (2, 7, 9)},
     ),
+    "upsample": lambda: single_op(
+        "Upsample", [((1, 5, 3, 4), U8)], ((1, 5, 6, 12), U8), {"scale_h": 2, "scale_w": 3}
+    ),
     "reshape": lambda: single_op("Reshape", [((2, 7, 9), U8)], ((14, 9), U8), {"shape": (14, 9)}),
 }
 

@@ -185,9 +185,32 @@ def _slice(e: Emitter, node: Node) -> None:
     _follow(e, node, _sliced(node))
 
 
+def _covers_upsample(node: Node) -> str | None:
+    if len(node.activations[0].shape) != 4:
+        return f"its input has shape {list(node.activations[0].shape)}"
+    n, c, h, w = node.activations[0].shape
+    return _why_not_alike(node) or _why_not_walk(_Walk((n * c, h, w), (h * w, w, 1), 0))
+
+
+def _upsample(e: Emitter, node: Node) -> None:
+    """The whole picture once for each pixel that one becomes."""
+    source, target = node.activations[0], node.output
+    n, c, h, w = source.shape
+    down, right = node.integer("scale_h"), node.integer("scale_w")
+    element = element_of(source)
+    shape = 1, n * c, h, w
+    row = w * right
+    strides = n * c * h * down * row, h * down * row, down * row, right
+    e.begin(node)
+    for start in (i * row + j for i in range(down) for j in range(right)):
+        place = Remote(e.addresses[target.name] + start * element.size, strides)
+        e.copy(Remote(e.addresses[source.name], dense(shape)), place, shape, element)
+
+
 RULES = {
     **dict.fromkeys(ALIASES, Rule(_why_not_alike, _view)),
     "Concat": Rule(_why_not_alike, _concat),
     "Permute": Rule(_covers_permute, _permute),
+    "Upsample": Rule(_covers_upsample, _upsample),
     "Slice": Rule(_covers_slice, _slice),
 }
