@@ -46,7 +46,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _instructions(path: Path) -> str:
-    from tpuc.backends.bm1684x import disassemble
+    from tpuc.backends.bm1684x import decode_stream, disassemble, estimate
     from tpuc.backends.bmodel import read_bmodel
 
     bmodel = read_bmodel(path)
@@ -55,7 +55,11 @@ def _instructions(path: Path) -> str:
             f"'{path}': has no chip instructions; expected a bmodel with some. "
             "Hint: the report says which op has none"
         )
-    return "\n".join(disassemble(*bmodel.streams, bmodel.graph))
+    lines = disassemble(*bmodel.streams, bmodel.graph)
+    tiu, dma = bmodel.streams
+    time = estimate(decode_stream(tiu, "tiu"), decode_stream(dma, "dma"))
+    busy = "TIU {:,}, DMA {:,}".format(*time.busy)
+    return "\n".join([*lines, f"predicted {time.total:,} cycles; at work: {busy}"])
 
 
 def _folder(path: Path) -> str:

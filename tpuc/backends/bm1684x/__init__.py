@@ -9,13 +9,23 @@ schedule                 schedule.py   serial numbers and waits of both engines
 encode_stream            encode.py     commands to bytes, over the tables of fields.py
 decode_stream            decode.py     bytes to commands, over the same tables
 check_streams            check.py      proof that nothing can race
+estimate                 cycles.py     how long streams take
 Chip                     execute.py    runs decoded streams on numpy
 disassemble              disassemble.py  both streams as text
 """
 
 from tpuc.backends.bm1684x.compile import Compiled, compile_graph, why_not
+from tpuc.backends.bm1684x.cycles import estimate
 from tpuc.backends.bm1684x.decode import decode_stream
 from tpuc.backends.bm1684x.disassemble import disassemble
 from tpuc.backends.bm1684x.execute import Chip
 
-__all__ = ["Chip", "Compiled", "compile_graph", "decode_stream", "disassemble", "why_not"]
+__all__ = [
+    "Chip",
+    "Compiled",
+    "compile_graph",
+    "decode_stream",
+    "disassemble",
+    "estimate",
+    "why_not",
+]
