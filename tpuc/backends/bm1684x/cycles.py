@@ -1,4 +1,4 @@
-"""How long streams take: cost of each command from its fields, two engines that wait for each other.
+"""How long streams take: each command by its fields, two engines that wait for each other.
 
 TIU: lanes work in parallel, so channels count by rows of 64, and pixels by what a lane's unit takes
 at once: 4 in a convolution, for each 64 input channels and each tap; 64 bytes of the widest operand
