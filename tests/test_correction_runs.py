@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.golden import transformers
 from tests.test_cli import tpuc
 from tpuc.calibration import table as table_text
 from tpuc.ir.text_parse import load_mlir
@@ -97,6 +98,37 @@ def test_weight_equalization_is_told_layer_by_layer(home):
     assert all("limit of 6" in row["what"] for row in steps[0]["layers"])  # all of them are Relu6
     refused = tpuc("recipe=digits", "correction=weight_equalization", "quantize=f16", cwd=home)
     assert refused.returncode == 2 and "no integer weights" in refused.stderr
+
+
+def test_corrections_before_calibration_go_together_and_with_a_search(home):
+    done = tpuc(
+        "recipe=digits", "correction.softmax_correction=true", "correction.smoothquant=true",
+        "correction.weight_equalization=true", "correction.bias_correction=true",
+        "correction.bc_inference_num=4", "search=qtable", "search.inference_num=4",
+        "hydra.run.dir=together", cwd=home,
+    )  # fmt: skip
+    assert done.returncode in (0, 3), done.stderr
+    names = [step["name"] for step in report_of(home / "together")["correction"]["steps"]]
+    assert names == ["smoothquant", "weight_equalization", "softmax_correction", "bias_correction"]
+
+
+def test_attention_is_scaled_in_a_searched_build(home):
+    transformers.onnx_file("vit", home)
+    (home / "samples").mkdir()
+    for index in range(6):
+        np.savez(home / "samples" / f"{index}.npz", **transformers.sample("vit", index))
+    done = tpuc(
+        "recipe=custom", "model.path=vit.onnx", "dataset.path=samples", "search=qtable",
+        "correction=softmax_correction", "calibration.input_num=4", "search.inference_num=2",
+        "search.max_float_layers=2", "hydra.run.dir=attention", cwd=home,
+    )  # fmt: skip
+    assert done.returncode in (0, 3), done.stderr
+    (step,) = report_of(home / "attention")["correction"]["steps"]
+    assert [row["what"][:4] for row in step["layers"]] == ["mean", "mean"]
+    for name in ("vit_cali_table", "new_cali_table.txt"):
+        found = table_text.read(home / "attention" / name).ranges
+        scaled = [r for n, r in found.items() if n.endswith("_Smc_Inv_Mul")]
+        assert [r.threshold for r in scaled] == [1.0, 1.0]
 
 
 def test_smoothquant_without_a_place_says_so(home):

@@ -7,8 +7,10 @@ from tpuc.errors import ConfigError
 
 __all__ = ["check_correction"]
 
-_BEFORE = ("smoothquant", "weight_equalization")
+_BEFORE = ("smoothquant", "weight_equalization", "softmax_correction")
 """What is done before thresholds are found."""
+_SAMPLED = ("smoothquant", "softmax_correction")
+"""What of it looks at samples."""
 _ON = ("auto", "bias_correction", "adaround")
 
 
@@ -40,7 +42,7 @@ def check_correction(job: Job) -> None:
             f"correction.{on[1]}: has no meaning with correction.auto, which tries it anyway. "
             f"Hint: correction.auto=false"
         )
-    learning = [*on, *(["smoothquant"] if correction.smoothquant else [])]
+    learning = [*on, *(k for k in _SAMPLED if getattr(correction, k))]
     if learning and job.dataset.path is None and job.dataset.list is None:
         raise ConfigError(
             f"correction.{learning[0]}: needs samples. "

@@ -189,6 +189,7 @@ class CorrectionConfig:
     auto_num: int = 20
     smoothquant: bool = False
     weight_equalization: bool = False
+    softmax_correction: bool = False
     bias_correction: bool = False
     bc_inference_num: int = 30
     min_layer_cos: float = 0.99

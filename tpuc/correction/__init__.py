@@ -1,6 +1,7 @@
 """Corrections: rewrites of Graph[top] that quantization loses less of.
 
 smooth_activations smoothquant.py    outliers of activations move into weights
+correct_softmaxes softmax_correction.py attention weights use all steps of their type
 equalize_weights weight_equalization.py  ranges of neighbouring layers become alike
 correct_biases   bias_correction.py  mean errors of channels go into biases (needs tables)
 try_all          auto.py             which of them is best
@@ -13,6 +14,7 @@ from tpuc.correction.bench import Bench, output_cosine
 from tpuc.correction.bias_correction import correct_biases
 from tpuc.correction.result import Corrected, LayerNote
 from tpuc.correction.smoothquant import Tensors, smooth_activations
+from tpuc.correction.softmax_correction import correct_softmaxes, with_unit_ranges
 from tpuc.correction.weight_equalization import equalize_weights
 
 __all__ = [
@@ -24,9 +26,11 @@ __all__ = [
     "Trial",
     "Tried",
     "correct_biases",
+    "correct_softmaxes",
     "equalize_weights",
     "learn_rounding",
     "output_cosine",
     "smooth_activations",
     "try_all",
+    "with_unit_ranges",
 ]

@@ -13,6 +13,7 @@ from tpuc.cache import StageCache
 from tpuc.calibration import table as table_text
 from tpuc.calibration.symmetric import with_symmetric
 from tpuc.config import STAGES, Job, check_job
+from tpuc.correction import with_unit_ranges
 from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
 from tpuc.lowering import Lowered, lower
@@ -40,7 +41,7 @@ from tpuc.pipeline.searching import (
     search_job,
     search_samples,
 )
-from tpuc.pipeline.smoothing import corrected_before
+from tpuc.pipeline.smoothing import corrected_before, is_correcting_before
 from tpuc.pipeline.top_files import write_top
 from tpuc.reports import Note
 from tpuc.search import qtable as qtable_text
@@ -140,7 +141,7 @@ class _Build:
         job, g = self.job, self.g
         if job.quantize.mode.name != "INT8":
             return
-        if job.correction.weight_equalization or job.correction.smoothquant:
+        if is_correcting_before(job):
             samples = self.dataset[: job.calibration.input_num] if self.dataset else None
             g.top, g.corrected_before = corrected_before(job, g.top, samples, self.threads)
             self.graph_key = write_top(self.folder, self.name, g.top)
@@ -159,7 +160,12 @@ class _Build:
         write_tables(g, self.folder)
 
     def _symmetric(self, table: CalibrationTable) -> CalibrationTable:
-        """A table with the ranges that the matched family of networks wants symmetric."""
+        """A table with the ranges that the matched family of networks wants symmetric.
+
+        Attention weights that a correction scaled reach from 0 to 1.
+        """
+        if self.job.correction.softmax_correction:
+            table = with_unit_ranges(table, [v.name for v in self.g.top.values()])
         return with_symmetric(table, self.g.decided.symmetric if self.g.decided else ())
 
     def search(self) -> None:

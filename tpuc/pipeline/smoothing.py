@@ -8,11 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from tpuc.config import Job
-from tpuc.correction import LayerNote, Tensors, equalize_weights, smooth_activations
+from tpuc.correction import (
+    LayerNote,
+    Tensors,
+    correct_softmaxes,
+    equalize_weights,
+    smooth_activations,
+)
 from tpuc.dataset import Samples
 from tpuc.ir import Graph
 
-__all__ = ["Step", "corrected_before"]
+__all__ = ["Step", "corrected_before", "is_correcting_before"]
 
 _BATCH = 8
 
@@ -34,6 +40,12 @@ class Step:
     layers: tuple[LayerNote, ...]
 
 
+def is_correcting_before(job: Job) -> bool:
+    """Whether the job corrects anything before thresholds are found."""
+    c = job.correction
+    return c.smoothquant or c.weight_equalization or c.softmax_correction
+
+
 def corrected_before(
     job: Job, graph: Graph, samples: Samples | None, threads: int
 ) -> tuple[Graph, tuple[Step, ...]]:
@@ -52,6 +64,10 @@ def corrected_before(
         found = equalize_weights(graph)
         graph = found.graph
         steps += (Step("weight_equalization", 0, 0.0, 0.0, found.notes),)
+    if job.correction.softmax_correction and samples is not None:
+        found = correct_softmaxes(graph, _float_tensors(graph, samples, threads))
+        graph = found.graph
+        steps += (Step("softmax_correction", len(samples), 0.0, 0.0, found.notes),)
     return graph, steps
 
 
