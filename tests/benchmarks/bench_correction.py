@@ -1,0 +1,180 @@
+"""Corrections: what equalization saves where weight ranges are bad, and how long each one takes.
+
+The network is EfficientNet-Lite0 with Relu in place of Relu6 (a limit does not scale), as in
+section 4.1 of Nagel et al. 2019. Its channels are then scaled apart on purpose, by exp of normal
+numbers, and layers behind scaled back: the float network is the same, weight ranges are not.
+BM1684 has one scale for all weights of a layer, BM1684X one for each channel.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+
+from tests.benchmarks.judged import pixels
+from tests.benchmarks.lines import Line
+from tests.benchmarks.setting import Setting
+from tpuc.artifacts import CalibrationTable
+from tpuc.calibration import Options, calibrate
+from tpuc.correction import (
+    Bench,
+    Corrected,
+    correct_biases,
+    correct_softmaxes,
+    equalize_weights,
+    learn_rounding,
+    smooth_activations,
+)
+from tpuc.ir import Graph, Node
+from tpuc.ir.text_parse import load_mlir
+from tpuc.lowering import Lowerer, Memo, float_twin, lower
+from tpuc.processors import Processor, load_processor
+from tpuc.simulator import FloatEngine, IncrementalRunner, Program
+
+__all__ = ["lines"]
+
+SPREADS = (0.0, 1.0, 2.0)
+SLOWEST = 180.0
+BATCH = 10
+TIMED = 100
+NEAR = 0.001
+FACTS = Path(__file__).parents[2] / "conf" / "processor"
+
+
+@dataclass
+class _Stand:
+    """Pictures to learn from and others to judge on, in batches."""
+
+    learn: list[dict[str, np.ndarray]]
+    judge: list[dict[str, np.ndarray]]
+
+    def table(self, graph: Graph) -> CalibrationTable:
+        options = Options(("max",), _rows(self.learn), threads=2)
+        return calibrate(graph, FloatEngine(float_twin(graph), 1), self.learn, options).tables[
+            "max"
+        ]
+
+    def bench(self, graph: Graph, table: CalibrationTable, processor: Processor) -> Bench:
+        memo, batches = Memo(), self.learn
+        return Bench(
+            float_twin(graph),
+            lambda g: Lowerer(g, processor, memo).lower(table, "INT8").graph,
+            IncrementalRunner(batches, 2),
+            IncrementalRunner(batches, 2),
+            _rows(batches),
+            2,
+        )
+
+    def tensors(self, graph: Graph) -> Callable:
+        engine = FloatEngine(float_twin(graph), 2)
+        return lambda names: (engine.run(batch, list(names)) for batch in self.learn)
+
+    def cosine(self, graph: Graph, lowered: Graph) -> float:
+        """Mean cosine of the integer outputs against those of `graph`."""
+        name = graph.outputs[0].name
+        engine, program = FloatEngine(float_twin(graph), 2), Program(lowered, 2)
+        found: list[float] = []
+        for batch in self.judge:
+            a = engine.run(batch, [name])[name].astype(np.float64)
+            b = next(iter(program.run(batch).values())).astype(np.float64)
+            norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+            found.extend((a * b).sum(axis=1) / np.where(norms > 0, norms, 1.0))
+        return float(np.mean(found))
+
+
+def lines(setting: Setting) -> Iterator[Line]:
+    """Losses, then times."""
+    setting.tpuc(
+        "correction", "recipe=efficientnet_lite0", f"model.path={setting.network}",
+        f"dataset.path={setting.pictures}", "stop_after=import",
+    )  # fmt: skip
+    graph = load_mlir(setting.work / "correction" / "run" / "efficientnet_lite0.mlir")
+    files = setting.samples
+    half = len(files) // 2
+    name = graph.inputs[0].name
+    yield from _losses(_Stand(_batches(name, files[:half]), _batches(name, files[half:])), graph)
+    everything = _batches(name, files[:TIMED])
+    yield from _times(_Stand(everything, everything), graph)
+
+
+def _losses(stand: _Stand, graph: Graph) -> Iterator[Line]:
+    unlimited = _without_limits(graph)
+    for chip in ("bm1684", "bm1684x"):
+        processor = load_processor(yaml.safe_load((FACTS / f"{chip}.yaml").read_text()))
+        for spread in SPREADS:
+            bad = _spread(unlimited, spread)
+            equal = equalize_weights(bad).graph
+            tables = stand.table(bad), stand.table(equal)
+            plain = stand.cosine(bad, lower(bad, tables[0], processor).graph)
+            after = stand.cosine(bad, lower(equal, tables[1], processor).graph)
+            biased = correct_biases(equal, stand.bench(equal, tables[1], processor), 1.0).graph
+            both = stand.cosine(bad, lower(biased, tables[1], processor).graph)
+            figure = f"{chip}, channels apart by exp(N(0, {spread:g}))"
+            met = after >= plain - NEAR
+            yield Line(
+                f"{figure}: equalization", f"{after:.5f}", f"without: {plain:.5f}",
+                "no nearer without", met,
+            )  # fmt: skip
+            yield Line(f"{figure}: and biases", f"{both:.5f}", f"without: {plain:.5f}")
+
+
+def _times(stand: _Stand, graph: Graph) -> Iterator[Line]:
+    processor = load_processor(yaml.safe_load((FACTS / "bm1684x.yaml").read_text()))
+    table = stand.table(graph)
+    corrections: dict[str, Callable[[], Corrected]] = {
+        "smoothquant": lambda: smooth_activations(graph, stand.tensors(graph)),
+        "weight_equalization": lambda: equalize_weights(graph),
+        "softmax_correction": lambda: correct_softmaxes(graph, stand.tensors(graph)),
+        "bias_correction": lambda: correct_biases(graph, stand.bench(graph, table, processor), 1.0),
+        "adaround": lambda: learn_rounding(graph, stand.bench(graph, table, processor)),
+    }
+    for name, correct in corrections.items():
+        start = time.perf_counter()
+        correct()
+        seconds = time.perf_counter() - start
+        figure = f"{name}, EfficientNet-Lite0, {_rows(stand.learn)} pictures"
+        yield Line(figure, f"{seconds:.2f} s", "", f"{SLOWEST:.0f} s", seconds < SLOWEST)
+
+
+def _batches(name: str, files: list[Path]) -> list[dict[str, np.ndarray]]:
+    parts = [files[i : i + BATCH] for i in range(0, len(files), BATCH)]
+    return [{name: np.stack([pixels(cv2.imread(str(f))) for f in part])} for part in parts]
+
+
+def _rows(batches: list[dict[str, np.ndarray]]) -> int:
+    return sum(len(next(iter(b.values()))) for b in batches)
+
+
+def _without_limits(graph: Graph) -> Graph:
+    result = graph.clone()
+    for node in result.nodes:
+        if node.attrs.get("do_relu"):
+            node.attrs["relu_limit"] = -1.0
+    return result
+
+
+def _spread(graph: Graph, deviation: float) -> Graph:
+    """The same network, each Conv's channels scaled apart where one Conv alone reads them."""
+    result, chance = graph.clone(), np.random.default_rng(0)
+    for node in result.nodes:
+        users = node.output.users
+        if node.op == "Conv" and [u.op for u in users] == ["Conv"]:
+            channels = node.weight(1).shape[0]
+            factor = np.exp(chance.normal(0, deviation, channels)).astype(np.float32)
+            _scale(node, 1, factor.reshape(-1, 1, 1, 1))
+            _scale(node, 2, factor.reshape(node.weight(2).shape))
+            depthwise = users[0].integer("group") > 1
+            _scale(users[0], 1, 1 / factor.reshape((-1, 1, 1, 1) if depthwise else (1, -1, 1, 1)))
+    return result
+
+
+def _scale(node: Node, index: int, factor: np.ndarray) -> None:
+    value = node.inputs[index]
+    assert value is not None and value.data is not None
+    value.data = value.data * factor
