@@ -4,6 +4,28 @@
 
 enum { LANES = 8 };
 
+static double dot(const float *a, const float *b, int64_t count) {
+    double sums[LANES] = {0.0};
+    int64_t p = 0;
+    for (; p + LANES <= count; p += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            sums[lane] += (double)a[p + lane] * (double)b[p + lane];
+    for (; p < count; p++) sums[0] += (double)a[p] * (double)b[p];
+    double sum = 0.0;
+    for (int lane = 0; lane < LANES; lane++) sum += sums[lane];
+    return sum;
+}
+
+void tpuc_moments(const float *x, const float *d, int64_t n, int64_t count, double *h,
+                  double *cross) {
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j <= i; j++)
+            h[i * n + j] = h[j * n + i] = dot(x + i * count, x + j * count, count);
+        for (int64_t j = 0; j < n; j++)
+            cross[i * n + j] = dot(d + i * count, x + j * count, count);
+    }
+}
+
 /* What flipping weight j adds to the objective. */
 static inline double change(const double *cost, const double *gradient, const double *room,
                             int64_t j) {

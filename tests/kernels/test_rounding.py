@@ -32,7 +32,7 @@ def cost(h, e, c) -> float:
 def test_no_single_flip_is_better_and_little_is_lost_against_all_choices(seed, n):
     h, e, room, c = problem(seed, 3, n)
     gradient, chosen = e @ h + c, room.copy()
-    _rounding.descend(h, gradient, chosen, 2)
+    _rounding.descend(h[None], gradient[None], chosen[None], 2)
     moved = e + np.where(chosen != room, room, 0)
     assert np.array_equal(gradient, moved @ h + c)
     for r in range(3):
@@ -50,7 +50,7 @@ def test_no_single_flip_is_better_and_little_is_lost_against_all_choices(seed, n
 def test_rows_are_descended_best_flip_first():
     h, e, room, c = problem(7, 20, 37)
     gradient, chosen = e @ h + c, room.copy()
-    _rounding.descend(h, gradient, chosen, 1)
+    _rounding.descend(h[None], gradient[None], chosen[None], 1)
     for r in range(20):
         plain, now = (e @ h + c)[r], room[r].copy()
         while True:
@@ -68,10 +68,21 @@ def test_threads_change_nothing_and_bad_shapes_are_refused():
     results = []
     for threads in (1, 2, 5):
         gradient, chosen = e @ h + c, room.copy()
-        _rounding.descend(h, gradient, chosen, threads)
+        _rounding.descend(h[None], gradient[None], chosen[None], threads)
         results.append(chosen)
     assert all(np.array_equal(results[0], other) for other in results)
     with pytest.raises(ValueError, match="shapes"):
-        _rounding.descend(h, np.zeros((64, 49)), room, 1)
+        _rounding.descend(h[None], np.zeros((1, 64, 49)), room[None], 1)
     with pytest.raises(ValueError, match="finite"):
-        _rounding.descend(h, np.full((64, 50), np.nan), room, 1)
+        _rounding.descend(h[None], np.full((1, 64, 50), np.nan), room[None], 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 20), st.integers(0, 40))
+def test_moments_are_exact(seed, groups, n, count):
+    chance = np.random.default_rng(seed)
+    x = chance.integers(-255, 256, (groups, n, count))
+    d = chance.integers(-(2**20), 2**20, (groups, n, count))
+    h, cross = _rounding.moments(x.astype(np.float32), d.astype(np.float32), 2)
+    assert np.array_equal(h, x @ x.transpose(0, 2, 1))
+    assert np.array_equal(cross, d @ x.transpose(0, 2, 1))

@@ -58,8 +58,8 @@ _MOST_WEIGHTS = 8192
 _FEWEST, _PER_WEIGHT = 2000, 5
 """Pixels that a layer needs: 5 for each weight of a channel, 2000 at least."""
 
-_FEW_ROWS = 16
-"""Output channels of a group that are not worth a second thread."""
+_NARROW = 64
+"""Weights of a channel up to which a loop of our own sums faster than a matrix library."""
 
 _BIAS_STEPS = 2
 
@@ -171,37 +171,46 @@ def _solve(walk: Walk, node: Node, learning: Learning) -> tuple[np.ndarray, int]
     assert twin is not None
     problem = _problem(node, twin)
     centred = len(node.inputs) > 2 and node.inputs[2] is not None
-    ours, apart = _inputs(walk, node, twin, learning)
+    h, cross = _moments(*_inputs(walk, node, twin, learning), centred, walk.bench.threads)
+    h, unit = _whole(h, _FINE)
+    cross, other = _whole(cross, _FINE * max(1.0, float(np.abs(problem.scaled).max())))
     room = problem.room.copy()
-    for g, (x, d) in enumerate(zip(ours, apart)):
-        h, cross = _moments(x, d, centred)
-        h, unit = _whole(h, _FINE)
-        cross, other = _whole(cross, _FINE * max(1.0, float(np.abs(problem.scaled[g]).max())))
-        error = np.rint((problem.low[g] + (room[g] < 0) - problem.scaled[g]) * _FINE)
-        weights = np.rint(problem.scaled[g] * _FINE)
-        gradient = error @ h / _FINE + weights @ cross * (other / unit / _FINE)
-        threads = walk.bench.threads if len(room[g]) > _FEW_ROWS else 1
-        _rounding.descend(h, gradient, room[g], threads)
+    error = np.rint((problem.low + (room < 0) - problem.scaled) * _FINE)
+    weights = np.rint(problem.scaled * _FINE)
+    gradient = error @ h / _FINE + weights @ cross * (other / unit / _FINE)
+    _rounding.descend(h, gradient, room, walk.bench.threads)
     return problem.low + (room < 0), int(np.count_nonzero(room != problem.room))
 
 
-def _moments(x: np.ndarray, d: np.ndarray, centred: bool) -> tuple[np.ndarray, np.ndarray]:
-    """P cov(X', X') and P cov(X' - X, X') of a group, in units of s_in squared."""
-    x, d = x.astype(np.float64), d.astype(np.float64)
-    h, cross = x @ x.T, d @ x.T  # of integers below 2**53: exact, in any order
+def _moments(
+    x: np.ndarray, d: np.ndarray, centred: bool, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """P cov(X', X') and P cov(X' - X, X') of each group (G, I, I), in units of s_in squared."""
+    if x.shape[1] <= _NARROW:
+        h, cross = _rounding.moments(x, d, threads)
+    else:  # sums of whole numbers below 2**53: exact, in any order
+        wide = x.astype(np.float64)
+        turned = wide.transpose(0, 2, 1)
+        h, cross = wide @ turned, d.astype(np.float64) @ turned
     if centred:
-        mean, shift, count = x.sum(axis=1), d.sum(axis=1), x.shape[1]
-        h -= np.outer(mean, mean) / count
-        cross -= np.outer(shift, mean) / count
-    h[np.diag_indices_from(h)] += _RIDGE * np.diagonal(h).mean()
+        mean, shift = (v.sum(axis=2, dtype=np.float64) for v in (x, d))
+        h -= mean[:, :, None] * mean[:, None, :] / x.shape[2]
+        cross -= shift[:, :, None] * mean[:, None, :] / x.shape[2]
+    diagonal = np.einsum("gii->gi", h)
+    diagonal += _RIDGE * diagonal.mean(axis=1, keepdims=True)
     return h, cross * (_TRUST / _FINE)
 
 
-def _whole(matrix: np.ndarray, factor: float) -> tuple[np.ndarray, float]:
-    """The matrix as whole numbers of a unit: products with numbers up to `factor` sum exactly."""
-    largest = float(np.abs(matrix).max()) * factor * len(matrix)
-    unit = 2.0 ** np.ceil(np.log2(max(largest, 1.0) / 2.0**52))
-    return np.ascontiguousarray(np.rint(matrix / unit)), unit
+def _whole(matrices: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices as whole numbers of a unit each: products with numbers up to `factor` sum exactly.
+
+    Returns
+    -------
+    matrices (G, I, I), units (G, 1, 1)
+    """
+    largest = np.abs(matrices).max(axis=(1, 2), keepdims=True) * factor * matrices.shape[1]
+    unit = np.exp2(np.ceil(np.log2(np.maximum(largest, 1.0) / 2.0**52)))
+    return np.ascontiguousarray(np.rint(matrices / unit)), unit
 
 
 def _inputs(

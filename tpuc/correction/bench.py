@@ -128,7 +128,7 @@ class Walk:
             cosines += [_cosine(s) for s in sums]
             power += float(sums[:, 5].sum())
             others = tuple(i for i in range(real.ndim) if i != axis % real.ndim)
-            error = error + np.subtract(real, ours, dtype=np.float64).sum(axis=others)
+            error = error + (real - ours).sum(axis=others, dtype=np.float64)
             count += real.size // real.shape[axis]
         return Gap(float(np.mean(cosines)), power, np.asarray(error / count))
 
