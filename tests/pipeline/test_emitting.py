@@ -40,6 +40,15 @@ def test_none_and_a_reason_when_one_has_not(tmp_path, chip) -> None:
     assert read_bmodel(tmp_path / "x").streams is None
 
 
+def test_what_does_not_fit_a_field_is_a_reason(tmp_path, chip) -> None:
+    shape = (1, 70000, 1, 1)
+    attrs = {"pool_mode": "Max", "kernel_shape": (1, 1), "strides": (1, 1), "pads": (0, 0, 0, 0)}
+    graph = single_op("Pool2D", [(shape, DType.SI8)], (shape, DType.SI8), attrs)
+    emitted = emit_bmodel(tmp_path / "x", graph, chip)
+    assert emitted.instruction_bytes is None and "70000" in emitted.skip.reason
+    assert read_bmodel(tmp_path / "x").streams is None
+
+
 def test_a_processor_without_instructions(tmp_path, bm1684x) -> None:
     emitted = emit_bmodel(tmp_path / "x", _graph(), bm1684x)
     assert "makes no instructions for bm1684x" in emitted.skip.reason

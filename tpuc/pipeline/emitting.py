@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tpuc.errors import ConfigError, Skip, UnsupportedError
+from tpuc.errors import ArtifactError, ConfigError, Skip, UnsupportedError
 from tpuc.ir import Graph
 from tpuc.processors import Processor
 
@@ -37,7 +37,7 @@ def emit_bmodel(path: Path, graph: Graph, processor: Processor) -> Emitted:
 
         try:
             native = compile_graph(graph)
-        except UnsupportedError as error:  # too large for the chip's memory
+        except (UnsupportedError, ArtifactError) as error:  # too large for memory, or for a field
             skip = Skip(str(error))
         else:
             write_bmodel(path, graph, chip=processor.chip, native=native)
