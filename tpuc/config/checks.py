@@ -62,6 +62,12 @@ def check_job(job: Job) -> Processor:
     ):
         if value is not None and not value.startswith("zoo:") and not Path(value).exists():
             raise ConfigError(f"{key}: no such file or folder: {value}{_sibling(Path(value))}")
+    size = job.quantize.q_group_size
+    if size < 0 or size % 2:
+        raise ConfigError(
+            f"quantize.q_group_size={size}; expected an even number of weights, or 0. "
+            "Hint: quantize.q_group_size=64"
+        )
     return processor
 
 

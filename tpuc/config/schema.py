@@ -233,6 +233,8 @@ class QuantizeConfig:
     pattern_match: bool = True
     part_quantize: str | None = None
     custom_operators: list[str] | None = None
+    q_group_size: int = 64
+    q_symmetric: bool = False
 
 
 @dataclass

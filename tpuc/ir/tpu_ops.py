@@ -58,6 +58,15 @@ _ROWS: list[OpSpec] = [
         },
         fuses_relu=True,
     ),
+    row(
+        "A16MatMul",
+        "input weight scale zp bias?",
+        {
+            "weight_bits": A("i64"),
+            "q_group_size": A("i64"),
+            "w_transpose": A("bool", True),
+        },
+    ),
     row("Add", "inputs*", _EACH, fuses_relu=True),
     row("Sub", "inputs*", {**_EACH, "is_reverse": A("bool", False)}, fuses_relu=True),
     row("Mul", "inputs*", _ONE, fuses_relu=True),

@@ -22,17 +22,20 @@ from tpuc.lowering.propagate import propagate
 from tpuc.lowering.ranges import Ranges, import_ranges
 from tpuc.lowering.rules import (
     KEEP_TYPE,
+    WEIGHT_ONLY,
+    Groups,
     int8_rules,
     keep_type,
     lower_cast,
     lower_float,
+    lower_weight_only,
     name_shared_casts,
 )
 from tpuc.lowering.split_products import split_products
 from tpuc.processors import Processor
 from tpuc.progress import steps
 
-__all__ = ["Lowered", "Lowerer", "Memo", "float_twin", "lower"]
+__all__ = ["Groups", "Lowered", "Lowerer", "Memo", "float_twin", "lower"]
 
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
 _ALWAYS_F32 = {"Div", "Arg", "TopK", "CumSum", "InstanceNorm", "GroupNorm"}
@@ -65,9 +68,10 @@ def lower(
     processor: Processor,
     mode: str = "INT8",
     qtable: QuantizeTable | None = None,
+    groups: Groups | None = None,
 ) -> Lowered:
     """Lower a canonical graph once; parameters and errors as `Lowerer.lower`."""
-    return Lowerer(graph, processor).lower(table, mode, qtable)
+    return Lowerer(graph, processor, groups=groups).lower(table, mode, qtable)
 
 
 def float_twin(graph: Graph) -> Graph:
@@ -94,9 +98,18 @@ class Lowerer:
         Dialect `top`; must not change afterwards.
     memo : Memo, optional
         What other graphs with mostly the same weights computed; filled further.
+    groups : Groups, optional
+        Weights that share a scale, in weight-only types.
     """
 
-    def __init__(self, graph: Graph, processor: Processor, memo: Memo | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        processor: Processor,
+        memo: Memo | None = None,
+        groups: Groups | None = None,
+    ) -> None:
+        self._groups = groups or Groups()
         self._known = {v.name for v in verify(graph, "top").values()}
         self._graph = fold_scales(graph)
         self._origins: dict[str, str] = {}
@@ -118,7 +131,7 @@ class Lowerer:
         ----------
         table : CalibrationTable, optional
             Needed for INT8. Ops that it does not name stay F32.
-        mode : {'INT8', 'F32', 'F16', 'BF16'}
+        mode : {'INT8', 'F32', 'F16', 'BF16', 'W8F16', 'W8BF16', 'W4F16', 'W4BF16'}
             Type of every op that `qtable` does not name.
 
         Raises
@@ -145,6 +158,9 @@ class Lowerer:
             chosen = mode if named is None else named.mode
             if named is not None and chosen != mode:
                 ctx.reasons[node.name] = named.reason or "set by the quantize table"
+            if self._weight_only(ctx, node, chosen):
+                continue
+            chosen = WEIGHT_ONLY[chosen][1].name if chosen in WEIGHT_ONLY else chosen
             _lower_node(ctx, node, chosen, _FLOAT[processor.float_type])
         for value in graph.outputs:
             final = ctx.as_float(value, DType.F32, "")
@@ -152,6 +168,15 @@ class Lowerer:
         name_shared_casts(out)
         out.sort()
         return Lowered(verify(out, "tpu"), ctx.reasons)
+
+    def _weight_only(self, ctx: Lowering, node: Node, mode: str) -> bool:
+        """Lower the node with weights alone quantized, if the mode says so and it can be."""
+        if mode not in WEIGHT_ONLY or node.op != "MatMul":
+            return False
+        reason = lower_weight_only(ctx, node, mode, self._groups)
+        if reason is not None:
+            ctx.reasons[node.name] = reason
+        return reason is None
 
     def _settled(self, graph: Graph, table: CalibrationTable | None) -> Ranges:
         if table is None:

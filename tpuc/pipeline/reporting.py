@@ -12,7 +12,7 @@ from tpuc.artifacts import CalibrationTable, QuantizeTable
 from tpuc.cache import digest_file
 from tpuc.config import Job
 from tpuc.dataset import Samples
-from tpuc.ir import DType, Graph, Node
+from tpuc.ir import Graph, Node
 from tpuc.ir.macs import macs_of
 from tpuc.pipeline.calibrating import Calibrated
 from tpuc.pipeline.correcting import CorrectedBuild, correction_view
@@ -39,8 +39,6 @@ from tpuc.reports import (
 )
 
 __all__ = ["Gathered", "artifacts_of", "report_data"]
-
-_BITS = {DType.SI8: 8, DType.UI8: 8, DType.SI32: 32, DType.F32: 32, DType.F16: 16, DType.BF16: 16}
 
 
 @dataclass
@@ -78,7 +76,7 @@ class Gathered:
 
 def _weight_bytes(node: Node) -> int:
     values = [v for v in node.inputs if v is not None and v.is_weight]
-    return sum(v.size * _BITS.get(v.dtype, 32) // 8 for v in values)
+    return sum(v.size * v.dtype.bits // 8 for v in values)
 
 
 def _weights(node: Node) -> WeightRange | None:
@@ -251,7 +249,7 @@ def _cost(g: Gathered, layers: Sequence[LayerRow]) -> Cost:
     weights = [v for n in g.lowered.nodes for v in n.inputs if v is not None and v.is_weight]
     return Cost(
         sum(row.macs for row in layers),
-        sum(v.size * _BITS.get(v.dtype, 32) // 8 for v in dict.fromkeys(weights)),
+        sum(v.size * v.dtype.bits // 8 for v in dict.fromkeys(weights)),
         sum(v.size * 4 for v in g.top.weights()),
         g.instruction_bytes,
     )

@@ -16,7 +16,7 @@ from tpuc.config import STAGES, Job, check_job
 from tpuc.correction import with_unit_ranges
 from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
-from tpuc.lowering import Lowered, lower
+from tpuc.lowering import Groups, Lowered, lower
 from tpuc.pipeline.calibrating import CalibrationInputs, calibrate_job, kurtosis_text, open_dataset
 from tpuc.pipeline.checking import check_graph
 from tpuc.pipeline.clock import Clock
@@ -271,7 +271,8 @@ def _make_folder(folder: Path) -> None:
 
 def _lower(job: Job, g: Gathered, processor: Any) -> Lowered:
     graph = g.corrected.graph if g.corrected is not None else g.top
-    return lower(graph, g.table, processor, job.quantize.mode.name, g.choices)
+    groups = Groups(job.quantize.q_group_size, job.quantize.q_symmetric)
+    return lower(graph, g.table, processor, job.quantize.mode.name, g.choices, groups)
 
 
 def _lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:
@@ -281,6 +282,7 @@ def _lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:
         "graph": graph_key,
         "table": table,
         "mode": job.quantize.mode.name,
+        "groups": [job.quantize.q_group_size, job.quantize.q_symmetric],
         "qtable": qtable_text.to_text(g.choices),
         "processor": facts,
     }

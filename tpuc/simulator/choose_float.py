@@ -26,6 +26,7 @@ from tpuc.simulator.float_elementwise import ELEMENTWISE, copy_kernel, end_of_no
 from tpuc.simulator.float_matmul import matmul_kernel
 from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of
 from tpuc.simulator.movement import MOVES
+from tpuc.simulator.weight_only import as_matmul
 
 __all__ = ["choose_float"]
 
@@ -146,6 +147,7 @@ _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
     "Cast": _cast,
     "Conv2D": _conv,
     "MatMul": matmul_kernel,
+    "A16MatMul": lambda node: matmul_kernel(as_matmul(node)),
     "Pool2D": _pool,
     "Concat": _concat,
     **ALONG,

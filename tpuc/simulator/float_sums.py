@@ -8,12 +8,15 @@ from tpuc.ir import Node
 from tpuc.kernels.casts import round_to
 from tpuc.kernels.float_reference import conv_in_order, deconv_in_order, matmul_in_order
 from tpuc.simulator.float_exact import rounding_of
+from tpuc.simulator.weight_only import as_matmul
 
 __all__ = ["run_in_order"]
 
 
 def run_in_order(node: Node, operands: list[np.ndarray | None]) -> np.ndarray | None:
     """The result in the order of TPU-MLIR's simulator; None for other ops and other ranks."""
+    if node.op == "A16MatMul":
+        node, operands = as_matmul(node), _of_matmul(node, operands)
     x, weight, bias = (*operands, None, None)[:3]
     if x is None or weight is None or not node.output.dtype.is_float:
         return None
@@ -32,6 +35,10 @@ def run_in_order(node: Node, operands: list[np.ndarray | None]) -> np.ndarray | 
         limit = node.number("relu_limit")
         total = np.clip(total, 0.0, limit if limit > 0 else None)
     return round_to(total, rounding_of(node))
+
+
+def _of_matmul(node: Node, operands: list[np.ndarray | None]) -> list[np.ndarray | None]:
+    return [operands[0], as_matmul(node).weight(1), *operands[4:]]
 
 
 def _conv(node: Node, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:

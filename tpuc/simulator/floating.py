@@ -8,6 +8,7 @@ import numpy as np
 
 from tpuc.ir import DType, Node
 from tpuc.simulator.float_exact import EXACT, IN_DOUBLE, rounding_of
+from tpuc.simulator.weight_only import as_matmul
 
 if TYPE_CHECKING:
     import torch
@@ -108,6 +109,9 @@ def _results(
 
     from tpuc.execute.kernels import KERNELS
 
+    if node.op == "A16MatMul":
+        node = as_matmul(node)
+        tensors = [tensors[0], _tensor(node.weight(1)), *tensors[4:]]
     exact = EXACT.get(node.op)
     if exact is not None and operands[0] is not None:
         made = exact(node, *(None if o is None else np.asarray(o, np.float32) for o in operands))

@@ -94,6 +94,14 @@ def _matmul(node: Node) -> Shapes:
     return ((*batch, *left[-2:-1], *columns),)
 
 
+@rule("A16MatMul")
+def _weight_only(node: Node) -> Shapes:
+    left, right = shape_of(node), shape_of(node, 1)
+    if left[-1] != right[-1]:
+        raise GraphError(f"{node}: {left} x transposed {right}: inner sizes differ")
+    return ((*left[:-1], right[0]),)
+
+
 @rule("Reduce")
 def _reduce(node: Node) -> Shapes:
     shape = shape_of(node)

@@ -27,9 +27,20 @@ from tpuc.lowering.rules.pooling import POOLING_INT8
 from tpuc.lowering.rules.selection import SELECTION_INT8, lower_cast
 from tpuc.lowering.rules.shift_only import SHIFT_ONLY_INT8
 from tpuc.lowering.rules.shift_terms import SHIFT_TERMS_INT8
+from tpuc.lowering.rules.weight_only import WEIGHT_ONLY, Groups, lower_weight_only
 from tpuc.processors import Processor
 
-__all__ = ["KEEP_TYPE", "int8_rules", "keep_type", "lower_cast", "lower_float", "name_shared_casts"]
+__all__ = [
+    "KEEP_TYPE",
+    "WEIGHT_ONLY",
+    "Groups",
+    "int8_rules",
+    "keep_type",
+    "lower_cast",
+    "lower_float",
+    "lower_weight_only",
+    "name_shared_casts",
+]
 
 Rules = dict[str, Callable[[Lowering, Node], str | None]]
 

@@ -1,0 +1,20 @@
+#loc = loc(unknown)
+module @net attributes {module.FLOPs = 371200 : i64, module.chip = "ALL", module.platform = "ONNX", module.state = "TOP_F32", module.top_run_mode = "STATIC", module.weight_file = "net_top_f32_all_weight.npz"} {
+  func.func @main(%arg0: tensor<2x5x128xf32> loc(unknown)) -> tensor<2x5x16xf32> {
+    %0 = "top.None"() : () -> none loc(#loc)
+    %1 = "top.Input"(%arg0) {channel_format = "nchw", do_preprocess = true, keep_aspect_ratio = false, keep_ratio_mode = "letterbox", mean = [0.000000e+00, 0.000000e+00, 0.000000e+00], pad_type = "center", pad_value = 0 : i64, pixel_format = "bgr", scale = [1.000000e+00, 1.000000e+00, 1.000000e+00], yuv_type = ""} : (tensor<2x5x128xf32>) -> tensor<2x5x128xf32> loc(#loc1)
+    %2 = "top.Weight"() : () -> tensor<128x128xf32> loc(#loc2)
+    %3 = "top.Weight"() : () -> tensor<1x1x128xf32> loc(#loc3)
+    %4 = "top.MatMul"(%1, %2, %3) {do_relu = true, dq_type = "NONE", hdim_is_batch = false, is_lora = false, keep_dims = true, left_transpose = false, output_transpose = false, q_group_size = 0 : i64, relu_limit = -1.000000e+00 : f64, right_transpose = false} : (tensor<2x5x128xf32>, tensor<128x128xf32>, tensor<1x1x128xf32>) -> tensor<2x5x128xf32> loc(#loc4)
+    %5 = "top.Weight"() : () -> tensor<128x16xf32> loc(#loc5)
+    %6 = "top.MatMul"(%4, %5, %0) {do_relu = false, dq_type = "NONE", hdim_is_batch = false, is_lora = false, keep_dims = true, left_transpose = false, output_transpose = false, q_group_size = 0 : i64, relu_limit = -1.000000e+00 : f64, right_transpose = false} : (tensor<2x5x128xf32>, tensor<128x16xf32>, none) -> tensor<2x5x16xf32> loc(#loc6)
+    return %6 : tensor<2x5x16xf32> loc(#loc)
+  } loc(#loc)
+} loc(#loc)
+#loc1 = loc("x")
+#loc2 = loc("hidden_w")
+#loc3 = loc("hidden_b")
+#loc4 = loc("hidden_Relu")
+#loc5 = loc("y_w")
+#loc6 = loc("y_MatMul")
+

@@ -1,0 +1,107 @@
+"""W8F16, W8BF16, W4F16, W4BF16: weights of MatMuls in groups, equal bit by bit to TPU-MLIR."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tests.golden import networks
+from tests.golden.float_cases import made
+from tpuc.backends.bmodel import read_bmodel, write_bmodel
+from tpuc.errors import ConfigError
+from tpuc.ir.text_parse import load_mlir
+from tpuc.lowering import Groups, lower
+from tpuc.processors import load_processor
+from tpuc.simulator import Program, interpret
+
+FOLDER = Path(__file__).parents[1] / "golden" / "weight_only"
+BUILDS = sorted(p.stem for p in FOLDER.glob("W*.npz"))
+FEEDS = {"x": made("x", (2, 5, 128))}
+
+
+@pytest.fixture(scope="module")
+def bm1684x():
+    """All facts of the processor."""
+    path = Path(__file__).parents[2] / "conf" / "processor" / "bm1684x.yaml"
+    return load_processor(yaml.safe_load(path.read_text()))
+
+
+def _build(name: str, processor):
+    mode, size, symmetric = name.split("_")
+    groups = Groups(int(size), symmetric == "True")
+    return lower(load_mlir(FOLDER / "net.mlir"), None, processor, mode, groups=groups)
+
+
+def _expected(name: str) -> dict[str, np.ndarray]:
+    with np.load(FOLDER / f"{name}.npz") as held:
+        return {k: held[k] for k in held.files}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_products_are_tpu_mlirs(name, bm1684x):
+    graph = _build(name, bm1684x).graph
+    slow = interpret(graph, FEEDS)
+    fast = Program(graph, 2).run(FEEDS, observe="all")
+    for tensor, theirs in _expected(name).items():
+        assert np.array_equal(slow[tensor].reshape(theirs.shape), theirs)
+        assert np.array_equal(fast[tensor].reshape(theirs.shape), theirs)
+    assert Program(graph).fallbacks == {}
+
+
+def test_every_type_and_form_of_groups_is_in_the_fixture():
+    assert {b.split("_")[0] for b in BUILDS} == {"W8F16", "W8BF16", "W4F16", "W4BF16"}
+    assert {tuple(b.split("_")[1:]) for b in BUILDS} >= {("0", "False"), ("32", "True")}
+
+
+def test_four_bits_take_half_a_byte_in_a_bmodel_and_run_the_same(bm1684x, tmp_path):
+    sizes = []
+    for name in ("W8F16_64_False", "W4F16_64_False"):
+        graph = _build(name, bm1684x).graph
+        path = tmp_path / f"{name}.bmodel"
+        write_bmodel(path, graph, chip=bm1684x.chip)
+        out = graph.outputs[0].name
+        again = Program(read_bmodel(path).graph).run(FEEDS)[out]
+        assert np.array_equal(again, Program(graph).run(FEEDS)[out])
+        sizes.append(path.stat().st_size)
+    weights = 128 * 128 + 128 * 16
+    assert abs(sizes[0] - sizes[1] - weights / 2) < 4096  # weights begin at whole pages
+
+
+def test_what_groups_do_not_divide_stays_float_and_says_why(bm1684x):
+    lowered = lower(load_mlir(FOLDER / "net.mlir"), None, bm1684x, "W8F16", groups=Groups(96))
+    ops = {n.name: n.op for n in lowered.graph.nodes}
+    assert sorted(op for op in ops.values() if op.endswith("MatMul")) == ["MatMul", "MatMul"]
+    why = "128 terms are no multiple of quantize.q_group_size=96"
+    assert lowered.reasons == {"hidden_Relu": why, "y_MatMul": why}
+
+
+@pytest.mark.parametrize(("mode", "error"), [("W8F16", 2e-2), ("W4F16", 3e-1)])
+def test_weights_that_are_all_the_same_are_no_trap(mode, error, bm1684x):
+    graph = load_mlir(FOLDER / "net.mlir")
+    weight = next(n for n in graph.nodes if n.op == "MatMul").inputs[1]
+    weight.data = np.zeros_like(weight.data)
+    y = Program(lower(graph, None, bm1684x, mode).graph).run(FEEDS, observe=["hidden_Relu"])
+    bias = np.maximum(made("hidden_b", (128,)), 0)
+    assert np.abs(y["hidden_Relu"] - bias).max() < error
+
+
+def test_convolutions_are_f16_in_such_a_build(golden, bm1684x):
+    lowered = lower(golden("resnet18"), None, bm1684x, "W8F16").graph
+    ops = [n.op for n in lowered.nodes]
+    assert ops.count("A16MatMul") == 1
+    assert all(n.output.dtype == "f16" for n in lowered.nodes if n.op == "Conv2D")
+    x = {"input": networks.sample(0)}
+    out = lowered.outputs[0].name
+    plain = lower(golden("resnet18"), None, bm1684x, "F16").graph
+    theirs = Program(plain).run(x)[plain.outputs[0].name]
+    assert np.abs(Program(lowered).run(x)[out] - theirs).max() < 0.02 * np.abs(theirs).max()
+
+
+def test_a_processor_without_the_type_says_what_it_has(bm1684x):
+    poor = replace(bm1684x, name="poor", modes=("INT8", "F32"))
+    with pytest.raises(ConfigError, match="poor has no W4F16; it has INT8, F32"):
+        lower(load_mlir(FOLDER / "net.mlir"), None, poor, "W4F16")
