@@ -119,8 +119,8 @@ def test_wrong_input_is_one_line(case, tmp_path):
 
 def test_all_zero_samples_build_and_are_reported(tmp_path):
     folder = samples(tmp_path, np.zeros((8, 1, 8, 8), np.float32))
-    done = run(tmp_path, "recipe=digits", f"dataset.path={folder}", "evaluation.path=null",
-               "hydra.run.dir=run")  # fmt: skip
+    done = run(tmp_path, "recipe=digits", f"dataset.path={folder}", "evaluation=none",
+               "evaluation.path=null", "hydra.run.dir=run")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "all-zero tensors" in (tmp_path / "run" / "report.json").read_text()
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tpuc.config.correction_checks import check_correction
+from tpuc.config.evaluation_checks import check_evaluation
 from tpuc.config.schema import Job
 from tpuc.config.search_checks import check_search
 from tpuc.errors import ConfigError
@@ -48,6 +49,7 @@ def check_job(job: Job) -> Processor:
     processor.require(job.quantize.mode.name)
     _check_model(job)
     _check_numbers(job)
+    check_evaluation(job)
     _check_calibration(job)
     check_correction(job)
     check_search(job, processor)
@@ -57,6 +59,9 @@ def check_job(job: Job) -> Processor:
         ("search.pre_qtable", job.search.pre_qtable),
         ("calibration.tune_list", job.calibration.tune_list),
         ("evaluation.path", job.evaluation.path),
+        ("evaluation.labels", job.evaluation.labels),
+        ("evaluation.classes", job.evaluation.classes),
+        ("evaluation.annotations", job.evaluation.annotations),
         ("dataset.list", job.dataset.list),
         ("dataset.path", job.dataset.path),
     ):
@@ -95,6 +100,9 @@ def _check_numbers(job: Job) -> None:
         "calibration.histogram_bins": (job.calibration.histogram_bins, 128),
         "calibration.tune_num": (job.calibration.tune_num, 0),
         "evaluation.input_num": (job.evaluation.input_num, 0),
+        "evaluation.task_num": (job.evaluation.task_num, 0),
+        "evaluation.max_boxes": (job.evaluation.max_boxes, 1),
+        "evaluation.pictures": (job.evaluation.pictures, 0),
         "threads": (job.threads, 0),
     }
     for key, (value, low) in bounds.items():

@@ -24,6 +24,7 @@ class Clock:
     def stage(
         self, name: str, work: Callable[[], T], cached: Callable[[T], bool] | None = None
     ) -> T:
+        """Do a stage's work; `cached` tells of the result whether it came from the cache."""
         start = time.perf_counter()
         result = work()
         known = bool(cached and cached(result))

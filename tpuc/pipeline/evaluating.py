@@ -18,7 +18,7 @@ from tpuc.files import write_whole
 from tpuc.ir import Graph
 from tpuc.progress import progress
 
-__all__ = ["Evaluated", "choose_samples", "evaluate"]
+__all__ = ["Evaluated", "choose_samples", "evaluate", "fresh_samples"]
 
 _BATCH = 4
 
@@ -33,41 +33,52 @@ class Evaluated:
     outputs : list of (mean cosine, least cosine, SQNR in dB or None), one for each output
     agreement : float, optional
         Share of samples where both choose the same class; None if the output is no class vector.
-    correct : dict, optional
-        `float1`, `float5`, `lowered1`, `lowered5`: share right, where labels are known.
     """
 
     samples: int
     layers: dict[str, tuple[float, float | None]]
     outputs: list[tuple[float, float, float | None]]
     agreement: float | None
-    correct: dict[str, float] | None
     cached: bool
 
 
 def choose_samples(
-    job: Job, graph: Graph, dataset: Samples | None, zoo: Path, used_before: int = 0
+    job: Job,
+    graph: Graph,
+    dataset: Samples | None,
+    zoo: Path,
+    used_before: int = 0,
+    task: Samples | None = None,
 ) -> Samples | None:
-    """Samples to judge on: evaluation.path, else those that did not choose anything, else all.
+    """Samples to compare on: the task's, else evaluation.path, else those that chose nothing.
 
     Parameters
     ----------
     used_before : int
         Samples from the beginning on that corrections used.
+    task : Samples, optional
     """
     from tpuc.zoo import resolve
 
     count = job.evaluation.input_num
     if count == 0:
         return None
+    if task is not None:
+        return task[:count]
     if job.evaluation.path is not None:
         files = select_files(resolve(job.evaluation.path, zoo), None)
         return open_samples(files, graph)[:count]
+    fresh = fresh_samples(job, dataset, used_before)
+    return None if fresh is None else fresh[:count]
+
+
+def fresh_samples(job: Job, dataset: Samples | None, used_before: int = 0) -> Samples | None:
+    """Samples of the dataset that chose nothing; all if there are none."""
     if dataset is None:
         return None
     searched = job.search.inference_num if job.search.method.name != "none" else 0
     fresh = dataset[max(job.calibration.input_num, searched, used_before) :]
-    return fresh[:count] if len(fresh) else dataset[:count]
+    return fresh if len(fresh) else dataset
 
 
 def evaluate(
@@ -91,7 +102,7 @@ def evaluate(
     found = json.loads((place / "evaluation.json").read_text())
     layers = {n: (float(c), s) for n, (c, s) in found["layers"].items()}
     outputs = [(float(a), float(b), s) for a, b, s in found["outputs"]]
-    return Evaluated(len(samples), layers, outputs, found["agreement"], found["correct"], cached)
+    return Evaluated(len(samples), layers, outputs, found["agreement"], cached)
 
 
 def _compare(top: Graph, lowered: Graph, samples: Samples, threads: int) -> dict[str, Any]:
@@ -117,7 +128,7 @@ def _compare(top: Graph, lowered: Graph, samples: Samples, threads: int) -> dict
     return {
         "layers": {n: (float(np.mean(s.cos)), s.mean_sqnr()) for n, s in layers.items()},
         "outputs": [(float(np.mean(s.cos)), float(min(s.cos)), s.mean_sqnr()) for s in outputs],
-        **_classes(classes, samples),
+        "agreement": _agreement(classes, len(samples)),
     }
 
 
@@ -132,21 +143,11 @@ def _rows(array: np.ndarray, batch: dict[str, np.ndarray], graph: Graph) -> np.n
     return array.reshape(count, -1)
 
 
-def _classes(pairs: list[tuple[np.ndarray, np.ndarray]], samples: Samples) -> dict[str, Any]:
+def _agreement(pairs: list[tuple[np.ndarray, np.ndarray]], count: int) -> float | None:
+    """Share of samples where both choose the same class; None if the output is no class vector."""
     real = np.concatenate([a for a, _ in pairs])
     ours = np.concatenate([b for _, b in pairs])
     flat = real.reshape(len(real), -1)
-    if flat.shape[1] < 2 or len(real) != len(samples) or max(real.shape[1:]) != flat.shape[1]:
-        return {"agreement": None, "correct": None}
-    mine = ours.reshape(len(ours), -1)
-    agreement = float(np.mean(flat.argmax(1) == mine.argmax(1)))
-    labels = samples.labels
-    if labels is None:
-        return {"agreement": agreement, "correct": None}
-    correct = {}
-    for name, scores in (("float", flat), ("lowered", mine)):
-        order = np.argsort(-scores, axis=1, kind="stable")
-        hits = order == labels[: len(order), None]
-        correct[f"{name}1"] = float(hits[:, :1].any(1).mean())
-        correct[f"{name}5"] = float(hits[:, :5].any(1).mean())
-    return {"agreement": agreement, "correct": correct}
+    if flat.shape[1] < 2 or len(real) != count or max(real.shape[1:]) != flat.shape[1]:
+        return None
+    return float(np.mean(flat.argmax(1) == ours.reshape(len(ours), -1).argmax(1)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from typing import Any
 from tpuc.cache import digest_file
 from tpuc.calibration import table as table_text
 from tpuc.files import write_whole
-from tpuc.pipeline.reporting import Gathered, artifacts_of, report_data
+from tpuc.pipeline.reporting import Gathered, report_data
 from tpuc.pipeline.searching import LOG_NAMES
-from tpuc.reports import write_report
+from tpuc.reports import Artifact, write_report
 from tpuc.search import qtable as qtable_text
 
 __all__ = ["finish", "versions", "write_tables"]
@@ -58,14 +59,24 @@ def finish(
         "new_cali_table.txt": "the table that the search found; TPU-MLIR reads it",
         **dict.fromkeys(LOG_NAMES.values(), "log of the search"),
         "kurtosis_analysis": "kurtosis of every tensor, largest first",
+        **dict.fromkeys(g.task_files, "what the builds said of the samples"),
         bmodel: _NATIVE if g.instruction_bytes else _BMODELS[g.job.backend.name.name],
     }
-    artifacts = artifacts_of(folder, what)
+    artifacts = _artifacts_of(folder, what)
     data = report_data(g, artifacts)
     report = write_report(folder, data, g.job.report.html)
     _manifest(g, folder, [a.name for a in artifacts], config)
     shutil.rmtree(folder / "stages", ignore_errors=True)
     return report, data.accuracy.goals_missed
+
+
+def _artifacts_of(folder: Path, what: Mapping[str, str]) -> tuple[Artifact, ...]:
+    """Files of the run folder with size and digest."""
+    return tuple(
+        Artifact(name, (folder / name).stat().st_size, digest_file(folder / name), text)
+        for name, text in what.items()
+        if (folder / name).is_file()
+    )
 
 
 def _manifest(g: Gathered, folder: Path, names: list[str], config: dict[str, Any]) -> None:
@@ -76,6 +87,7 @@ def _manifest(g: Gathered, folder: Path, names: list[str], config: dict[str, Any
         "correction_samples",
         "choosing_samples",
         "evaluation_samples",
+        "task_samples",
     ):
         samples = getattr(g, key)
         if samples is not None:
@@ -85,6 +97,8 @@ def _manifest(g: Gathered, folder: Path, names: list[str], config: dict[str, Any
         ("quantize.table", g.job.quantize.table),
         ("search.pre_qtable", g.job.search.pre_qtable),
         ("search.post_process", g.job.search.post_process),
+        ("evaluation.labels", g.job.evaluation.labels),
+        ("evaluation.classes", g.job.evaluation.classes),
     ):
         if value:
             inputs[key] = {"path": value, "sha256": digest_file(Path(value))}

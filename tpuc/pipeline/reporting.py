@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tpuc.artifacts import CalibrationTable, QuantizeTable
-from tpuc.cache import digest_file
 from tpuc.config import Job
 from tpuc.dataset import Samples
+from tpuc.evaluation.tasks import TaskResult
 from tpuc.ir import Graph, Node
 from tpuc.ir.macs import macs_of
 from tpuc.pipeline.calibrating import Calibrated
@@ -34,11 +35,12 @@ from tpuc.reports import (
     ReportData,
     SearchedOp,
     SearchView,
+    TaskView,
     Timing,
     WeightRange,
 )
 
-__all__ = ["Gathered", "artifacts_of", "report_data"]
+__all__ = ["Gathered", "report_data"]
 
 
 @dataclass
@@ -64,6 +66,10 @@ class Gathered:
     choosing_samples: Samples | None = None
     corrected_with: int = 0
     evaluated: Evaluated | None = None
+    measured: TaskResult | None = None
+    task: TaskView | None = None
+    task_files: list[str] = field(default_factory=list)
+    task_samples: Samples | None = None
     delegate: Delegate | None = None
     instruction_bytes: int | None = None
     calibration_samples: Samples | None = None
@@ -121,9 +127,9 @@ def _layer(g: Gathered, node: Node, twins: Mapping[str, Node]) -> LayerRow:
 
 
 def _accuracy(g: Gathered) -> Accuracy:
-    e = g.evaluated
+    e, figures = g.evaluated, _task_figures(g)
     if e is None:
-        return Accuracy()
+        return Accuracy(**figures)
     goal = g.job.evaluation.expected_cos
     mean = float(np.mean([o[0] for o in e.outputs]))
     missed: tuple[str, ...] = ()
@@ -134,24 +140,30 @@ def _accuracy(g: Gathered) -> Accuracy:
     if result is not None and result.method != "threshold" and result.cos <= wanted:
         missed += (f"the search reached {result.cos:.9g}; search.expected_cos={wanted}",)
     finite = [o[2] for o in e.outputs if o[2] is not None]
-    correct = e.correct or {}
     return Accuracy(
         e.samples,
         mean,
         min(o[1] for o in e.outputs),
         float(np.mean(finite)) if finite else None,
-        correct.get("float1"),
-        correct.get("lowered1"),
-        correct.get("float5"),
-        correct.get("lowered5"),
-        e.agreement,
+        agreement_top1=e.agreement,
+        **figures,
         overlap=_overlap(g),
         goals_missed=missed,
     )
 
 
+def _task_figures(g: Gathered) -> dict[str, Any]:
+    """The task's figures that a report's accuracy has: of float, and of the build itself."""
+    if g.measured is None:
+        return {}
+    builds = list(g.measured.figures.values())
+    known = ("top1", "top5", "map")
+    found = {f"float_{k}": builds[0][k] for k in known if k in builds[0]}
+    return found | {k: builds[-1][k] for k in known if k in builds[-1]}
+
+
 def _overlap(g: Gathered) -> str:
-    judges = g.evaluation_samples
+    judges = g.task_samples if g.task_samples is not None else g.evaluation_samples
     if judges is None:
         return ""
     seen: list[str] = []
@@ -163,19 +175,17 @@ def _overlap(g: Gathered) -> str:
     ):
         both = len(set(samples.digests) & set(judges.digests)) if samples is not None else 0
         if both:
-            seen.append(
-                f"{both} of the {len(judges)} samples compared here were also used to {what}"
-            )
+            seen.append(f"{both} of the {len(judges)} samples judged on were also used to {what}")
     return "; ".join([*seen, "set evaluation.path to judge on others."]) if seen else ""
 
 
-def artifacts_of(folder: Path, what: Mapping[str, str]) -> tuple[Artifact, ...]:
-    """Files of the run folder with size and digest."""
-    return tuple(
-        Artifact(name, (folder / name).stat().st_size, digest_file(folder / name), text)
-        for name, text in what.items()
-        if (folder / name).is_file()
-    )
+def _model_facts(g: Gathered) -> dict[str, Fact]:
+    return {
+        "file": g.model.name,
+        "inputs": tuple(f"{v.name} {list(v.shape)}" for v in g.top.inputs),
+        "outputs": tuple(f"{v.name} {list(v.shape)}" for v in g.top.outputs),
+        "ops": len(g.top.nodes),
+    }
 
 
 def _calibration_facts(g: Gathered) -> dict[str, Fact]:
@@ -274,12 +284,7 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         tuple(artifacts),
         tuple(notes),
         g.command,
-        {
-            "file": g.model.name,
-            "inputs": tuple(f"{v.name} {list(v.shape)}" for v in g.top.inputs),
-            "outputs": tuple(f"{v.name} {list(v.shape)}" for v in g.top.outputs),
-            "ops": len(g.top.nodes),
-        },
+        _model_facts(g),
         {"mode": g.job.quantize.mode.name, "table": g.job.quantize.table or "none"},
         _calibration_facts(g),
         _search_facts(g),
@@ -288,4 +293,5 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         g.versions,
         delegate=g.delegate,
         correction=correction_view(g.corrected_before, g.corrected, len(g.choosing_samples or ())),
+        task=g.task,
     )

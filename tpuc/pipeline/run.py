@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Any
 
 from tpuc.artifacts import CalibrationTable
 from tpuc.cache import StageCache
-from tpuc.calibration import table as table_text
 from tpuc.calibration.symmetric import with_symmetric
 from tpuc.config import STAGES, Job, check_job
 from tpuc.correction import with_unit_ranges
+from tpuc.dataset import Samples
 from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
-from tpuc.lowering import Groups, Lowered, lower
 from tpuc.pipeline.calibrating import CalibrationInputs, calibrate_job, kurtosis_text, open_dataset
 from tpuc.pipeline.checking import check_graph
 from tpuc.pipeline.clock import Clock
@@ -30,9 +28,11 @@ from tpuc.pipeline.correcting import (
 from tpuc.pipeline.deciding import decide
 from tpuc.pipeline.delegating import check_delegate, delegate
 from tpuc.pipeline.emitting import emit_bmodel
-from tpuc.pipeline.evaluating import choose_samples, evaluate
+from tpuc.pipeline.evaluating import choose_samples, evaluate, fresh_samples
 from tpuc.pipeline.finishing import finish, versions, write_tables
 from tpuc.pipeline.importing import import_model, model_name, model_path
+from tpuc.pipeline.lowering_job import lower_job, lowered_key
+from tpuc.pipeline.measuring import measure, task_view, write_task
 from tpuc.pipeline.reporting import Gathered
 from tpuc.pipeline.searching import (
     LOG_NAMES,
@@ -42,13 +42,11 @@ from tpuc.pipeline.searching import (
     search_samples,
 )
 from tpuc.pipeline.smoothing import corrected_before, is_correcting_before
+from tpuc.pipeline.tasks import open_task
 from tpuc.pipeline.top_files import write_top
 from tpuc.reports import Note
-from tpuc.search import qtable as qtable_text
 
 __all__ = ["RunResult", "run"]
-
-log = logging.getLogger("tpuc")
 
 
 @dataclass(frozen=True)
@@ -130,8 +128,11 @@ class _Build:
         g.decided = decide(job, graph, self.processor)
         g.choices = g.decided.table
         check_search_names(job, graph, self.dataset)
+        used = 0
         if is_correcting(job) and self.dataset is not None:
-            correction_samples(job, self.dataset)
+            learn, judge = correction_samples(job, self.dataset)
+            used = used_until(self.dataset, learn, judge)
+        self.task = open_task(job, graph, fresh_samples(job, self.dataset, used), self.zoo)
         self.g = g
         if not _stops(job, "check"):
             self.graph_key = write_top(self.folder, self.name, graph)
@@ -211,22 +212,41 @@ class _Build:
 
     def lower(self) -> None:
         """Stage lower."""
-        lowered = self.clock.stage("lower", lambda: _lower(self.job, self.g, self.processor))
+        lowered = self.clock.stage("lower", lambda: lower_job(self.g, self.g.choices))
         self.g.lowered, self.g.reasons = lowered.graph, lowered.reasons
 
     def evaluate(self) -> None:
         """Stage evaluate, if there are samples."""
         g = self.g
-        samples = choose_samples(self.job, g.top, self.dataset, self.zoo, g.corrected_with)
-        if samples is None:
-            return
+        judges = self.task.samples if self.task else None
+        used = g.corrected_with
+        samples = choose_samples(self.job, g.top, self.dataset, self.zoo, used, judges)
+        key = lowered_key(self.job, g, self.graph_key)
+        if samples is not None:
+            self._compare(samples, key)
+        if self.task is not None:
+            self._measure(key)
+
+    def _compare(self, samples: Samples, key: dict[str, Any]) -> None:
+        g = self.g
         g.evaluation_samples = samples
-        key = _lowered_key(self.job, g, self.graph_key)
         g.evaluated = self.clock.stage(
             "evaluate",
             lambda: evaluate(g.top, g.lowered, samples, key, self.threads, self.cache),
             lambda r: r.cached,
         )
+
+    def _measure(self, key: dict[str, Any]) -> None:
+        task, g = self.task, self.g
+        assert task is not None
+        g.task_samples = task.samples
+        g.measured = self.clock.stage(
+            "measure",
+            lambda: measure(self.job, g, task, key, self.threads, self.cache),
+            lambda r: r.cached,
+        )
+        g.task_files = write_task(self.folder, task, g.measured)
+        g.task = task_view(self.folder, g.measured, g.task_files)
 
     @property
     def bmodel(self) -> str:
@@ -267,22 +287,3 @@ def _make_folder(folder: Path) -> None:
         raise ArtifactError(
             f"'{folder}': can not be made ({error.strerror}). Hint: hydra.run.dir=FOLDER"
         ) from error
-
-
-def _lower(job: Job, g: Gathered, processor: Any) -> Lowered:
-    graph = g.corrected.graph if g.corrected is not None else g.top
-    groups = Groups(job.quantize.q_group_size, job.quantize.q_symmetric)
-    return lower(graph, g.table, processor, job.quantize.mode.name, g.choices, groups)
-
-
-def _lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:
-    table = table_text.to_text(g.table) if g.table else ""
-    facts = {k: str(v) for k, v in vars(g.processor).items()}
-    return {
-        "graph": graph_key,
-        "table": table,
-        "mode": job.quantize.mode.name,
-        "groups": [job.quantize.q_group_size, job.quantize.q_symmetric],
-        "qtable": qtable_text.to_text(g.choices),
-        "processor": facts,
-    }

@@ -29,6 +29,7 @@ from tpuc.reports.page import report_html
 from tpuc.reports.search_data import Mix, SearchedOp, SearchView
 from tpuc.reports.structure import build_report
 from tpuc.reports.sweep import write_sweep
+from tpuc.reports.task_data import TaskPicture, TaskView
 from tpuc.reports.verdict import judge
 from tpuc.reports.write import write_report
 
@@ -50,6 +51,8 @@ __all__ = [
     "SearchView",
     "SearchedOp",
     "SweepRow",
+    "TaskPicture",
+    "TaskView",
     "Timing",
     "WeightRange",
     "build_report",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tpuc.reports.correction_data import CorrectionView
 from tpuc.reports.delegate_data import Delegate
 from tpuc.reports.search_data import SearchView
+from tpuc.reports.task_data import TaskView
 
 __all__ = [
     "Accuracy",
@@ -194,6 +195,7 @@ class ReportData:
     versions : mapping of str to str
     delegate : Delegate, optional
     correction : CorrectionView, optional
+    task : TaskView, optional
     """
 
     recipe: str
@@ -216,6 +218,7 @@ class ReportData:
     versions: Mapping[str, str] = field(default_factory=dict)
     delegate: Delegate | None = None
     correction: CorrectionView | None = None
+    task: TaskView | None = None
 
 
 @dataclass(frozen=True)

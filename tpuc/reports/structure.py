@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tpuc.reports.data import LayerRow, ReportData
+from tpuc.reports.task_data import TaskView
 from tpuc.reports.verdict import judge
 
 __all__ = ["CSV_COLUMNS", "SCHEMA_VERSION", "build_report", "layers_csv", "plain"]
@@ -44,9 +45,21 @@ def build_report(data: ReportData) -> dict[str, Any]:
             "artifacts": [asdict(artifact) for artifact in data.artifacts],
             "skipped": [asdict(note) for note in data.skipped],
             "tpu_mlir": asdict(data.delegate) if data.delegate else None,
+            "task": _task(data.task),
             "versions": dict(data.versions),
         }
     )
+
+
+def _task(view: TaskView | None) -> dict[str, Any] | None:
+    if view is None:
+        return None
+    figures = {build: dict(found) for build, found in view.figures}
+    pictures = [picture.name for picture in view.pictures]
+    return {
+        "name": view.task, "samples": view.samples, "figures": figures,
+        "file": view.file, "pictures": pictures,
+    }  # fmt: skip
 
 
 def plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tpuc.zoo.folders import made_once
 
-__all__ = ["make_pictures"]
+__all__ = ["make_pictures", "photographs"]
 
 _SKIMAGE = ("astronaut", "cat", "coffee", "rocket")
 _SKLEARN = ("china.jpg", "flower.jpg")
@@ -24,7 +24,7 @@ def make_pictures(folder: Path) -> Path:
 def _fill(folder: Path) -> None:
     import cv2
 
-    for name, photo in _photographs().items():
+    for name, photo in photographs().items():
         cv2.imwrite(str(folder / f"{name}.png"), photo)
         height, width = photo.shape[:2]
         tall, wide = int(height * _SHARE), int(width * _SHARE)
@@ -35,7 +35,8 @@ def _fill(folder: Path) -> None:
             cv2.imwrite(str(folder / f"{name}_{crop}.png"), part)
 
 
-def _photographs() -> dict[str, np.ndarray]:
+def photographs() -> dict[str, np.ndarray]:
+    """Photographs by name, uint8 BGR (H, W, 3)."""
     import cv2
     import skimage
     import sklearn.datasets
