@@ -138,6 +138,7 @@ class Task(Enum):
 
     none = "none"
     classification = "classification"
+    detection = "detection"
 
 
 @dataclass

@@ -17,7 +17,7 @@ import numpy as np
 from tpuc.errors import DataError
 from tpuc.ir import Attr
 
-__all__ = ["PICTURE_SUFFIXES", "preprocess_picture", "read_picture"]
+__all__ = ["PICTURE_SUFFIXES", "placed", "preprocess_picture", "read_picture"]
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".jfif")
 
@@ -112,6 +112,40 @@ def preprocess_picture(
     np.subtract(cut, mean, out=x[0])
     np.multiply(x[0], scale, out=x[0])
     return x
+
+
+def placed(
+    picture: tuple[int, int], attrs: Mapping[str, Attr], size: tuple[int, int]
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where `preprocess_picture` puts a picture: x_input = x_picture * scale + shift.
+
+    Parameters
+    ----------
+    picture : (int, int)
+        Width and height of the picture.
+    size : (int, int)
+        Height and width of the network's input.
+
+    Returns
+    -------
+    (scale x, scale y), (shift x, shift y)
+    """
+    width, height = picture
+    rows, columns = np.asarray(attrs["resize_dims"], int).tolist()
+    cut = (columns // 2 - size[1] // 2, rows // 2 - size[0] // 2)
+    if not attrs["keep_aspect_ratio"]:
+        return (columns / width, rows / height), (-cut[0], -cut[1])
+    box = attrs["keep_ratio_mode"] == "letterbox"
+    factor = (min if box else max)(columns / width, rows / height)
+    nh, nw = int(height * factor), int(width * factor)
+    if not box:
+        nh, nw = max(nh, rows), max(nw, columns)
+    left, top = (columns - nw) // 2, (rows - nh) // 2
+    if not box:
+        left, top = -((nw - columns) // 2), -((nh - rows) // 2)
+    elif attrs["pad_type"] != "center":
+        left = top = 0
+    return (nw / width, nh / height), (left - cut[0], top - cut[1])
 
 
 def _resize(picture: np.ndarray, rows: int, columns: int) -> np.ndarray:

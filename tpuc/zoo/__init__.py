@@ -5,6 +5,8 @@ zoo:efficientnet_lite0   ImageNet network of the package efficientnet-lite0-pyto
 zoo:digits               small CNN that ships with tpuc
 zoo:pictures             photographs that scikit-image and scikit-learn carry, cropped
 zoo:digits_calibration, zoo:digits_test   handwritten digits of scikit-learn, labelled
+zoo:tiny_yolo            small detector that ships with tpuc
+zoo:scenes_calibration, zoo:scenes_test   shapes and digits drawn on photographs; COCO annotations
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ NAMES = {
     "pictures": ("tpuc.zoo.pictures", "make_pictures"),
     "digits_calibration": ("tpuc.zoo.digits", "make_calibration"),
     "digits_test": ("tpuc.zoo.digits", "make_test"),
+    "tiny_yolo": ("tpuc.zoo.scenes", "make_model"),
+    "scenes_calibration": ("tpuc.zoo.scenes", "make_calibration"),
+    "scenes_test": ("tpuc.zoo.scenes", "make_test"),
 }
 
 

@@ -8,12 +8,14 @@ from tpuc.config import Job
 from tpuc.dataset import Samples
 from tpuc.ir import Graph
 from tpuc.pipeline.tasks.classification import open_classification
+from tpuc.pipeline.tasks.detection import open_detection
 from tpuc.pipeline.tasks.opened import Opened, OpenInputs
 
 __all__ = ["open_task"]
 
 _TASKS = {
     "classification": open_classification,
+    "detection": open_detection,
 }
 
 
