@@ -133,6 +133,15 @@ class BackendName(Enum):
     none = "none"
 
 
+class Postprocess(Enum):
+    """Whose boxes are decoded and suppressed inside the network."""
+
+    yolov5 = "yolov5"
+    yolov7 = "yolov7"
+    yolov8 = "yolov8"
+    yolov11 = "yolov11"
+
+
 class Task(Enum):
     """What is measured besides similarity."""
 
@@ -165,6 +174,7 @@ class ModelConfig:
     format: ModelFormat = ModelFormat.auto
     input_shapes: list[list[int]] | None = None
     output_names: list[str] | None = None
+    add_postprocess: Postprocess | None = None
     preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
 
 

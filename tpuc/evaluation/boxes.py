@@ -7,9 +7,9 @@ Forms that are understood, told apart by their shapes and the number of classes 
 
     (B, 4 + C, N)                centre, size, scores of the classes   YOLOv8, v9, v11, v12
     (B, N, 5 + C)                centre, size, object, classes         YOLOv5, v6 and v7, decoded
-    (B, 3 * (5 + C), H, W) or (B, 3, H, W, 5 + C), a grid each         YOLOv5, v7: logits
+    (B, 3 * (5 + C), H, W) or (B, 3, H, W, 5 + C), a grid each         YOLOv5: logits
     (B, N, 6)                    corners, score, class                 YOLOv10, 26: suppressed
-    (1, 1, N, 7)                 sample, class, score, centre, size    model.add_postprocess
+    (B, 1, N, 7)                 sample, class, score, centre, size    model.add_postprocess
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tpuc.errors import DataError
 
 __all__ = ["Letterbox", "decode", "iou", "suppress", "to_picture"]
 
-# Anchors of YOLOv5 and v7 as published: width, height in pixels, three a grid, finest grid first.
+# Anchors of YOLOv5 as published: width, height in pixels, three a grid, finest grid first.
 _ANCHORS = (
     ((10, 13), (16, 30), (33, 23)),
     ((30, 61), (62, 45), (59, 119)),
@@ -97,10 +97,12 @@ def _corners(centred: np.ndarray) -> np.ndarray:
 
 
 def _postprocessed(rows: np.ndarray, min_score: float) -> list[np.ndarray]:
-    """Rows say which sample of the batch they belong to; this form is for one sample."""
-    flat = rows.reshape(-1, 7)
-    real = flat[(flat[:, 2] >= max(min_score, 1e-9)) & (flat[:, 5] > 0)]
-    return [np.column_stack((_corners(real[:, 3:7]), real[:, 2], real[:, 1]))]
+    """A table for each sample; rows that are not needed have no score."""
+    found = []
+    for table in rows[:, 0]:
+        real = table[table[:, 2] >= max(min_score, 1e-9)]
+        found.append(np.column_stack((_corners(real[:, 3:7]), real[:, 2], real[:, 1])))
+    return found
 
 
 def _grid(output: np.ndarray, classes: int) -> np.ndarray | None:

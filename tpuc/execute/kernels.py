@@ -6,7 +6,16 @@ into an op is applied by the runner.
 
 from __future__ import annotations
 
-from tpuc.execute import elementwise, movement, normalization, selection, window
+from tpuc.execute import elementwise, movement, normalization, postprocess, selection, window
 from tpuc.execute.registry import KERNELS, Tensor
 
-__all__ = ["KERNELS", "Tensor", "elementwise", "movement", "normalization", "selection", "window"]
+__all__ = [
+    "KERNELS",
+    "Tensor",
+    "elementwise",
+    "movement",
+    "normalization",
+    "postprocess",
+    "selection",
+    "window",
+]

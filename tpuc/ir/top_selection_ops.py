@@ -82,4 +82,20 @@ SELECTION: list[OpSpec] = [
         "input grid",
         {"align_corners": A("bool"), "mode": A("i64"), "padding_mode": A("i64")},
     ),
+    row(
+        "YoloDetection",
+        "inputs*",
+        {
+            "agnostic_nms": A("bool", False),
+            "anchors": A("f64[]"),
+            "class_num": A("i64", 80),
+            "keep_topk": A("i64"),
+            "net_input_h": A("i64"),
+            "net_input_w": A("i64"),
+            "nms_threshold": A("f64"),
+            "num_boxes": A("i64", 3),
+            "obj_threshold": A("f64"),
+            "version": A("str", "yolov3"),
+        },
+    ),
 ]

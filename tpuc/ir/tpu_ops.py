@@ -117,7 +117,8 @@ _ROWS: list[OpSpec] = [
         for name in (
             "Reshape Permute Squeeze Unsqueeze Slice Tile Gather Upsample Interp Depth2Space "
             "Reduce Arg SwapDimInner LayerNorm RMSNorm InstanceNorm GroupNorm Compare CompareConst "
-            "Where Mod CumSum GatherElements GatherND ScatterND ScatterElements TopK GridSampler"
+            "Where Mod CumSum GatherElements GatherND ScatterND ScatterElements TopK GridSampler "
+            "YoloDetection"
         ).split()
     ],
     same("RequantInt", "input", {**_ONE, "round_mode": A("str", "HalfAwayFromZero")}),

@@ -38,7 +38,7 @@ from tpuc.progress import steps
 __all__ = ["Groups", "Lowered", "Lowerer", "Memo", "float_twin", "lower"]
 
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
-_ALWAYS_F32 = {"Div", "Arg", "TopK", "CumSum", "InstanceNorm", "GroupNorm"}
+_ALWAYS_F32 = {"Div", "Arg", "TopK", "CumSum", "InstanceNorm", "GroupNorm", "YoloDetection"}
 """Ops that are F32 in an INT8 build, not the processor's float type."""
 
 

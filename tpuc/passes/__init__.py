@@ -32,10 +32,11 @@ from tpuc.passes import (
     split_matmul,
     undo_permutes,
 )
+from tpuc.passes.add_postprocess import POSTPROCESS, add_postprocess
 from tpuc.passes.result import PassResult
 from tpuc.progress import steps
 
-__all__ = ["CANONICAL_PASSES", "PassResult", "canonicalize"]
+__all__ = ["CANONICAL_PASSES", "POSTPROCESS", "PassResult", "add_postprocess", "canonicalize"]
 
 CANONICAL_PASSES: list[tuple[str, Callable[[Graph], PassResult]]] = [
     ("fuse_norm", fuse_norm.run),

@@ -15,7 +15,7 @@ from tpuc.frontend import Preprocess, attach_preprocess, model_format, read_mode
 from tpuc.ir import Graph
 from tpuc.ir.text import print_mlir, save_weights
 from tpuc.ir.text_parse import load_mlir, weight_file
-from tpuc.passes import canonicalize
+from tpuc.passes import add_postprocess, canonicalize
 
 __all__ = ["Imported", "import_model", "model_name", "model_path"]
 
@@ -45,6 +45,7 @@ def _facts(job: Job, path: Path) -> dict[str, Any]:
         "input_shapes": job.model.input_shapes,
         "output_names": job.model.output_names,
         "preprocess": preprocess,
+        "add_postprocess": getattr(job.model.add_postprocess, "name", None),
     }
 
 
@@ -80,6 +81,8 @@ def import_model(job: Job, path: Path, cache: StageCache) -> Imported:
         if model_format(path, job.model.format.name) != "mlir":
             results = canonicalize(graph)
             _preprocess(job, graph)
+            if job.model.add_postprocess is not None:
+                add_postprocess(graph, job.model.add_postprocess.name)
         weights = f"{name}_top_weights.npz"
         save_weights(graph, folder / weights)
         write_whole(folder / f"{name}.mlir", print_mlir(graph, weights))
@@ -99,6 +102,11 @@ def _read(job: Job, path: Path, name: str) -> Graph:
         raise ConfigError(
             f"model.preprocess: {path} is MLIR and holds its own. "
             "Hint: leave it out, or import the ONNX or TorchScript file"
+        )
+    if settled and model.add_postprocess is not None:
+        raise ConfigError(
+            f"model.add_postprocess: {path} is MLIR, which is built as it is. "
+            "Hint: import the ONNX or TorchScript file"
         )
     return read_model(path, model.format.name, model.input_shapes, model.output_names, name)
 

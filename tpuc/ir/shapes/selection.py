@@ -37,6 +37,15 @@ def _top_k(node: Node) -> Shapes:
     return (kept,) * len(node.outputs)
 
 
+@rule("YoloDetection")
+def _yolo_detection(node: Node) -> Shapes:
+    """All samples of one run share a table; in a widened graph each run keeps its own."""
+    samples, top = shape_of(node)[0], node.integer("keep_topk")
+    known = node.output.shape
+    together = known[2] // top if len(known) == 4 and known[2] >= top else samples
+    return ((samples // together, 1, together * top, 7),)
+
+
 @rule("GridSampler")
 def _grid_sampler(node: Node) -> Shapes:
     shape, grid = shape_of(node), shape_of(node, 1)

@@ -59,6 +59,7 @@ _F32_ONLY = {
     "Cos",
     "Sigmoid",
     "Pow",
+    "YoloDetection",
 }
 _F32_IN_F16 = {"AvgPool", "HardSigmoid", "InstanceNorm", "CumSum"}
 _F32_IN_BF16 = {"GroupNorm", "GridSampler"}
