@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from tpuc.config.evaluation_schema import EvaluationConfig
+
 __all__ = [
     "BackendConfig",
     "CalibrationConfig",
@@ -142,14 +144,6 @@ class Postprocess(Enum):
     yolov11 = "yolov11"
 
 
-class Task(Enum):
-    """What is measured besides similarity."""
-
-    none = "none"
-    classification = "classification"
-    detection = "detection"
-
-
 @dataclass
 class PreprocessConfig:
     """How pictures become input tensors (the options of `model_transform`)."""
@@ -262,27 +256,6 @@ class BackendConfig:
     name: BackendName = BackendName.bmodel
     python: str | None = None
     samples: int = 2
-
-
-@dataclass
-class EvaluationConfig:
-    """Samples on which the lowered network is held against the float one, and the network's task.
-
-    `input_num` samples are compared layer by layer; the task is measured on `task_num` (0: all).
-    """
-
-    task: Task = Task.none
-    path: str | None = None
-    input_num: int = 20
-    expected_cos: float | None = None
-    task_num: int = 0
-    labels: str | None = None
-    classes: str | None = None
-    annotations: str | None = None
-    min_score: float = 0.001
-    max_iou: float = 0.6
-    max_boxes: int = 300
-    pictures: int = 6
 
 
 @dataclass
