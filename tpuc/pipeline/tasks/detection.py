@@ -13,7 +13,7 @@ from tpuc.evaluation.tasks import TaskResult
 from tpuc.ir import Graph, Node
 from tpuc.pipeline.tasks.opened import Opened, OpenInputs
 
-__all__ = ["input_size", "open_detection", "place_of"]
+__all__ = ["input_size", "open_detection", "picture_input", "place_of"]
 
 _SHOWN = 0.25  # least score of a box that is drawn
 
