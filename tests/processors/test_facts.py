@@ -13,7 +13,7 @@ from tpuc.processors import load_processor
 FOLDER = Path(__file__).parents[2] / "conf" / "processor"
 NAMES = "bm1690 bm1688 bm1684x bm1684 cv186x cv183x cv182x cv181x cv180x".split()
 WEIGHT_ONLY = {"W8F16", "W8BF16", "W4F16", "W4BF16"}
-MODES = {"INT8", "INT4", "F32", "F16", "BF16", *WEIGHT_ONLY}
+MODES = {"F8E4M3", "F8E5M2", "INT8", "INT4", "F32", "F16", "BF16", *WEIGHT_ONLY}
 
 
 def facts(name: str) -> dict:
