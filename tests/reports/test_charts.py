@@ -110,7 +110,7 @@ def _contrast(a: str, b: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_text_colors_reach_contrast_aa(scheme):
-    css = (Path(tpuc.reports.__file__).parent / "templates" / "style.css").read_text()
+    css = (Path(tpuc.reports.__file__).parent / "templates/styles/core.css").read_text()
     pairs = re.findall(r"--(\w+): light-dark\((#\w+), (#\w+)\)", css)
     color = {name: (light, dark)[scheme] for name, light, dark in pairs}
     for ink in "ink muted accent float clip good fair poor".split():

@@ -3,7 +3,8 @@
 ReportData      data.py       all that a report says, handed in by the pipeline; search_data.py
 judge           verdict.py    accurate enough? where is accuracy lost? what to try next?
 build_report    structure.py  report.json and layers.csv
-report_html     page.py       the page; view.py computes it, charts.py draws, templates/ hold it
+report_html     page.py       the page; sections.py lists its sections, one template each;
+                              view.py computes, charts.py draws
 write_report    write.py      all three files
 write_sweep     sweep.py      sweep.json and sweep.html; pareto.py computes the picture
 

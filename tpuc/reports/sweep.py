@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tpuc.files import write_whole
 from tpuc.reports.data import ReportData, SweepRow
-from tpuc.reports.page import figures, render
+from tpuc.reports.figures import figures
+from tpuc.reports.page import render
 from tpuc.reports.pareto import pareto
 from tpuc.reports.structure import SCHEMA_VERSION, plain
 from tpuc.reports.verdict import judge

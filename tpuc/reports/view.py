@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from tpuc.reports import wording
 from tpuc.reports.charts import clipped_share, cos_share, dots, histogram_paths, line, rebin
-from tpuc.reports.data import Histogram, LayerRow
+from tpuc.reports.data import Histogram, LayerRow, Timing
 from tpuc.reports.verdict import Loss
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "HistogramCard",
     "Panel",
     "bars_by_type",
+    "bars_of_time",
     "histogram_cards",
     "network_panels",
 ]
@@ -215,4 +216,18 @@ def bars_by_type(layers: Sequence[LayerRow], what: str) -> list[Bar]:
     return [
         Bar(kind, say(amount), amount / top, wording.percent(amount / total))
         for kind, amount in sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def bars_of_time(timings: Sequence[Timing]) -> list[Bar]:
+    """One bar for each stage."""
+    top = max((t.seconds for t in timings), default=0.0) or 1.0
+    return [
+        Bar(
+            t.stage,
+            wording.seconds(t.seconds),
+            t.seconds / top,
+            "from the cache" if t.cached else "",
+        )
+        for t in timings
     ]
