@@ -100,6 +100,7 @@ def _check_numbers(job: Job) -> None:
         "calibration.histogram_bins": (job.calibration.histogram_bins, 128),
         "calibration.tune_num": (job.calibration.tune_num, 0),
         "evaluation.input_num": (job.evaluation.input_num, 0),
+        "report.values": (job.report.values, 0),
         "evaluation.task_num": (job.evaluation.task_num, 0),
         "evaluation.max_boxes": (job.evaluation.max_boxes, 1),
         "evaluation.pictures": (job.evaluation.pictures, 0),

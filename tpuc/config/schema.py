@@ -264,6 +264,7 @@ class ReportConfig:
 
     html: bool = True
     histograms: bool = True
+    values: int = 200
 
 
 @dataclass

@@ -14,6 +14,7 @@ from tpuc.cache import StageCache
 from tpuc.config import Job
 from tpuc.dataset import Samples, open_samples, select_files
 from tpuc.evaluation.metrics import Similarity
+from tpuc.evaluation.pairs import ValuePairs
 from tpuc.files import write_whole
 from tpuc.ir import Graph
 from tpuc.progress import progress
@@ -33,6 +34,7 @@ class Evaluated:
     outputs : list of (mean cosine, least cosine, SQNR in dB or None), one for each output
     agreement : float, optional
         Share of samples where both choose the same class; None if the output is no class vector.
+    values : dict of op name to (float values, lowered values)
     """
 
     samples: int
@@ -40,6 +42,7 @@ class Evaluated:
     outputs: list[tuple[float, float, float | None]]
     agreement: float | None
     cached: bool
+    values: dict[str, tuple[list[float], list[float]]]
 
 
 def choose_samples(
@@ -82,36 +85,42 @@ def fresh_samples(job: Job, dataset: Samples | None, used_before: int = 0) -> Sa
 
 
 def evaluate(
-    top: Graph, lowered: Graph, samples: Samples, key: dict[str, Any], threads: int,
+    graphs: tuple[Graph, Graph], samples: Samples, key: dict[str, Any], kept: int, threads: int,
     cache: StageCache,
 ) -> Evaluated:  # fmt: skip
     """Run both networks and compare; from the cache where possible.
 
     Parameters
     ----------
+    graphs : (float, lowered)
     key : dict
         What identifies both graphs.
+    kept : int
+        Values of every tensor to keep.
     """
-    facts = {**key, "samples": list(samples.digests)}
+    facts = {**key, "samples": list(samples.digests), "kept": kept}
 
     def compute(folder: Path) -> None:
-        found = _compare(top, lowered, samples, threads)
+        found = _compare(*graphs, samples, kept, threads)
         write_whole(folder / "evaluation.json", json.dumps(found))
 
     place, cached = cache.get("evaluate", facts, compute)
     found = json.loads((place / "evaluation.json").read_text())
     layers = {n: (float(c), s) for n, (c, s) in found["layers"].items()}
     outputs = [(float(a), float(b), s) for a, b, s in found["outputs"]]
-    return Evaluated(len(samples), layers, outputs, found["agreement"], cached)
+    return Evaluated(len(samples), layers, outputs, found["agreement"], cached, found["values"])
 
 
-def _compare(top: Graph, lowered: Graph, samples: Samples, threads: int) -> dict[str, Any]:
+def _compare(
+    top: Graph, lowered: Graph, samples: Samples, kept: int, threads: int
+) -> dict[str, Any]:
     from tpuc.lowering import float_twin
     from tpuc.simulator import FloatEngine, Program
 
     runner, program = FloatEngine(float_twin(top), threads), Program(lowered, threads)
     shared = _shared(top, lowered)
     layers = {name: Similarity() for name in shared}
+    values = {name: ValuePairs(name, kept, len(samples)) for name in shared} if kept else {}
     outputs = [Similarity() for _ in top.outputs]
     classes: list[tuple[np.ndarray, np.ndarray]] = []
     total = math.ceil(len(samples) / _BATCH)
@@ -119,7 +128,10 @@ def _compare(top: Graph, lowered: Graph, samples: Samples, threads: int) -> dict
         real = runner.run(batch, list(shared))
         ours = program.run(batch, observe=list(shared.values()))
         for name, twin in shared.items():
-            layers[name].add(_rows(real[name], batch, top), _rows(ours[twin], batch, top))
+            pair = _rows(real[name], batch, top), _rows(ours[twin], batch, top)
+            layers[name].add(*pair)
+            if kept:
+                values[name].add(*pair)
         pairs = list(zip(top.outputs, lowered.outputs))
         for similarity, (a, b) in zip(outputs, pairs):
             similarity.add(_rows(real[a.name], batch, top), _rows(ours[b.name], batch, top))
@@ -129,6 +141,7 @@ def _compare(top: Graph, lowered: Graph, samples: Samples, threads: int) -> dict
         "layers": {n: (float(np.mean(s.cos)), s.mean_sqnr()) for n, s in layers.items()},
         "outputs": [(float(np.mean(s.cos)), float(min(s.cos)), s.mean_sqnr()) for s in outputs],
         "agreement": _agreement(classes, len(samples)),
+        "values": {name: found.result() for name, found in values.items()},
     }
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from tpuc.cache import digest_file
 from tpuc.calibration import table as table_text
 from tpuc.files import write_whole
-from tpuc.pipeline.reporting import Gathered, report_data
+from tpuc.pipeline.gathered import Gathered
+from tpuc.pipeline.reporting import report_data
 from tpuc.pipeline.searching import LOG_NAMES
 from tpuc.reports import Artifact, write_report
 from tpuc.search import qtable as qtable_text

@@ -8,7 +8,7 @@ from tpuc.artifacts import QuantizeTable
 from tpuc.calibration import table as table_text
 from tpuc.config import Job
 from tpuc.lowering import Groups, Lowered, lower
-from tpuc.pipeline.reporting import Gathered
+from tpuc.pipeline.gathered import Gathered
 from tpuc.search import qtable as qtable_text
 
 __all__ = ["lower_job", "lowered_key"]

@@ -20,8 +20,8 @@ from tpuc.dataset import Batch, Samples
 from tpuc.evaluation.tasks import Record, Task, TaskResult
 from tpuc.files import write_whole
 from tpuc.ir import Graph
+from tpuc.pipeline.gathered import Gathered
 from tpuc.pipeline.lowering_job import lower_job
-from tpuc.pipeline.reporting import Gathered
 from tpuc.pipeline.tasks import Opened
 from tpuc.progress import progress
 from tpuc.reports import TaskPicture, TaskView

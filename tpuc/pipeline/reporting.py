@@ -3,127 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tpuc.artifacts import CalibrationTable, QuantizeTable
-from tpuc.config import Job
-from tpuc.dataset import Samples
-from tpuc.evaluation.tasks import TaskResult
-from tpuc.ir import Graph, Node
-from tpuc.ir.macs import macs_of
-from tpuc.pipeline.calibrating import Calibrated
-from tpuc.pipeline.correcting import CorrectedBuild, correction_view
-from tpuc.pipeline.deciding import Decided
-from tpuc.pipeline.evaluating import Evaluated
-from tpuc.pipeline.searching import Searched
-from tpuc.pipeline.smoothing import Step
-from tpuc.processors import Processor
+from tpuc.ir import Node
+from tpuc.pipeline.correcting import correction_view
+from tpuc.pipeline.gathered import Gathered
+from tpuc.pipeline.layer_rows import layer_rows
 from tpuc.reports import (
     Accuracy,
     Artifact,
     Cost,
-    Delegate,
     Fact,
-    Histogram,
     LayerRow,
     Mix,
     Note,
     ReportData,
     SearchedOp,
     SearchView,
-    TaskView,
-    Timing,
-    WeightRange,
 )
 
-__all__ = ["Gathered", "report_data"]
-
-
-@dataclass
-class Gathered:
-    """What the stages left for the report."""
-
-    job: Job
-    processor: Processor
-    name: str
-    model: Path
-    top: Graph
-    lowered: Graph
-    reasons: Mapping[str, str]
-    calibrated: Calibrated | None = None
-    table: CalibrationTable | None = None
-    choices: QuantizeTable = field(default_factory=QuantizeTable)
-    decided: Decided | None = None
-    searched: Searched | None = None
-    search_samples: Samples | None = None
-    corrected_before: tuple[Step, ...] = ()
-    corrected: CorrectedBuild | None = None
-    correction_samples: Samples | None = None
-    choosing_samples: Samples | None = None
-    corrected_with: int = 0
-    evaluated: Evaluated | None = None
-    measured: TaskResult | None = None
-    task: TaskView | None = None
-    task_files: list[str] = field(default_factory=list)
-    task_samples: Samples | None = None
-    delegate: Delegate | None = None
-    instruction_bytes: int | None = None
-    calibration_samples: Samples | None = None
-    evaluation_samples: Samples | None = None
-    timings: list[Timing] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    versions: dict[str, str] = field(default_factory=dict)
-    command: str = "tpuc"
-
-
-def _weight_bytes(node: Node) -> int:
-    values = [v for v in node.inputs if v is not None and v.is_weight]
-    return sum(v.size * v.dtype.bits // 8 for v in values)
-
-
-def _weights(node: Node) -> WeightRange | None:
-    if node.op not in ("Conv", "Deconv", "MatMul", "Scale") or len(node.inputs) < 2:
-        return None
-    value = node.inputs[1]
-    if value is None or value.data is None:
-        return None
-    data = value.data
-    rows = data.reshape(data.shape[0], -1)
-    if node.op == "MatMul":
-        rows = data.reshape(-1, data.shape[-1]).T
-    channels = tuple(float(v) for v in np.abs(rows).max(axis=1))
-    return WeightRange(float(data.min()), float(data.max()), channels)
-
-
-def _layer(g: Gathered, node: Node, twins: Mapping[str, Node]) -> LayerRow:
-    twin = twins.get(node.name)
-    entry = g.table.ranges.get(node.name) if g.table else None
-    known = g.evaluated.layers.get(node.name) if g.evaluated else None
-    histogram = None
-    if g.calibrated and g.job.report.histograms and node.name in g.calibrated.histograms:
-        counts, high = g.calibrated.histograms[node.name]
-        histogram = Histogram(counts, high)
-    return LayerRow(
-        node.name,
-        node.op,
-        (twin.output.dtype if twin else node.output.dtype).value,
-        entry.threshold if entry else None,
-        entry.min if entry else None,
-        entry.max if entry else None,
-        known[0] if known else None,
-        known[1] if known else None,
-        g.reasons.get(node.name, ""),
-        tuple(v.name for v in node.activations),
-        node.output.shape,
-        macs_of(node),
-        _weight_bytes(twin) if twin else 0,
-        histogram,
-        _weights(node),
-    )
+__all__ = ["report_data"]
 
 
 def _accuracy(g: Gathered) -> Accuracy:
@@ -268,7 +169,7 @@ def _cost(g: Gathered, layers: Sequence[LayerRow]) -> Cost:
 def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
     """Everything the report says."""
     twins = {n.name: n for n in g.lowered.nodes}
-    layers = tuple(_layer(g, n, twins) for n in g.top.nodes)
+    layers = layer_rows(g, twins)
     notes = list(g.notes)
     if g.calibrated and g.calibrated.zeros:
         notes.append(Note("all-zero tensors", "zero in every sample", g.calibrated.zeros))

@@ -30,10 +30,10 @@ from tpuc.pipeline.delegating import check_delegate, delegate
 from tpuc.pipeline.emitting import emit_bmodel
 from tpuc.pipeline.evaluating import choose_samples, evaluate, fresh_samples
 from tpuc.pipeline.finishing import finish, versions, write_tables
+from tpuc.pipeline.gathered import Gathered
 from tpuc.pipeline.importing import import_model, model_name, model_path
 from tpuc.pipeline.lowering_job import lower_job, lowered_key
 from tpuc.pipeline.measuring import measure, task_view, write_task
-from tpuc.pipeline.reporting import Gathered
 from tpuc.pipeline.searching import (
     LOG_NAMES,
     SearchInputs,
@@ -232,7 +232,9 @@ class _Build:
         g.evaluation_samples = samples
         g.evaluated = self.clock.stage(
             "evaluate",
-            lambda: evaluate(g.top, g.lowered, samples, key, self.threads, self.cache),
+            lambda: evaluate(
+                (g.top, g.lowered), samples, key, self.job.report.values, self.threads, self.cache
+            ),
             lambda r: r.cached,
         )
 

@@ -23,6 +23,7 @@ from tpuc.reports.data import (
     ReportData,
     SweepRow,
     Timing,
+    Values,
     WeightRange,
 )
 from tpuc.reports.delegate_data import Delegate, DelegateRow
@@ -55,6 +56,7 @@ __all__ = [
     "TaskPicture",
     "TaskView",
     "Timing",
+    "Values",
     "WeightRange",
     "build_report",
     "judge",

@@ -24,6 +24,7 @@ __all__ = [
     "ReportData",
     "SweepRow",
     "Timing",
+    "Values",
     "WeightRange",
 ]
 
@@ -48,11 +49,23 @@ class WeightRange:
         Over the whole tensor.
     channel_max : tuple of float
         Largest |w| of each output channel; may be empty.
+    channel_low, channel_high : tuple of float
+        Range of each output channel; may be empty.
     """
 
     min: float
     max: float
     channel_max: tuple[float, ...] = ()
+    channel_low: tuple[float, ...] = ()
+    channel_high: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Values:
+    """Some values of a tensor: of the float network, and of the lowered one at the same places."""
+
+    real: tuple[float, ...]
+    lowered: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,8 @@ class LayerRow:
         Multiply-accumulates of one inference.
     weight_bytes : int
         As stored in the bmodel.
+    values : Values, optional
+        For the page alone; report.json has none.
     """
 
     name: str
@@ -96,6 +111,7 @@ class LayerRow:
     weight_bytes: int = 0
     histogram: Histogram | None = None
     weights: WeightRange | None = None
+    values: Values | None = None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def build_report(data: ReportData) -> dict[str, Any]:
             "decided_by": dict(data.decided),
             "verdict": asdict(verdict),
             "accuracy": asdict(data.accuracy),
-            "layers": [asdict(row) for row in data.layers],
+            "layers": [_layer(row) for row in data.layers],
             "cost": asdict(data.cost),
             "timings": [asdict(timing) for timing in data.timings],
             "artifacts": [asdict(artifact) for artifact in data.artifacts],
@@ -49,6 +49,12 @@ def build_report(data: ReportData) -> dict[str, Any]:
             "versions": dict(data.versions),
         }
     )
+
+
+def _layer(row: LayerRow) -> dict[str, Any]:
+    content = asdict(row)
+    del content["values"]
+    return content
 
 
 def _task(view: TaskView | None) -> dict[str, Any] | None:
