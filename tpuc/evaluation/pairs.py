@@ -14,6 +14,8 @@ _EXTREMES = 16
 class ValuePairs:
     """Pairs of one tensor over samples: at random places, and where the difference is largest.
 
+    Where both networks say zero there is nothing to see: such places are not taken.
+
     The places depend on the tensor's name alone, so that two runs show the same.
 
     Parameters
@@ -36,7 +38,9 @@ class ValuePairs:
         for real, ours in rows:
             if len(self._pairs) < self._count:
                 take = min(self._each, self._count - len(self._pairs), real.size)
-                self._keep(self._pairs, real, ours, self._random.integers(real.size, size=take))
+                places = self._random.integers(real.size, size=8 * take)
+                seen = places[(real[places] != 0) | (ours[places] != 0)][:take]
+                self._keep(self._pairs, real, ours, seen)
             if len(self._extremes) < _EXTREMES:
                 self._keep(self._extremes, real, ours, [int(np.abs(real - ours).argmax())])
 

@@ -70,7 +70,7 @@ def _layer(g: Gathered, node: Node, twins: Mapping[str, Node]) -> LayerRow:
         known[0] if known else None,
         _noise(*known) if known else None,
         g.reasons.get(node.name, ""),
-        tuple(v.name for v in node.activations),
+        tuple(v.producer.name if v.producer else v.name for v in node.activations),
         node.output.shape,
         macs_of(node),
         _weight_bytes(twin) if twin else 0,

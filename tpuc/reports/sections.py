@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tpuc.reports.closeup import closeups
 from tpuc.reports.data import ReportData
 from tpuc.reports.figures import figures
+from tpuc.reports.graph_view import graph_view
 from tpuc.reports.searched import searched_view
 from tpuc.reports.verdict import judge, losses
 from tpuc.reports.view import bars_by_type, bars_of_time, histogram_cards, network_panels
@@ -62,6 +64,16 @@ def _layers(data: ReportData) -> View:
     return {"dtypes": sorted({r.dtype for r in rows}), "types": sorted({r.type for r in rows})}
 
 
+def _graph(data: ReportData) -> View:
+    graph = graph_view(data.layers)
+    return {"graph": graph} if graph else None
+
+
+def _closeup(data: ReportData) -> View:
+    found = closeups(data)
+    return {"closeups": found} if found else None
+
+
 def _histograms(data: ReportData) -> View:
     cards = histogram_cards(data.layers, losses(data.layers))
     return {"cards": cards, "first_cards": _FIRST_HISTOGRAMS} if cards else None
@@ -89,7 +101,9 @@ SECTIONS = (
     Section("verdict", "Verdict", _verdict),
     Section("worst", "", _worst),
     Section("along", "Along the network", _along),
+    Section("graph", "Graph", _graph),
     Section("layers", "Layers", _layers),
+    Section("closeup", "Close-up", _closeup),
     Section("histograms", "Histograms", _histograms),
     Section("task", "Task", _where(lambda data: data.task)),
     Section("search", "Search", _search),

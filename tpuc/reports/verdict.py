@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tpuc.reports.data import Accuracy, LayerRow, ReportData
 
-__all__ = ["Hint", "Loss", "Verdict", "judge", "losses"]
+__all__ = ["Hint", "Loss", "Verdict", "clip_share", "judge", "losses", "reach"]
 
 GOOD_COS, FAIR_COS = 0.99, 0.97
 GOOD_DROP, FAIR_DROP = 0.01, 0.03  # of top-1, top-5 and mAP, shares
@@ -155,14 +155,14 @@ def _search_hints(data: ReportData) -> list[Hint]:
 def _layer_hints(data: ReportData) -> list[Hint]:
     worst = [loss.layer for loss in losses(data.layers)[:5]]
     hints = []
-    clipped = [row for row in worst if _clip_share(row) > 0.5]
+    clipped = [row for row in worst if clip_share(row) > 0.5]
     if clipped:
         row = clipped[0]
         hints.append(
             Hint(
                 "calibration=max,percentile9999,mse -m",
                 f"'{row.name}' is cut at {row.threshold:.4g} although it reaches "
-                f"{_reach(row):.4g}; a wider threshold may serve it better",
+                f"{reach(row):.4g}; a wider threshold may serve it better",
             )
         )
     elif worst:
@@ -177,11 +177,12 @@ def _layer_hints(data: ReportData) -> list[Hint]:
     return hints
 
 
-def _reach(row: LayerRow) -> float:
+def reach(row: LayerRow) -> float:
+    """Largest absolute value that was seen."""
     return max(abs(row.min or 0.0), abs(row.max or 0.0))
 
 
-def _clip_share(row: LayerRow) -> float:
+def clip_share(row: LayerRow) -> float:
     """Share of the range that lies beyond the threshold."""
-    reach = _reach(row)
-    return 0.0 if not reach or row.threshold is None else 1.0 - row.threshold / reach
+    top = reach(row)
+    return 0.0 if not top or row.threshold is None else 1.0 - row.threshold / top

@@ -1,15 +1,12 @@
 // ---- one cursor over all charts along the network
 const along = one(".along");
 if (along) {
-  const texts = all(".layers tbody tr").sort((a, b) => a.dataset.n - b.dataset.n)
-    .map((row) => {
-      const { n, op, name, dtype, weights } = row.dataset;
-      const figures = [[3, "threshold"], [4, "range"], [5, "cosine"], [6, "SQNR"]]
-        .map(([cell, what]) => [what, row.cells[cell].textContent.trim()])
-        .concat([["weights", weights || "–"]])
-        .filter(([, text]) => text !== "–").map((pair) => pair.join(" "));
-      return [`${n}. ${op} ${name} (${dtype})`, ...figures].join(" · ");
-    });
+  const texts = layerRows.map((row, i) => {
+    const { n, op, name, dtype } = row.dataset;
+    const wanted = ["threshold", "range", "cosine", "SQNR", "weight range"];
+    const figures = factsOf(i).filter(([what]) => wanted.includes(what)).map((pair) => pair.join(" "));
+    return [`${n}. ${op} ${name} (${dtype})`, ...figures].join(" · ");
+  });
   const readout = one("#readout");
   const cursors = all(".cursor", along);
   let at = -1;

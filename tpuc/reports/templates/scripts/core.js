@@ -1,5 +1,10 @@
 const all = (query, root = document) => [...root.querySelectorAll(query)];
 const one = (query) => document.querySelector(query);
+const node = (tag, attributes) => {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+};
 
 // ---- theme: follow the system until the reader chooses
 const root = document.documentElement;
