@@ -222,8 +222,10 @@ def _say(folder: Path, report: dict[str, Any]) -> None:
     if accuracy.get("output_cos_mean") is not None:
         figures = accuracy["output_cos_mean"], accuracy["output_cos_min"]
         log.info("output cosine against float: mean %.5f, min %.5f", *figures)
-    if accuracy.get("top1") is not None:
-        log.info("top-1: float %.4f, lowered %.4f", accuracy.get("float_top1"), accuracy["top1"])
+    task = report.get("task") or {}
+    for build, found in task.get("figures", {}).items():
+        figures_text = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
+        log.info("%s of %s: %s", task["name"], build, figures_text)
     log.info("results in %s", os.path.relpath(folder))
     if (folder / "report.html").is_file():
         log.info("open %s", os.path.relpath(folder / "report.html"))

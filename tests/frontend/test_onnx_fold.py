@@ -30,6 +30,17 @@ ARITHMETIC = {
         "g = GlobalAveragePool(x) s = Shape(x) e = Expand(g, s) y = Mul(e, x)",
         {},
     ),
+    "shape behind a constant that a computed shape made": (
+        "s = Shape(x) d = Gather(s, zero) u = Unsqueeze(d, axes) t = Concat<axis=0>(u, tail)"
+        " r = Reshape(t, rest) v = Shape(r) f = ConstantOfShape<value=int64[1] {1}>(v) n = Neg(f) e = Equal(r, n)"
+        " w = Where(e, f, r) p = Expand(token, w) j = Concat<axis=1>(p, x) k = Shape(j)"
+        " m = Gather(k, one) q = Unsqueeze(m, axes) h = Concat<axis=0>(u, q, rest)"
+        " y = Reshape(j, h)",
+        {
+            **constants(zero=0, one=1, axes=[0], rest=[-1], tail=[1, 8, 8]),
+            "token": weights(1, 1, 8, 8),
+        },
+    ),
     "constant of shape": ("s = Shape(x) z = ConstantOfShape(s) o = Add(z, c) y = Mul(x, o)", {}),
     "weights made by nodes": (
         "t = Transpose<perm=[1,0,2,3]>(w) c = Cast<to=1>(t) y = Conv(x, c)",

@@ -28,6 +28,11 @@ def check_evaluation(job: Job) -> None:
                 f"evaluation.{key}: has no meaning with evaluation.task={task}. "
                 f"Hint: evaluation={tasks[0]}"
             )
+    if config.pooling.name != "none" and task != "embedding":
+        raise ConfigError(
+            f"evaluation.pooling: has no meaning with evaluation.task={task}. "
+            "Hint: evaluation=embedding"
+        )
     for key in ("min_score", "max_iou"):
         value = getattr(config, key)
         if not 0.0 <= value <= 1.0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["EvaluationConfig", "Task"]
+__all__ = ["EvaluationConfig", "Pooling", "Task"]
 
 
 class Task(Enum):
@@ -14,6 +14,15 @@ class Task(Enum):
     none = "none"
     classification = "classification"
     detection = "detection"
+    embedding = "embedding"
+
+
+class Pooling(Enum):
+    """How a network's vectors of words become one of the sample."""
+
+    none = "none"
+    first = "first"
+    mean = "mean"
 
 
 @dataclass
@@ -34,4 +43,5 @@ class EvaluationConfig:
     min_score: float = 0.001
     max_iou: float = 0.6
     max_boxes: int = 300
+    pooling: Pooling = Pooling.none
     pictures: int = 6

@@ -54,7 +54,7 @@ class Classification:
             for b, s in zip(best, found)
         ]
 
-    def figures(self, records: Sequence[Record]) -> dict[str, float]:
+    def figures(self, records: Sequence[Record], real: Sequence[Record] = ()) -> dict[str, float]:
         """`top1` and `top5`."""
         right = list(zip(self.labels.tolist(), records))
         total = max(len(right), 1)

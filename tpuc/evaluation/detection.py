@@ -91,7 +91,7 @@ class Detection:
             records.append({"boxes": [[round(v, 4) for v in row[:4]] + row[4:] for row in rows]})
         return records
 
-    def figures(self, records: Sequence[Record]) -> dict[str, float]:
+    def figures(self, records: Sequence[Record], real: Sequence[Record] = ()) -> dict[str, float]:
         """`map` and `map50`; 0 where no build finds anything."""
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval

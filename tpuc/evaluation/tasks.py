@@ -47,8 +47,14 @@ class Task(Protocol):
             The network's outputs, in its order, with the batch along the first axis.
         """
 
-    def figures(self, records: Sequence[Record]) -> dict[str, float]:
-        """Figures of one build over all samples, by name."""
+    def figures(self, records: Sequence[Record], real: Sequence[Record]) -> dict[str, float]:
+        """Figures of one build over all samples, by name.
+
+        Parameters
+        ----------
+        real : list of Record
+            What the float network said of the same samples.
+        """
 
     def table(self, records: Records) -> Rows:
         """The content of `<task>.csv`."""

@@ -76,6 +76,7 @@ def _keep(model: onnx.ModelProto, nodes: list[Any], constants: dict[str, np.ndar
     read = {i for n in copies for i in n.input if i in constants} - stored
     for name in sorted(read):
         model.graph.initializer.append(numpy_helper.from_array(constants[name], name))
+    del model.graph.value_info[:]  # says less of tensors that are constants now
     del model.graph.node[:]
     model.graph.node.extend(copies)
 

