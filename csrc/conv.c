@@ -24,7 +24,7 @@ void tpuc_tile_portable(const tpuc_tile *t) {
             const int lanes = n == t->width - 1 ? t->lanes : TPUC_BLOCK;
             for (int o = 0; o < lanes; o++)
                 t->out[r][n * TPUC_BLOCK + o] =
-                    tpuc_requantize(t->requant + n, o, sum[o], t->low, t->away);
+                    tpuc_requantize(t->requant + n, o, sum[o], t->low, t->rounding);
         }
     }
 }
@@ -51,7 +51,7 @@ static void run_strip(const tpuc_conv *v, const tpuc_image *in, const tpuc_image
     const int last = strip->first + strip->width == blocks;
     tpuc_tile tile = {.tap = tap, .taps = v->taps, .k4 = v->k4, .width = strip->width};
     tile.lanes = last ? v->out_per_group - (blocks - 1) * TPUC_BLOCK : TPUC_BLOCK;
-    tile.low = v->low, tile.away = v->away;
+    tile.low = v->low, tile.rounding = v->rounding;
     tile.weights = v->weights + group * v->group_weights + strip->offset;
     tile.requant = v->requant + (ptrdiff_t)group * blocks + strip->first;
     const uint8_t *source =

@@ -28,7 +28,7 @@ typedef struct {
     int32_t groups, strips, taps, k4;
     int32_t in_per_group, out_per_group; /* channels */
     int32_t stride_h, stride_w, top, left;
-    int32_t low, away;
+    int32_t low, rounding;
     const int32_t *tap_dy, *tap_dx; /* [taps], in pixels */
     const tpuc_strip *strip;        /* [strips], the same for every group */
     int64_t group_weights;          /* bytes of weights per group */
@@ -43,7 +43,7 @@ typedef struct {
     const ptrdiff_t *tap; /* byte offsets */
     int32_t taps, k4, rows, width;
     int32_t lanes; /* valid channels of the last block, 1..16 */
-    int32_t low, away;
+    int32_t low, rounding;
     const int8_t *weights;
     const tpuc_requant *requant;
 } tpuc_tile;

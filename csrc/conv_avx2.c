@@ -25,7 +25,7 @@ static void block(const tpuc_tile *t, int r, int n) {
         }
     }
     const int lanes = n == t->width - 1 ? t->lanes : TPUC_BLOCK;
-    tpuc_finish_256(t->requant + n, sum, t->low, t->away, t->out[r] + n * TPUC_BLOCK, lanes);
+    tpuc_finish_256(t->requant + n, sum, t->low, t->rounding, t->out[r] + n * TPUC_BLOCK, lanes);
 }
 
 void tpuc_tile_avx2(const tpuc_tile *t) {

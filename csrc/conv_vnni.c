@@ -30,14 +30,14 @@ TPUC_INLINE __m512i broadcast4(const uint8_t *p) {
 #define PREFETCH(n) \
     if (N > n) _mm_prefetch((const char *)w + 64 * n + AHEAD, _MM_HINT_T0);
 #define SCALE(r, n) \
-    if (R > r) s##r##_##n = tpuc_scale_512(&q, s##r##_##n, away);
+    if (R > r) s##r##_##n = tpuc_scale_512(&q, s##r##_##n, rounding);
 #define SCALE0(r) SCALE(r, 0)
 #define SCALE1(r) SCALE(r, 1)
 #define SCALE2(r) SCALE(r, 2)
 #define SCALE3(r) SCALE(r, 3)
 #define SCALE_ALL(n) \
     if (N > n) { \
-        const tpuc_requant_512 q = tpuc_requant_load(t->requant + n); \
+        const tpuc_requant_512 q = tpuc_requant_load(t->requant + n, rounding); \
         ROWS(SCALE##n) \
     }
 #define STORE(r) \
@@ -59,7 +59,7 @@ TPUC_INLINE __m512i packed(__m512i y0, __m512i y1, __m512i y2, __m512i y3, __m51
 enum { AHEAD = 2048 };
 
 /* R pixels x N blocks of sums stay in registers: R * N <= 24, plus N weights and one broadcast. */
-TPUC_INLINE void tile(const tpuc_tile *t, const int R, const int N, const int away) {
+TPUC_INLINE void tile(const tpuc_tile *t, const int R, const int N, const int rounding) {
     const __m512i zero = _mm512_setzero_si512();
     ROWS(DECLARE)
     const int8_t *w = t->weights;
@@ -83,9 +83,9 @@ TPUC_INLINE void tile(const tpuc_tile *t, const int R, const int N, const int aw
 }
 
 #define CASE(R, N) \
-    case R: tile(t, R, N, away); break;
+    case R: tile(t, R, N, rounding); break;
 
-TPUC_INLINE void run(const tpuc_tile *t, const int away) {
+TPUC_INLINE void run(const tpuc_tile *t, const int rounding) {
     if (t->width == 1) {
         switch (t->rows) {
             CASE(1, 1) CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1)
@@ -108,8 +108,9 @@ TPUC_INLINE void run(const tpuc_tile *t, const int away) {
 }
 
 void tpuc_tile_vnni(const tpuc_tile *t) {
-    if (t->away) run(t, 1);
-    else run(t, 0);
+    if (t->rounding == TPUC_TWO_STEPS) run(t, TPUC_TWO_STEPS);
+    else if (t->rounding == TPUC_HALF_AWAY) run(t, TPUC_HALF_AWAY);
+    else run(t, TPUC_HALF_UP);
 }
 #else
 typedef int tpuc_no_vnni_here;

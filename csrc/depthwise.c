@@ -21,7 +21,7 @@ void tpuc_line_portable(const tpuc_line *t) {
             }
         }
         for (int c = 0; c < t->lanes; c++)
-            t->out[x * t->out_pixel + c] = tpuc_requantize(t->requant, c, sum[c], t->low, 0);
+            t->out[x * t->out_pixel + c] = tpuc_requantize(t->requant, c, sum[c], t->low, t->rounding);
     }
 }
 
@@ -64,6 +64,7 @@ static void run_item(const void *context, int64_t item) {
                       .count = j->out->w,
                       .lanes = left < TPUC_BLOCK ? left : TPUC_BLOCK,
                       .low = v->low,
+                      .rounding = v->rounding,
                       .weights = v->weights + block * weights,
                       .requant = v->requant + block};
     for (int y = piece * j->rows; y < j->out->h && y < (piece + 1) * j->rows; y++) {

@@ -16,7 +16,7 @@ enum { TPUC_MAX_WINDOW_ROWS = 128 };
 typedef struct {
     int32_t channels, rows, vectors, step;
     int32_t stride_h, stride_w, dilation_w, top, left;
-    int32_t low;
+    int32_t low, rounding;
     const int32_t *row_dy; /* [rows], in pixels */
     const int8_t *weights;
     const tpuc_requant *requant; /* [blocks] */
@@ -30,7 +30,7 @@ typedef struct {
     ptrdiff_t pixel, advance; /* bytes between the pixels of a vector, and between windows */
     ptrdiff_t out_pixel;
     int32_t rows, vectors, step, count; /* count: outputs */
-    int32_t lanes, low;
+    int32_t lanes, low, rounding;
     const int8_t *weights;
     const tpuc_requant *requant;
 } tpuc_line;

@@ -22,7 +22,7 @@ static void pixel(const tpuc_line *t, int x) {
                                                                     tpuc_weights_16(w + 16 * j)));
         }
     }
-    tpuc_finish_256(t->requant, sum, t->low, 0, t->out + x * t->out_pixel, t->lanes);
+    tpuc_finish_256(t->requant, sum, t->low, t->rounding, t->out + x * t->out_pixel, t->lanes);
 }
 
 void tpuc_line_avx2(const tpuc_line *t) {

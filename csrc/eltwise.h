@@ -1,19 +1,21 @@
 /* Element-wise int8 ops of two images, and any 8-bit function of one.
  *
  *     Add:  y = ((a * m0 + h0) >> s0) + sign * ((b * m1 + h1) >> s1)      h = 2^(s-1), 0 if s = 0
+ *     Sum:  y = (a * m0 + sign * b * m1 + h0) >> s0
  *     Mul:  y = (a * b * m0 + h0) >> s0
- *     Max, Min: y = max(a, b), min(a, b)
+ *     Twice: y = (t + (t < 0 ? -1 : 0) + h0) >> s0, t = (a * b * m0 + 2^30) >> 31  (s0 = 0: y = t)
+ *     Max, Min: y = (max(a * m0, b * m1) + h0) >> s0, the same with min
  *     PRelu: y = a, or (a * b + h0) >> s0 where a is below 0
  *     stored byte = clamp(y + zero, low, 255)
  *
  * a and b are the integers behind the stored bytes. Ranges, checked by the caller: |m| < 2^14, 0 <=
- * s <= 30 for Add; |m| < 2^14, 0 <= s <= 30 for Mul. Every intermediate value then fits int32. */
+ * s <= 30, but 0 <= m0 < 2^31 for Twice. Every intermediate value then fits int32. */
 #ifndef TPUC_ELTWISE_H
 #define TPUC_ELTWISE_H
 
 #include "image.h"
 
-typedef enum { TPUC_ADD, TPUC_MUL, TPUC_MAX, TPUC_MIN, TPUC_PRELU } tpuc_eltwise_kind;
+typedef enum { TPUC_ADD, TPUC_MUL, TPUC_MAX, TPUC_MIN, TPUC_PRELU, TPUC_SUM, TPUC_TWICE } tpuc_eltwise_kind;
 
 typedef struct {
     int32_t kind, sign, m0, m1, s0, s1, low;

@@ -17,6 +17,25 @@ static void add_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a
         out[i] = clamped(((a[i] * m0 + h0) >> s0) + sign * ((b[i] * m1 + h1) >> s1) + zero, low);
 }
 
+static void sum_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a, const uint8_t *b,
+                    uint8_t *out, ptrdiff_t count) {
+    const int32_t m0 = op->m0, m1 = op->sign * op->m1, s0 = op->s0, zero = t->zero, low = op->low;
+    const int32_t h0 = half_of(s0) - t->a_zero * m0 - t->b_zero * m1;
+    for (ptrdiff_t i = 0; i < count; i++)
+        out[i] = clamped(((a[i] * m0 + b[i] * m1 + h0) >> s0) + zero, low);
+}
+
+static void twice_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a,
+                      const uint8_t *b, uint8_t *out, ptrdiff_t count) {
+    const int32_t s0 = op->s0, h0 = half_of(s0), za = t->a_zero, zb = t->b_zero;
+    const int32_t zero = t->zero, low = op->low, less = s0 > 0;
+    const int64_t m0 = op->m0;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const int32_t v = (int32_t)(((a[i] - za) * (b[i] - zb) * m0 + (1 << 30)) >> 31);
+        out[i] = clamped(((v - (v < 0 ? less : 0) + h0) >> s0) + zero, low);
+    }
+}
+
 static void mul_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a, const uint8_t *b,
                     uint8_t *out, ptrdiff_t count) {
     const int32_t m0 = op->m0, s0 = op->s0, h0 = half_of(s0), za = t->a_zero, zb = t->b_zero;
@@ -28,12 +47,13 @@ static void mul_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a
 static void extreme_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a,
                         const uint8_t *b, uint8_t *out, ptrdiff_t count) {
     const int32_t za = t->a_zero, zb = t->b_zero, zero = t->zero, low = op->low;
-    if (op->kind == TPUC_MAX)
-        for (ptrdiff_t i = 0; i < count; i++)
-            out[i] = clamped((a[i] - za > b[i] - zb ? a[i] - za : b[i] - zb) + zero, low);
-    else
-        for (ptrdiff_t i = 0; i < count; i++)
-            out[i] = clamped((a[i] - za < b[i] - zb ? a[i] - za : b[i] - zb) + zero, low);
+    const int32_t m0 = op->m0, m1 = op->m1, s0 = op->s0, h0 = half_of(s0);
+    const int greatest = op->kind == TPUC_MAX;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const int32_t x = (a[i] - za) * m0, y = (b[i] - zb) * m1;
+        const int32_t more = x > y ? x : y, less = x > y ? y : x;
+        out[i] = clamped((((greatest ? more : less) + h0) >> s0) + zero, low);
+    }
 }
 
 static void prelu_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a,
@@ -50,6 +70,8 @@ static void any_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a
                     uint8_t *out, ptrdiff_t count) {
     if (op->kind == TPUC_ADD) add_run(op, t, a, b, out, count);
     else if (op->kind == TPUC_MUL) mul_run(op, t, a, b, out, count);
+    else if (op->kind == TPUC_SUM) sum_run(op, t, a, b, out, count);
+    else if (op->kind == TPUC_TWICE) twice_run(op, t, a, b, out, count);
     else if (op->kind == TPUC_PRELU) prelu_run(op, t, a, b, out, count);
     else extreme_run(op, t, a, b, out, count);
 }

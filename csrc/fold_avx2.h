@@ -13,7 +13,7 @@ static inline __m256i tpuc_weights_16(const int8_t *w) {
 }
 
 /* Add the partial sums, requantize, store `lanes` bytes. */
-static inline void tpuc_finish_256(const tpuc_requant *q, const __m256i sum[4], int low, int away,
+static inline void tpuc_finish_256(const tpuc_requant *q, const __m256i sum[4], int low, int rounding,
                                    uint8_t *out, int lanes) {
     const __m256i floor = _mm256_set1_epi32(low), ceiling = _mm256_set1_epi32(255);
     uint32_t y[16];
@@ -21,7 +21,7 @@ static inline void tpuc_finish_256(const tpuc_requant *q, const __m256i sum[4], 
         /* hadd leaves channels 0 1 4 5 2 3 6 7 */
         const __m256i pairs = _mm256_hadd_epi32(sum[2 * half], sum[2 * half + 1]);
         const __m256i whole = _mm256_permute4x64_epi64(pairs, 0xD8);
-        __m256i v = tpuc_requantize_256(q, half, whole, away);
+        __m256i v = tpuc_requantize_256(q, half, whole, rounding);
         v = _mm256_min_epi32(_mm256_max_epi32(v, floor), ceiling);
         _mm256_storeu_si256((__m256i *)(y + 8 * half), v);
     }

@@ -10,6 +10,7 @@ typedef struct {
     const tpuc_image *image;
     void *plain;
     float factor;
+    int flag; /* even, or brief */
 } job;
 
 /* Item of all loops but the first: one row of one picture. */
@@ -106,7 +107,7 @@ static void quantize_item(const void *context, int64_t item) {
             const int count = m->w - x0 < RUN ? m->w - x0 : RUN;
             uint8_t *to = row + x0 * m->pixel + c0;
             for (int c = 0; c < channels; c++)
-                function(from + (c0 + c) * plane + x0, j->factor, m->zero, line[c], count);
+                function(from + (c0 + c) * plane + x0, j->factor, m->zero, j->flag, line[c], count);
             if (m->pixel == FEW) {
                 interleave4(line, to, count);
                 continue;
@@ -117,9 +118,19 @@ static void quantize_item(const void *context, int64_t item) {
     }
 }
 
-void tpuc_image_quantize(const tpuc_image *m, const float *plain, float inverse, int threads) {
-    const job j = {.image = m, .plain = (void *)plain, .factor = inverse};
+void tpuc_image_quantize(const tpuc_image *m, const float *plain, float inverse, int even,
+                         int threads) {
+    const job j = {.image = m, .plain = (void *)plain, .factor = inverse, .flag = even};
     tpuc_parallel(threads, (int64_t)m->n * m->h, quantize_item, &j);
+}
+
+/* Nearest even of the upper 16 bits; the products of bytes are finite. */
+static inline float brief(float v) {
+    uint32_t bits;
+    memcpy(&bits, &v, 4);
+    bits = (bits + 0x7FFFu + (bits >> 16 & 1u)) & 0xFFFF0000u;
+    memcpy(&v, &bits, 4);
+    return v;
 }
 
 static void dequantize_item(const void *context, int64_t item) {
@@ -131,9 +142,12 @@ static void dequantize_item(const void *context, int64_t item) {
     for (int c = 0; c < m->c; c++)
         for (int x = 0; x < m->w; x++)
             to[c * plane + x] = j->factor * (float)((int)from[x * m->pixel + c] - m->zero);
+    if (!j->flag) return;
+    for (int c = 0; c < m->c; c++)
+        for (int x = 0; x < m->w; x++) to[c * plane + x] = brief(to[c * plane + x]);
 }
 
-void tpuc_image_dequantize(const tpuc_image *m, float *plain, float scale, int threads) {
-    const job j = {.image = m, .plain = plain, .factor = scale};
+void tpuc_image_dequantize(const tpuc_image *m, float *plain, float scale, int brief, int threads) {
+    const job j = {.image = m, .plain = plain, .factor = scale, .flag = brief};
     tpuc_parallel(threads, (int64_t)m->n * m->h, dequantize_item, &j);
 }

@@ -27,17 +27,23 @@ void tpuc_image_fill_halo(const tpuc_image *image, int threads);
 void tpuc_image_load(const tpuc_image *image, const uint8_t *plain, int threads);
 void tpuc_image_store(const tpuc_image *image, uint8_t *plain, int threads);
 
-/* float32 NCHW to an image: saturate(round(x * inverse)), halves away from zero; NaN becomes 0. */
-void tpuc_image_quantize(const tpuc_image *image, const float *plain, float inverse, int threads);
+/* float32 NCHW to an image: saturate(round(x * inverse)), halves away from zero or to
+ * `even`; NaN becomes 0. */
+void tpuc_image_quantize(const tpuc_image *image, const float *plain, float inverse, int even,
+                         int threads);
 
-/* An image to float32 NCHW: scale * q. */
-void tpuc_image_dequantize(const tpuc_image *image, float *plain, float scale, int threads);
+/* An image to float32 NCHW: scale * q, as the type `brief` says: 0 float32, 1 rounded to BF16. */
+void tpuc_image_dequantize(const tpuc_image *image, float *plain, float scale, int brief,
+                           int threads);
 
 /* A run of it. */
-typedef void (*tpuc_quantize_function)(const float *x, float factor, int zero, uint8_t *out,
-                                       int count);
-void tpuc_quantize_portable(const float *x, float factor, int zero, uint8_t *out, int count);
-void tpuc_quantize_avx2(const float *x, float factor, int zero, uint8_t *out, int count);
-void tpuc_quantize_vnni(const float *x, float factor, int zero, uint8_t *out, int count);
+typedef void (*tpuc_quantize_function)(const float *x, float factor, int zero, int even,
+                                       uint8_t *out, int count);
+void tpuc_quantize_portable(const float *x, float factor, int zero, int even, uint8_t *out,
+                              int count);
+void tpuc_quantize_avx2(const float *x, float factor, int zero, int even, uint8_t *out,
+                              int count);
+void tpuc_quantize_vnni(const float *x, float factor, int zero, int even, uint8_t *out,
+                              int count);
 
 #endif

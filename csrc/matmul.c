@@ -123,7 +123,7 @@ static void multiply(const tpuc_matmul *p, const sizes *z, const memory *s,
     const int64_t pitch = z->blocks * TPUC_BLOCK, first = strip->first * TPUC_BLOCK;
     const int64_t left = p->n - first - (strip->width - 1) * TPUC_BLOCK;
     tpuc_tile tile = {.tap = again, .taps = p->parts, .k4 = (int32_t)(z->pitch / 4),
-                      .width = strip->width, .low = p->low, .away = 1};
+                      .width = strip->width, .low = p->low, .rounding = TPUC_HALF_AWAY};
     tile.lanes = left < TPUC_BLOCK ? (int32_t)left : TPUC_BLOCK;
     tile.weights = s->packed + first * z->pitch * p->parts;
     tile.requant = s->requant + strip->first;

@@ -12,7 +12,11 @@ static inline uint8_t quantized(float v, float low, float high, int zero) {
     return (uint8_t)(whole + (rest >= 0.5f) - (rest <= -0.5f) + zero);
 }
 
-void QUANTIZE(const float *x, float factor, int zero, uint8_t *out, int count) {
-    const float low = (float)-zero, high = (float)(255 - zero);
-    for (int i = 0; i < count; i++) out[i] = quantized(x[i] * factor, low, high, zero);
+/* `even`: halves to even instead, which a sum with a number of 2^23 does. */
+void QUANTIZE(const float *x, float factor, int zero, int even, uint8_t *out, int count) {
+    const float low = (float)-zero, high = (float)(255 - zero), wide = even ? 0x1.8p23f : 0.0f;
+    for (int i = 0; i < count; i++) {
+        const float v = x[i] * factor;
+        out[i] = quantized((v + wide) - wide, low, high, zero);
+    }
 }

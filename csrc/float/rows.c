@@ -19,7 +19,7 @@ typedef struct {
     const tpuc_float_end *end;
     const tpuc_float_loops *loops;
     tpuc_float_kind kind;
-    int first, type, pieces;
+    int first, type, pieces, even;
     float factor;
     const float *table;
     atomic_int *strange;
@@ -135,12 +135,13 @@ static void to_item(const void *context, int64_t item) {
     const int whole = out->pixel == out->c;
     const ptrdiff_t count = whole ? (ptrdiff_t)in->c * s.count : in->c;
     for (int x = 0; x < (whole ? 1 : s.count); x++, from += in->pixel, to += out->pixel)
-        j->loops->to_bytes((const float *)from, to, count, out->zero, j->factor, j->end);
+        j->loops->to_bytes((const float *)from, to, count, out->zero, j->factor, j->even,
+                          j->end);
 }
 
-void tpuc_float_to_bytes_run(float inverse, const tpuc_float_end *end, const tpuc_image *in,
-                             const tpuc_image *out, int threads) {
-    job j = {.a = in, .out = out, .end = end, .factor = inverse};
+void tpuc_float_to_bytes_run(float inverse, int even, const tpuc_float_end *end,
+                             const tpuc_image *in, const tpuc_image *out, int threads) {
+    job j = {.a = in, .out = out, .end = end, .factor = inverse, .even = even};
     run_items(&j, threads, to_item);
 }
 

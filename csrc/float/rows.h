@@ -39,7 +39,7 @@ typedef struct {
     void (*from_bytes)(const uint8_t *in, float *out, ptrdiff_t count, int zero, float scale,
                        const tpuc_float_end *end);
     void (*to_bytes)(const float *in, uint8_t *out, ptrdiff_t count, int zero, float inverse,
-                     const tpuc_float_end *end);
+                     int even, const tpuc_float_end *end);
     int (*look_up)(const float *in, float *out, ptrdiff_t count, const float *table, int type);
 } tpuc_float_loops;
 
@@ -52,8 +52,9 @@ void tpuc_float_copy_run(const tpuc_float_end *end, const tpuc_image *in, const 
                          int first, int threads);
 void tpuc_float_from_bytes_run(float scale, const tpuc_float_end *end, const tpuc_image *in,
                                const tpuc_image *out, int threads);
-void tpuc_float_to_bytes_run(float inverse, const tpuc_float_end *end, const tpuc_image *in,
-                             const tpuc_image *out, int threads);
+/* Halves go away from zero, or to `even`. */
+void tpuc_float_to_bytes_run(float inverse, int even, const tpuc_float_end *end,
+                             const tpuc_image *in, const tpuc_image *out, int threads);
 /* Returns 0 if all went well; otherwise some results are wrong. */
 int tpuc_float_table_run(const float *table, tpuc_float_type type, const tpuc_image *in,
                          const tpuc_image *out, int threads);

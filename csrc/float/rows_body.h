@@ -59,17 +59,19 @@ static void from_bytes(const uint8_t *in, float *out, ptrdiff_t count, int zero,
     }
 }
 
+/* `even`: halves to even instead, which a sum with a number of 2^23 does. */
 static void to_bytes(const float *in, uint8_t *out, ptrdiff_t count, int zero, float inverse,
-                     const tpuc_float_end *given) {
+                     int even, const tpuc_float_end *given) {
     const tpuc_float_end end = *given;
-    const lanes factor = lanes_set(inverse);
+    const lanes factor = lanes_set(inverse), wide = lanes_set(even ? 0x1.8p23f : 0.0f);
     for (ptrdiff_t i = 0; i < count; i += TPUC_LANES) {
         const int n = count - i < TPUC_LANES ? (int)(count - i) : TPUC_LANES;
         const lanes given_x = lanes_load_some(in + i, n);
         const lanes number = end.type == TPUC_BF16 ? lanes_finish(given_x, &end) : given_x;
         const lanes x = lanes_finish(lanes_mul(number, factor), &end);
         uint8_t last[TPUC_LANES];
-        lanes_to_bytes(n == TPUC_LANES ? out + i : last, x, zero);
+        const lanes whole = lanes_sub(lanes_add(x, wide), wide);
+        lanes_to_bytes(n == TPUC_LANES ? out + i : last, whole, zero);
         if (n < TPUC_LANES) memcpy(out + i, last, (size_t)n);
     }
 }

@@ -41,6 +41,10 @@ PROCESSORS = {
         "F16": ["mobilenet_v2"],
         "BF16": ["mobilenet_v2"],
     },
+    "cv183x": {"INT8": ["mobilenet_v2", "resnet18"]},
+    "cv182x": {"INT8": ["mobilenet_v2", "resnet18"]},
+    "cv181x": {"INT8": ["mobilenet_v2", "resnet18"]},
+    "cv180x": {"INT8": ["mobilenet_v2", "resnet18"]},
 }
 
 

@@ -35,6 +35,7 @@ class Case:
     bias: bool = True
     relu: bool = False
     shift: int = 20
+    two_steps: bool = False
     seed: int = 0
 
 
@@ -60,6 +61,10 @@ def build(case: Case) -> Graph:
         "multiplier": tuple(int(m) for m in multiplier),
         "rshift": (case.shift,) * oc,
     }
+    if case.two_steps:  # by 31, then by what is left: also by nothing
+        attrs["quant_mode"] = "QDM"
+        attrs["multiplier"] = tuple(int(m) for m in rng.integers(2**30, 2**31, oc))
+        attrs["rshift"] = tuple(int(r) for r in rng.integers(0, 14, oc))
     picture = (case.batch, case.per_in * case.group, *case.size)
     operands = [weights, bias if case.bias else None]
     graph = single_op("Conv2D", [(picture, case.source)], ((1,), case.target), attrs, operands)
@@ -68,6 +73,14 @@ def build(case: Case) -> Graph:
 
 
 CASES = {
+    "two steps": Case((9, 7), 9, 35, two_steps=True, source=DType.SI8),
+    "two steps, relu": Case((9, 7), 40, 5, two_steps=True, source=DType.SI8, relu=True),
+    "two steps, depthwise": Case(
+        (9, 7), 1, 1, 35, two_steps=True, source=DType.SI8, strides=(1, 2)
+    ),
+    "two steps, wide depthwise": Case(
+        (9, 7), 1, 1, 17, (5, 5), pads=(2, 2, 2, 2), two_steps=True, source=DType.SI8
+    ),
     "one pixel": Case((1, 1), 1, 1, kernel=(1, 1), pads=(0, 0, 0, 0)),
     "pad wider than kernel": Case((2, 3), 4, 7, pads=(4, 5, 6, 3)),
     "pointwise wide": Case((7, 7), 70, 130, kernel=(1, 1), pads=(0, 0, 0, 0)),

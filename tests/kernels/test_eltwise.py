@@ -53,6 +53,36 @@ def test_mul(small: tuple[int, ...], swapped: bool, rshift: int, isa: str) -> No
     check(graph)
 
 
+@ANY
+@given(
+    op=st.sampled_from(["Add", "Sub", "Max", "Min"]),
+    shape=st.sampled_from(SHAPES),
+    multipliers=st.tuples(*[st.integers(-127, 127)] * 2),
+    rshift=st.integers(0, 20),
+    relu=st.booleans(),
+)
+def test_one_shift_behind_the_sum(
+    op: str,
+    shape: tuple[int, ...],
+    multipliers: tuple[int, int],
+    rshift: int,
+    relu: bool,
+    isa: str,
+) -> None:
+    attrs: dict[str, Any] = {"multipliers": multipliers, "rshifts": (rshift,)}
+    if op in ("Add", "Sub"):
+        attrs["do_relu"] = relu
+    check(single_op(op, [(shape, DType.SI8)] * 2, (shape, DType.SI8), attrs))
+
+
+@pytest.mark.parametrize("multiplier", [2**30, 2**31 - 1, 1234567891])
+@pytest.mark.parametrize("rshift", [0, 1, 7, 15])
+def test_products_shifted_twice(multiplier: int, rshift: int, isa: str) -> None:
+    attrs = {"multiplier": multiplier, "rshift": rshift, "quant_mode": "QDM"}
+    shape = (2, 20, 5, 6)
+    check(single_op("Mul", [(shape, DType.SI8)] * 2, (shape, DType.SI8), attrs))
+
+
 @st.composite
 def repeated(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """A shape, and two that broadcast to it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tpuc.kernels.requant_words import Unfit, normal_shift, pack_requant
+from tpuc.kernels.requant_words import Rounding, Unfit, normal_shift, pack_requant
 
 
 def _one(value: int) -> np.ndarray:
@@ -61,3 +61,23 @@ def test_nothing_is_nothing_whatever_the_shift(shift: int) -> None:
 def test_ranges(arguments: tuple) -> None:
     with pytest.raises(Unfit):
         _pack(*arguments)
+
+
+def test_two_steps_have_words_by_channel() -> None:
+    shifts = np.arange(3, dtype=np.int64)[None]
+    ends = np.full((1, 3), -1000), np.full((1, 3), 1000)
+    factors = np.full((1, 3), 2**30), shifts
+    words = pack_requant(factors, shifts + 5, ends, 128, Rounding.TWO_STEPS)
+    assert words[16] == 5 * 2**30 + 2**30  # bias of the first channel
+    half, sign, shift, zero = words[32:64].view(np.int32).reshape(4, 16)[:, :3].tolist()
+    assert half == [0, 1, 2]
+    assert sign == [0, -1, -1]
+    assert shift == [0, 1, 2]
+    assert zero == [128] * 3
+
+
+@pytest.mark.parametrize(("m", "s", "bias"), [(2**31, 1, 0), (-1, 1, 0), (1, 32, 0), (1, 0, 2**31)])
+def test_ranges_of_two_steps(m: int, s: int, bias: int) -> None:
+    ends = _one(-1000), _one(1000)
+    with pytest.raises(Unfit):
+        pack_requant((_one(m), _one(s)), _one(bias), ends, 128, Rounding.TWO_STEPS)

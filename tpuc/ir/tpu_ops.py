@@ -28,7 +28,11 @@ def _as_top(name: str, **extra: A) -> OpSpec:
 
 _ROWS: list[OpSpec] = [
     TOP_OPS["Input"],
-    same("Cast", "input", {"round_mode": A("str", "HalfAwayFromZero")}),
+    same(
+        "Cast",
+        "input",
+        {"round_mode": A("str", "HalfAwayFromZero"), "through": A("str", "")},
+    ),
     row(
         "Conv2D",
         "input filter bias?",
@@ -44,7 +48,15 @@ _ROWS: list[OpSpec] = [
         },
         fuses_relu=True,
     ),
-    same("RequantIntAxis", "input quant", {**RELU, "round_mode": A("str", "HalfAwayFromZero")}),
+    same(
+        "RequantIntAxis",
+        "input quant",
+        {
+            **RELU,
+            "quant_mode": A("str", "MultiplierShift"),
+            "round_mode": A("str", "HalfAwayFromZero"),
+        },
+    ),
     row(
         "MatMul",
         "input right bias?",
@@ -69,7 +81,12 @@ _ROWS: list[OpSpec] = [
     ),
     row("Add", "inputs*", _EACH, fuses_relu=True),
     row("Sub", "inputs*", {**_EACH, "is_reverse": A("bool", False)}, fuses_relu=True),
-    row("Mul", "inputs*", _ONE, fuses_relu=True),
+    row(
+        "Mul",
+        "inputs*",
+        {**_ONE, "quant_mode": A("str", "MultiplierShift")},
+        fuses_relu=True,
+    ),
     same("MulShift", "input", _ONE, fuses_relu=True),
     same("AddConst", "input", {**_ONE, "const_val": A("f64")}, fuses_relu=True),
     same(
@@ -83,8 +100,8 @@ _ROWS: list[OpSpec] = [
     same("MinConst", "input", {"const_val": A("f64")}),
     same("Reciprocal", "input", {"const_val": A("f64", 1.0)}, fuses_relu=True),
     row("Div", "inputs*", {"is_reverse": A("bool", False)}, fuses_relu=True),
-    row("Max", "inputs*"),
-    row("Min", "inputs*"),
+    row("Max", "inputs*", _EACH),
+    row("Min", "inputs*", _EACH),
     same("Scale", "input scale bias lshift?", fuses_relu=True),
     row(
         "Pool2D",

@@ -64,7 +64,7 @@ cdef extern from "float/rows.h" nogil:
     void tpuc_float_from_bytes_run(
         float, const tpuc_float_end *, const tpuc_image *, const tpuc_image *, int)
     void tpuc_float_to_bytes_run(
-        float, const tpuc_float_end *, const tpuc_image *, const tpuc_image *, int)
+        float, int, const tpuc_float_end *, const tpuc_image *, const tpuc_image *, int)
     int tpuc_float_table_run(
         const float *, tpuc_float_type, const tpuc_image *, const tpuc_image *, int)
     void tpuc_float_load(const tpuc_image *, const float *, const tpuc_float_end *, int)
@@ -313,10 +313,10 @@ def from_bytes(float scale, End end, View source, View target, int threads):
         tpuc_float_from_bytes_run(scale, &end.end, &source.image, &target.image, threads)
 
 
-def to_bytes(float inverse, End end, View source, View target, int threads):
-    """Numbers times a factor, rounded to 8 bits."""
+def to_bytes(float inverse, bint even, End end, View source, View target, int threads):
+    """Numbers times a factor, rounded to 8 bits, halves away from zero or to even."""
     with nogil:
-        tpuc_float_to_bytes_run(inverse, &end.end, &source.image, &target.image, threads)
+        tpuc_float_to_bytes_run(inverse, even, &end.end, &source.image, &target.image, threads)
 
 
 def look_up(const float[::1] table, int kind, View source, View target, int threads):

@@ -7,8 +7,8 @@ cdef extern from "image.h" nogil:
     void tpuc_image_fill_halo(const tpuc_image *, int)
     void tpuc_image_load(const tpuc_image *, const uint8_t *, int)
     void tpuc_image_store(const tpuc_image *, uint8_t *, int)
-    void tpuc_image_quantize(const tpuc_image *, const float *, float, int)
-    void tpuc_image_dequantize(const tpuc_image *, float *, float, int)
+    void tpuc_image_quantize(const tpuc_image *, const float *, float, int, int)
+    void tpuc_image_dequantize(const tpuc_image *, float *, float, int, int)
 
 cdef extern from "requant.h" nogil:
     ctypedef struct tpuc_requant:
@@ -20,7 +20,7 @@ cdef extern from "conv.h" nogil:
         int64_t offset
     ctypedef struct tpuc_conv:
         int32_t groups, strips, taps, k4, in_per_group, out_per_group
-        int32_t stride_h, stride_w, top, left, low, away
+        int32_t stride_h, stride_w, top, left, low, rounding
         const int32_t *tap_dy
         const int32_t *tap_dx
         const tpuc_strip *strip
@@ -34,7 +34,7 @@ cdef extern from "conv.h" nogil:
 cdef extern from "depthwise.h" nogil:
     ctypedef struct tpuc_depthwise:
         int32_t channels, rows, vectors, step
-        int32_t stride_h, stride_w, dilation_w, top, left, low
+        int32_t stride_h, stride_w, dilation_w, top, left, low, rounding
         const int32_t *row_dy
         const int8_t *weights
         const tpuc_requant *requant
@@ -126,13 +126,13 @@ cdef class View:
         with nogil:
             tpuc_image_store(&self.image, &plain[0], threads)
 
-    def quantize(self, const float[::1] plain, float inverse, int threads):
+    def quantize(self, const float[::1] plain, float inverse, int threads, bint even=False):
         with nogil:
-            tpuc_image_quantize(&self.image, &plain[0], inverse, threads)
+            tpuc_image_quantize(&self.image, &plain[0], inverse, even, threads)
 
-    def dequantize(self, float[::1] plain, float scale, int threads):
+    def dequantize(self, float[::1] plain, float scale, int threads, bint brief=False):
         with nogil:
-            tpuc_image_dequantize(&self.image, &plain[0], scale, threads)
+            tpuc_image_dequantize(&self.image, &plain[0], scale, brief, threads)
 
 
 cdef class Conv:
@@ -149,7 +149,7 @@ cdef class Conv:
         self.conv.out_per_group = fields["out_per_group"]
         self.conv.stride_h, self.conv.stride_w = fields["strides"]
         self.conv.top, self.conv.left = fields["origin"]
-        self.conv.low, self.conv.away = fields["low"], fields["away"]
+        self.conv.low, self.conv.rounding = fields["low"], fields["rounding"]
         self.conv.strips = strips.shape[0]
         self.conv.group_weights = fields["group_weights"]
         packed = bytearray(sizeof(tpuc_strip) * strips.shape[0])
@@ -181,7 +181,7 @@ cdef class Depthwise:
         self.conv.stride_h, self.conv.stride_w = fields["strides"]
         self.conv.dilation_w = fields["dilation_w"]
         self.conv.top, self.conv.left = fields["origin"]
-        self.conv.low = fields["low"]
+        self.conv.low, self.conv.rounding = fields["low"], fields["rounding"]
         self.conv.row_dy = &dy[0]
         self.conv.weights = &weights[0]
         self.conv.requant = <const tpuc_requant *> &requant[0]

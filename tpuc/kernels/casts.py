@@ -7,17 +7,29 @@ int -> F16:  half(half(scale) * half(q)) (BF16 likewise)
 int -> int32: the real number, halves away from zero
 F32 -> F16 or BF16:     nearest even
 F16 <-> BF16, to F32:   the number unchanged, as in TPU-MLIR's simulator
+On processors whose casts go through BF16, halves to even:
+F32 -> int:  saturate(round(x * (float32(1) / float32(scale))))
+BF16 -> int: saturate(round(bf16(x * bf16(1 / scale))))
+int -> any float: bf16(bf16(scale) * q)
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from tpuc.ir import DType, Value
+from tpuc.ir import DType, Node, Value
 from tpuc.numerics.qparams import dequantize
 from tpuc.numerics.rounding import round_away, round_bf16, round_f16
 
-__all__ = ["cast", "cast_rounding", "round_to", "to_float32"]
+__all__ = [
+    "cast",
+    "cast_rounding",
+    "dequantize_factor",
+    "quantize_factor",
+    "round_to",
+    "through_bf16",
+    "to_float32",
+]
 
 
 def round_to(x: np.ndarray, dtype: DType) -> np.ndarray:
@@ -32,14 +44,36 @@ def cast_rounding(source: DType, target: DType) -> DType:
     return target if source == DType.F32 else DType.F32
 
 
-def cast(x: np.ndarray, source: Value, target: Value) -> np.ndarray:
-    """Convert a stored array of `source`'s type to `target`'s."""
+def through_bf16(node: Node) -> bool:
+    """Whether a Cast between integers and floats computes in BF16."""
+    return node.attrs.get("through") == "BF16"
+
+
+def quantize_factor(scale: float, kind: DType, short: bool = False) -> float:
+    """What a float of type `kind` is multiplied by to be rounded to an integer."""
+    if short and kind == DType.F32:
+        return float(np.float32(1) / np.float32(scale))
+    return float(round_to(np.array(1.0 / scale, np.float32), kind))
+
+
+def dequantize_factor(scale: float, kind: DType, short: bool = False) -> float:
+    """What an integer is multiplied by to become a float of type `kind`."""
+    return float(round_to(np.array(scale, np.float32), DType.BF16 if short else kind))
+
+
+def cast(x: np.ndarray, source: Value, target: Value, short: bool = False) -> np.ndarray:
+    """Convert a stored array of `source`'s type to `target`'s; `short`: through BF16."""
     if source.dtype.is_float and target.dtype.is_float:
         return round_to(x, cast_rounding(source.dtype, target.dtype))
     if source.dtype.is_float:
-        return _quantize(x, source.dtype, target)
+        return (
+            _quantize_even(x, source.dtype, target) if short else _quantize(x, source.dtype, target)
+        )
     if target.dtype.is_float:
         assert source.quant is not None
+        if short:
+            factor = np.float32(dequantize_factor(source.quant.scale, target.dtype, True))
+            return round_bf16(factor * (x.astype(np.int64) - source.quant.zero_point))
         if target.dtype == DType.F32:
             return dequantize(x, source.quant)
         scale = round_to(np.array(source.quant.scale, np.float32), target.dtype)
@@ -48,6 +82,16 @@ def cast(x: np.ndarray, source: Value, target: Value) -> np.ndarray:
     if target.dtype == DType.SI32 and source.quant is not None:
         return round_away(dequantize(x, source.quant)).astype(np.int32)
     raise NotImplementedError(f"cast '{target.name}': {source.dtype} to {target.dtype}")
+
+
+def _quantize_even(x: np.ndarray, kind: DType, target: Value) -> np.ndarray:
+    assert target.quant is not None
+    low, high = target.dtype.qrange
+    factor = np.float32(quantize_factor(target.quant.scale, kind, True))
+    with np.errstate(over="ignore", invalid="ignore"):
+        q = np.rint(round_to(np.asarray(x, np.float32) * factor, kind)) + target.quant.zero_point
+    q = np.where(np.isnan(q), 0.0, q)
+    return np.clip(q, low, high).astype(target.dtype.numpy)
 
 
 def _quantize(x: np.ndarray, kind: DType, target: Value) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tpuc.kernels import _int8
 from tpuc.kernels.image import Need, pixel_bytes
-from tpuc.kernels.requant_words import BLOCK, Unfit, pack_requant
+from tpuc.kernels.requant_words import BLOCK, Rounding, Unfit, pack_requant
 
 __all__ = ["ConvSpec", "pack_conv", "split_unsigned"]
 
@@ -25,8 +25,8 @@ class ConvSpec:
     pads : (top, left, bottom, right)
     zero_in, zero_out : int
         Zero bytes of the images.
-    away : bool
-        Halves go away from zero, else up.
+    rounding : Rounding
+        How the product is shifted.
     """
 
     weights: np.ndarray
@@ -40,7 +40,7 @@ class ConvSpec:
     dilations: tuple[int, int] = (1, 1)
     group: int = 1
     relu: bool = False
-    away: bool = False
+    rounding: Rounding = Rounding.UP
 
     @property
     def channels(self) -> int:
@@ -62,7 +62,7 @@ class ConvSpec:
         shape = (groups, -1)
         factors = self.multiplier.reshape(shape), self.rshift.reshape(shape)
         ends = sums[0].reshape(shape), sums[1].reshape(shape)
-        return pack_requant(factors, bias.reshape(shape), ends, self.zero_out, self.away)
+        return pack_requant(factors, bias.reshape(shape), ends, self.zero_out, self.rounding)
 
 
 def split_unsigned(weights: np.ndarray) -> list[np.ndarray]:
@@ -138,7 +138,7 @@ def pack_conv(spec: ConvSpec) -> tuple[_int8.Conv, Need]:
         "strides": spec.strides,
         "origin": spec.pads[:2],
         "low": spec.low,
-        "away": spec.away,
+        "rounding": spec.rounding,
         "group_weights": offset,
     }
     packed = np.ascontiguousarray(np.concatenate(parts, axis=1)).reshape(-1)

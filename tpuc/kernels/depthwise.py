@@ -7,7 +7,7 @@ import numpy as np
 from tpuc.kernels import _int8
 from tpuc.kernels.conv import ConvSpec, split_unsigned
 from tpuc.kernels.image import Need
-from tpuc.kernels.requant_words import BLOCK, Unfit
+from tpuc.kernels.requant_words import BLOCK, Rounding, Unfit
 
 __all__ = ["is_depthwise", "pack_depthwise"]
 
@@ -54,9 +54,10 @@ def pack_depthwise(spec: ConvSpec) -> tuple[_int8.Depthwise, Need]:
         "dilation_w": spec.dilations[1],
         "origin": spec.pads[:2],
         "low": spec.low,
+        "rounding": spec.rounding,
     }
     dy = np.tile(np.arange(kh, dtype=np.int32) * spec.dilations[0], len(parts)).astype(np.int32)
-    if spec.away:
+    if spec.rounding == Rounding.AWAY:
         raise Unfit("halves away from zero")
     words = spec.requant(1)
     kernel = _int8.Depthwise(fields, dy, np.ascontiguousarray(packed).reshape(-1), words)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tpuc.kernels import _matmul  # type: ignore[attr-defined]
-from tpuc.kernels.requant_words import pack_requant
+from tpuc.kernels.requant_words import Rounding, pack_requant
 
 __all__ = ["ProductSpec", "products"]
 
@@ -44,7 +44,7 @@ class ProductSpec:
         most = np.full((1, 1), 255 * 255 * self.terms, np.int64)
         factors = np.full((1, 1), self.multiplier), np.full((1, 1), self.rshift)
         none = np.zeros((1, 1), np.int64)
-        packed = pack_requant(factors, none, (-most, most), self.zeros[2], away=True)
+        packed = pack_requant(factors, none, (-most, most), self.zeros[2], Rounding.AWAY)
         m, _, rounding, shift = (int(w) for w in packed.reshape(4, -1)[:, 0])
         return m, rounding, shift
 

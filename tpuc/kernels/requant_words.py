@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import enum
+
 import numpy as np
 
-__all__ = ["BLOCK", "Unfit", "normal_shift", "pack_requant"]
+__all__ = ["BLOCK", "Rounding", "Unfit", "normal_shift", "pack_requant"]
 
 BLOCK = 16
+
+
+class Rounding(enum.IntEnum):
+    """How a product is shifted right; values as in csrc/requant.h."""
+
+    UP = 0
+    """Halves up."""
+
+    AWAY = 1
+    """Halves away from zero."""
+
+    TWO_STEPS = 2
+    """By 31 with halves up, then by the shift with halves away from zero."""
 
 
 class Unfit(Exception):
@@ -34,7 +49,7 @@ def pack_requant(
     bias: np.ndarray,
     sums: tuple[np.ndarray, np.ndarray],
     zero: int,
-    away: bool = False,
+    mode: Rounding = Rounding.UP,
 ) -> np.ndarray:
     """Words of `tpuc_requant`.
 
@@ -47,8 +62,8 @@ def pack_requant(
         Range of the sum without bias.
     zero : int
         Zero byte of the output.
-    away : bool
-        Halves go away from zero, else up.
+    mode : Rounding
+        The shift of `TWO_STEPS` is that of its second step.
 
     Returns
     -------
@@ -58,8 +73,10 @@ def pack_requant(
     ------
     Unfit : an intermediate value may not fit its word
     """
+    if mode == Rounding.TWO_STEPS:
+        return _pack_two_steps(factors, bias, sums, zero)
     m, s = normal_shift(*factors)
-    if away:  # the formula needs a shift; m / 2**0 = 2 m / 2**1
+    if mode == Rounding.AWAY:  # the formula needs a shift; m / 2**0 = 2 m / 2**1
         m, s = np.where(s == 0, 2 * m, m), np.maximum(s, 1)
         if np.any(np.abs(m) >= 2**31):
             raise Unfit("a multiplier beyond 31 bits")
@@ -70,12 +87,43 @@ def pack_requant(
         value = (end.astype(np.float64) + bias) * m + rounding
         if np.any(np.abs(value) >= 2.0**62) or np.any(np.abs(value) / 2.0**s >= 2.0**31 - 1):
             raise Unfit("a result beyond int32")
-    b = bias * m if away else bias * m + rounding
-    groups, channels = m.shape
+    b = bias * m if mode == Rounding.AWAY else bias * m + rounding
+    return _interleave(np.stack([m, b, rounding, s]))
+
+
+def _pack_two_steps(
+    factors: tuple[np.ndarray, np.ndarray],
+    bias: np.ndarray,
+    sums: tuple[np.ndarray, np.ndarray],
+    zero: int,
+) -> np.ndarray:
+    m, s = factors
+    if np.any(m < 0) or np.any(m >= 2**31) or np.any(s < 0) or np.any(s > 31):
+        raise Unfit(f"multipliers {m.min()}..{m.max()} and shifts {s.min()}..{s.max()}")
+    if np.any(sums[0] < -(2**31)) or np.any(sums[1] >= 2**31):
+        raise Unfit("a sum beyond int32")
+    half = np.where(s > 0, np.int64(1) << np.maximum(s - 1, 0), 0)
+    for end in sums:
+        if np.any(np.abs(end + bias) + half + 1 >= 2**31):
+            raise Unfit("a result beyond int32")
+    product = _interleave(np.stack([m, bias * m + 2**30])).reshape(*m.shape[:1], -1, 2 * BLOCK)
+    steps = _by_block(np.stack([half, -(s > 0).astype(np.int64), s, np.full_like(s, zero)]))
+    words = np.ascontiguousarray(steps.transpose(1, 2, 0, 3), np.int32).view(np.int64)
+    words = words.reshape(*product.shape[:2], 2 * BLOCK)
+    return np.ascontiguousarray(np.concatenate([product, words], axis=2)).reshape(-1)
+
+
+def _by_block(words: np.ndarray) -> np.ndarray:
+    """(words, groups, channels) to (words, groups, blocks, BLOCK), filled up with zeros."""
+    count, groups, channels = words.shape
     blocks = -(-channels // BLOCK)
-    words = np.zeros((4, groups, blocks * BLOCK), np.int64)
-    for word, part in zip(words, (m, b, rounding, s)):
-        word[:, :channels] = part
-    # [word][group][block][pair][even, odd] -> [group][block][word][even, odd][pair]
-    shaped = words.reshape(4, groups, blocks, BLOCK // 2, 2).transpose(1, 2, 0, 4, 3)
+    full = np.zeros((count, groups, blocks * BLOCK), np.int64)
+    full[:, :, :channels] = words
+    return full.reshape(count, groups, blocks, BLOCK)
+
+
+def _interleave(words: np.ndarray) -> np.ndarray:
+    """[word][group][channel] to [group][block][word][even, odd][pair], as one row."""
+    parts = _by_block(words)
+    shaped = parts.reshape(*parts.shape[:3], BLOCK // 2, 2).transpose(1, 2, 0, 4, 3)
     return np.ascontiguousarray(shaped).reshape(-1)

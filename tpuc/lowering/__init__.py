@@ -150,7 +150,7 @@ class Lowerer:
         graph = self._with_attention(k for k, v in choices.items() if v.mode != mode)
         out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
         ranges = self._settled(graph, table)
-        imported = import_ranges(self._graph, table, self._origins) if table else {}
+        imported = self._imported(self._graph, table)
         ctx = Lowering(out, ranges, processor, memo=self._memo, imported=imported)
         ctx.rules = int8_rules(processor)
         for node in steps(graph.nodes, "lowering"):
@@ -179,9 +179,12 @@ class Lowerer:
         return reason is None
 
     def _settled(self, graph: Graph, table: CalibrationTable | None) -> Ranges:
+        return propagate(graph, self._imported(graph, table), self._processor)
+
+    def _imported(self, graph: Graph, table: CalibrationTable | None) -> Ranges:
         if table is None:
             return {}
-        return propagate(graph, import_ranges(graph, table, self._origins), self._processor)
+        return import_ranges(graph, table, self._origins, self._processor.unsigned)
 
     def _with_attention(self, chosen: Iterable[str]) -> Graph:
         """The graph with every attention fused that has no op of another type inside."""

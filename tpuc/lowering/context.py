@@ -141,9 +141,13 @@ class Lowering:
         if key not in self.casts:
             suffix = f"{user}_{dtype}" if user else f"_{dtype}"
             out = Value(f"{title or value.name}{suffix}", value.shape, dtype, quant)
-            self.graph.add("Cast", [value], [out], with_defaults("Cast", {}, "tpu"))
+            self.graph.add("Cast", [value], [out], with_defaults("Cast", self._arithmetic(), "tpu"))
             self.casts[key] = out
         return self.casts[key]
+
+    def _arithmetic(self) -> dict[str, Attr]:
+        short = self.processor.casts == "bf16"
+        return {"through": "BF16", "round_mode": "HalfToEven"} if short else {}
 
     def float_weight(self, value: Value, dtype: DType) -> Value:
         """A weight rounded to a float type."""

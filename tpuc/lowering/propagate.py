@@ -124,15 +124,16 @@ def _set_through(value: Value, span: tuple[float, float], ranges: Ranges) -> Non
         maker = source.producer
 
 
-def _backward(graph: Graph, ranges: Ranges) -> None:
+def _backward(graph: Graph, ranges: Ranges, processor: Processor) -> None:
     """A single-use input takes the range of an op that only selects or cuts values."""
+    slopes = ("LeakyRelu", "PRelu") if processor.unsigned else ("LeakyRelu",)
     for node in graph.nodes:
         ends = _ends(node, ranges)
         if ends is None or node.inputs[0] is None or not _single(graph, node.inputs[0]):
             continue
         if node.op in _BACKWARD:
             ranges[ends[0]] = ranges[ends[1]]
-        elif node.op in ("LeakyRelu", "PRelu"):
+        elif node.op in slopes:
             ranges[ends[0]] = (ranges[ends[0]][0], ranges[ends[1]][1])
 
 
@@ -154,6 +155,7 @@ def _add_of_muls(graph: Graph, ranges: Ranges) -> None:
 def _forward(graph: Graph, ranges: Ranges, processor: Processor) -> None:
     """Ops that move or select values keep their input's range; MulConst scales it."""
     forward = _FORWARD | ({"AvgPool"} if processor.average == "reciprocal" else set())
+    forward -= set() if processor.unsigned else {"PRelu"}
     for node in graph.nodes:
         ends = _ends(node, ranges)
         if ends is None:
@@ -170,13 +172,16 @@ def _forward(graph: Graph, ranges: Ranges, processor: Processor) -> None:
 
 def steps(processor: Processor) -> list[Callable[[Graph, Ranges], None]]:
     """What is done, in this order."""
-    return [
+    found: list[Callable[[Graph, Ranges], None]] = [
         _forward_moves,
         _keep_sign,
         _mul_sub_sign,
         _unify,
-        _backward,
+        partial(_backward, processor=processor),
         _add_of_muls,
         partial(_forward, processor=processor),
         _keep_sign,
     ]
+    if not processor.unsigned:
+        found.remove(_add_of_muls)
+    return found

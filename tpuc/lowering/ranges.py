@@ -21,20 +21,25 @@ _NON_NEGATIVE = {"Sigmoid", "Relu"}
 
 
 def import_ranges(
-    graph: Graph, table: CalibrationTable, origins: Mapping[str, str] | None = None
+    graph: Graph,
+    table: CalibrationTable,
+    origins: Mapping[str, str] | None = None,
+    unsigned: bool = True,
 ) -> Ranges:
     """Range of every output that the table knows (TPU-MLIR's import of a calibration table).
 
     `origins` names the tensors whose entries serve ops that the lowering made. Sigmoid and Softmax
     are (0, 1). Mul is unsigned if both operands are the same or all come from
-    Sigmoid or Relu. Sub is signed. A fused relu makes the minimum 0.
+    Sigmoid or Relu. Sub is signed. A fused relu makes the minimum 0. Where
+    nothing is `unsigned`, every range is (-max, max).
     """
     ranges: Ranges = {}
     for node in graph.nodes:
         for out in node.outputs:
             entry = table.ranges.get((origins or {}).get(out.name, out.name))
             if entry is not None:
-                ranges[out.name] = _range(node, entry.threshold, entry.min)
+                low, high = _range(node, entry.threshold, entry.min)
+                ranges[out.name] = (low if unsigned else -high, high)
     return ranges
 
 

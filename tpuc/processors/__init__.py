@@ -28,7 +28,9 @@ class Processor:
     requant : str
         Form of INT8 requantization: `multiplier_shift`: 32-bit multiplier and shift, for each
         channel of a Conv (halves up) or a whole MatMul (halves away from zero); `shift_only`: one
-        right shift for a whole weight (halves up), biases of 16 bits; `qdm`.
+        right shift for a whole weight (halves up), biases of 16 bits; `qdm`: 31-bit multiplier,
+        a shift by 31 (halves up) and another one (halves away from zero), for each channel of a
+        Conv or a whole MatMul, and truncated 7-bit multipliers elsewhere.
     float_type : str
         What `auto` means for float ops in an INT8 build.
     mix_types : tuple of str
@@ -39,7 +41,13 @@ class Processor:
         Ops without an INT8 form here, though others have one.
     average : str
         AvgPool in INT8: `scaled` to the calibrated range of its output, or `reciprocal` of the
-        window's size alone, in the range of its input.
+        window's size alone, in the range of its input, or `truncated`: scaled, by a multiplier
+        that is cut, not rounded.
+    unsigned : bool
+        Activations that are never negative have an unsigned type.
+    casts : str
+        What casts between integers and floats compute in: the `float` type itself, halves away
+        from zero, or `bf16`, halves to even (but for the network's inputs, which are F32).
     lanes, lane_bytes, eu_bytes : int
         Local memory: lanes, bytes per lane, bytes a lane processes at once.
     int8_tops : float
@@ -62,6 +70,8 @@ class Processor:
     f32_bias: tuple[str, ...] = ("Conv", "Deconv")
     float_ops: tuple[str, ...] = ()
     average: str = "scaled"
+    unsigned: bool = True
+    casts: str = "float"
     instructions: str = ""
     lanes: int = 0
     lane_bytes: int = 0

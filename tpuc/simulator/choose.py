@@ -21,7 +21,7 @@ from tpuc.simulator.choose_elementwise import PAIRS, low_of
 from tpuc.simulator.choose_float import choose_float
 from tpuc.simulator.choose_matmul import choose_matmul
 from tpuc.simulator.choose_movement import choose_join, choose_move
-from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of
+from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of, rounding_of
 from tpuc.simulator.interpreter import run_node
 from tpuc.simulator.movement import MOVES
 
@@ -88,6 +88,7 @@ def _conv(node: Node) -> ImageKernel:
         pair_of(node, "dilations"),
         node.integer("group"),
         bool(node.attrs.get("do_relu")),
+        rounding_of(node),
     )
     kernel, need = (pack_depthwise if is_depthwise(spec) else pack_conv)(spec)
     return ImageKernel(_single(kernel), (node.activations[0],), need)

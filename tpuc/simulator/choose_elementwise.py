@@ -20,6 +20,9 @@ from tpuc.simulator.image_kernel import ImageKernel, planned
 __all__ = ["PAIRS", "low_of"]
 
 _KINDS = {"Add": 0, "Sub": 0, "Mul": 1, "Max": 2, "Min": 3, "PRelu": 4}
+_SUM, _TWICE = 5, 6
+"""Add and Sub with one shift behind the sum; Mul that is shifted twice."""
+
 
 Refresh = Callable[[int], None]
 """Writes a repeated operand out; takes the number of threads."""
@@ -89,8 +92,9 @@ def _terms(node: Node) -> tuple[list[Value], list[int], list[int], int]:
     if len(operands) != 2:
         raise Unfit(f"it has {len(operands)} operands")
     m, s, sign = [1, 1], [0, 0], 1
-    if node.op in ("Add", "Sub"):
-        m, s = list(node.ints("multipliers")), list(node.ints("rshifts"))
+    if node.op in ("Add", "Sub", "Max", "Min"):
+        m, s = list(node.ints("multipliers", (1, 1))), list(node.ints("rshifts", (0,)))
+        s = s * 2 if len(s) == 1 else s
         sign = -1 if node.op == "Sub" else 1
     elif node.op == "Mul":
         m[0], s[0] = node.integer("multiplier"), node.integer("rshift")
@@ -100,7 +104,7 @@ def _terms(node: Node) -> tuple[list[Value], list[int], list[int], int]:
     swapped = bool(node.attrs.get("is_reverse")) if ordered else _fits_second(operands, node.output)
     if swapped:
         operands = operands[::-1]
-        if node.op in ("Add", "Sub"):
+        if node.op != "Mul" and node.op != "PRelu":
             m, s = m[::-1], s[::-1]
     return operands, m, s, sign
 
@@ -111,6 +115,12 @@ def _fits_second(operands: Sequence[Value], result: Value) -> bool:
     return a.is_weight or (a.shape != result.shape and b.shape == result.shape)
 
 
+def _kind(node: Node) -> int:
+    if node.op in ("Add", "Sub") and len(node.ints("rshifts")) == 1:
+        return _SUM
+    return _TWICE if node.attrs.get("quant_mode") == "QDM" else _KINDS[node.op]
+
+
 def _pair(node: Node) -> ImageKernel:
     operands, m, s, sign = _terms(node)
     result = node.output
@@ -118,9 +128,10 @@ def _pair(node: Node) -> ImageKernel:
         if not is_bytes(value) and not (value.is_weight and value.dtype in (DType.SI8, DType.UI8)):
             raise Unfit(f"an operand is {value.dtype} {value.shape}")
         _check_repeats(value, result)
-    if max(map(abs, m)) >= 2**13 or min(s) < 0 or max(s) > 30:
+    kind = _kind(node)
+    if max(map(abs, m)) >= (2**31 if kind == _TWICE else 2**13) or min(s) < 0 or max(s) > 30:
         raise Unfit(f"multipliers {m} and shifts {s}")
-    kernel = _int8.Eltwise(_KINDS[node.op], sign, m, s, low_of(node))
+    kernel = _int8.Eltwise(kind, sign, m, s, low_of(node))
     walked = operands[0].shape == result.shape, _walks(operands[1].shape, result.shape)
     inputs = tuple(v for v in operands if not v.is_weight)
 

@@ -7,14 +7,15 @@ the result is limited and rounded to the type once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from tpuc.errors import Skip
-from tpuc.ir import Node
+from tpuc.ir import DType, Node
 from tpuc.kernels import _float
 from tpuc.kernels._int8 import View
-from tpuc.kernels.casts import cast_rounding, round_to
+from tpuc.kernels.casts import cast_rounding, dequantize_factor, quantize_factor, through_bf16
 from tpuc.kernels.float_conv import FloatConvSpec, end_of, pack_float_conv
 from tpuc.kernels.float_order import conv_order
 from tpuc.kernels.image import constant_image, geometry, is_bytes, is_floats, is_image
@@ -122,22 +123,24 @@ def _concat(node: Node) -> ImageKernel:
 def _cast(node: Node) -> ImageKernel:
     """The arithmetic of `kernels.casts`."""
     source, target = node.activations[0], node.output
+    short = through_bf16(node)
     if source.dtype.is_float and target.dtype.is_float:
         return copy_kernel(node, end_of(cast_rounding(source.dtype, target.dtype)))
     if is_bytes(source) and target.dtype.is_float:
         assert source.quant is not None
-        scale = float(round_to(np.array(source.quant.scale, np.float32), target.dtype))
-        return _scaled(node, _float.from_bytes, scale, end_of(target.dtype))
+        scale = dequantize_factor(source.quant.scale, target.dtype, short)
+        end = end_of(DType.BF16 if short else target.dtype)
+        return _scaled(node, partial(_float.from_bytes, scale), end)
     if source.dtype.is_float and is_bytes(target):
         assert target.quant is not None
-        inverse = float(round_to(np.array(1.0 / target.quant.scale, np.float32), source.dtype))
-        return _scaled(node, _float.to_bytes, inverse, end_of(source.dtype))
+        inverse = quantize_factor(target.quant.scale, source.dtype, short)
+        return _scaled(node, partial(_float.to_bytes, inverse, short), end_of(source.dtype))
     raise Unfit(f"a cast from {source.dtype} to {target.dtype}")
 
 
-def _scaled(node: Node, function: Callable, factor: float, end: _float.End) -> ImageKernel:
+def _scaled(node: Node, function: Callable, end: _float.End) -> ImageKernel:
     def run(sources: Sequence[View], target: View, threads: int) -> None:
-        function(factor, end, sources[0], target, threads)
+        function(end, sources[0], target, threads)
 
     return ImageKernel(run, (node.activations[0],))
 

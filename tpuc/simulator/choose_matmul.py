@@ -13,7 +13,7 @@ from tpuc.kernels.image import Layout, Need, is_bytes, layout_of, zero_of
 from tpuc.kernels.matmul import ProductSpec, products
 from tpuc.kernels.requant_words import Unfit
 from tpuc.kernels.strided import as_array, copying
-from tpuc.simulator.image_kernel import ImageKernel, planned
+from tpuc.simulator.image_kernel import ImageKernel, planned, rounding_of
 
 __all__ = ["choose_matmul"]
 
@@ -55,7 +55,7 @@ def _constant(node: Node, left: Value, right: np.ndarray) -> ImageKernel:
         zero_of(left),
         zero_of(node.output),
         relu=bool(node.attrs.get("do_relu")),
-        away=node.attrs["round_mode"] != "HalfUp",
+        rounding=rounding_of(node),
     )
     kernel, need = pack_conv(spec)
     flipped = bool(node.attrs["left_transpose"])

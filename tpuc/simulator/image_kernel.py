@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from tpuc.ir import Node, Value
 from tpuc.kernels._int8 import View
 from tpuc.kernels.image import Need
+from tpuc.kernels.requant_words import Rounding
 
-__all__ = ["ImageKernel", "Plan", "Run", "pads_of", "pair_of", "planned"]
+__all__ = ["ImageKernel", "Plan", "Run", "pads_of", "pair_of", "planned", "rounding_of"]
 
 Run = Callable[[Sequence[View], View, int], None]
 
@@ -61,3 +62,10 @@ def pads_of(node: Node) -> tuple[int, int, int, int]:
     if len(values) == 2:
         return 0, values[0], 0, values[1]
     return values[0], values[1], values[2], values[3]
+
+
+def rounding_of(node: Node) -> Rounding:
+    """How an integer op shifts its products."""
+    if node.attrs.get("quant_mode") == "QDM":
+        return Rounding.TWO_STEPS
+    return Rounding.UP if node.attrs["round_mode"] == "HalfUp" else Rounding.AWAY

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tpuc.ir import Graph, Node, Value
-from tpuc.kernels.casts import cast
+from tpuc.kernels.casts import cast, through_bf16
 from tpuc.kernels.reference import INTEGER_KERNELS
 from tpuc.simulator.float_sums import run_in_order
 from tpuc.simulator.floating import run_float
@@ -20,7 +20,7 @@ def run_node(node: Node, operands: list[np.ndarray | None]) -> list[np.ndarray]:
     if node.op == "Cast":
         source = node.inputs[0]
         assert source is not None and operands[0] is not None
-        return [cast(operands[0], source, node.output)]
+        return [cast(operands[0], source, node.output, through_bf16(node))]
     if node.output.dtype.is_float:
         return run_float(node, operands)
     present = list(operands)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tpuc.ir import DType, Graph, Node, Value
 from tpuc.kernels._float import FloatView
+from tpuc.kernels.casts import dequantize_factor, quantize_factor, through_bf16
 from tpuc.kernels.float_conv import end_of
 from tpuc.kernels.image import is_bytes
 from tpuc.simulator.image_kernel import ImageKernel
@@ -235,33 +236,34 @@ class Machine:
         source, out = node.activations[0], node.output
         plain = source.dtype == DType.F32 and source.name not in self._images
         if plain and out.name in self._images:
-            return self._load_cast(source, out)
+            return self._load_cast(source, out, through_bf16(node))
         if source.name in self._images and is_bytes(source) and out.dtype == DType.F32:
-            return self._store_cast(source, out)
+            return self._store_cast(source, out, through_bf16(node))
         return lambda: self._reference(node)
 
-    def _load_cast(self, source: Value, out: Value) -> Step:
+    def _load_cast(self, source: Value, out: Value, short: bool) -> Step:
         view, threads = self.views[out.name], self.threads
         end = end_of(out.dtype) if out.dtype.is_float else None
-        inverse = 0.0 if out.quant is None else float(np.float32(1.0 / out.quant.scale))
+        inverse = 0.0 if out.quant is None else quantize_factor(out.quant.scale, DType.F32, short)
 
         def load() -> None:
             array = np.ascontiguousarray(self.array(source), np.float32).reshape(-1)
             if end is None:
-                view.quantize(array, inverse, threads)
+                view.quantize(array, inverse, threads, short)
             else:
                 view.load_rounded(array, end, threads)
             view.fill_halo(threads)
 
         return load
 
-    def _store_cast(self, source: Value, out: Value) -> Step:
+    def _store_cast(self, source: Value, out: Value, short: bool) -> Step:
         assert source.quant is not None
-        view, scale = self.views[source.name], float(np.float32(source.quant.scale))
+        view = self.views[source.name]
+        scale = dequantize_factor(source.quant.scale, out.dtype, short)
 
         def store() -> None:
             array = np.empty(out.shape, np.float32)
-            view.dequantize(array.reshape(-1), scale, self.threads)
+            view.dequantize(array.reshape(-1), scale, self.threads, short)
             self._plain[out.name] = array
 
         return store

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tpuc.ir import Node
 from tpuc.kernels.reference.registry import finish, kernel
+from tpuc.numerics.qdm import shift_two_steps
 from tpuc.numerics.rounding import shift_half_away, shift_half_up
 
-__all__: list[str] = []
+__all__ = ["scaled"]
+
+
+def scaled(node: Node, sums: np.ndarray, m: np.ndarray | int, r: np.ndarray | int) -> np.ndarray:
+    """sums * m >> r in the op's form of requantization and rounding."""
+    if node.attrs.get("quant_mode") == "QDM":
+        return shift_two_steps(sums, m, r)
+    shift = shift_half_up if node.attrs["round_mode"] == "HalfUp" else shift_half_away
+    return shift(sums * m, r)
 
 
 @kernel("RequantIntAxis")
 def _requant_axis(node: Node, x: np.ndarray, words: np.ndarray) -> np.ndarray:
     shape = (1, -1, *([1] * (x.ndim - 2)))
     m, r, zero = (words[:, i].astype(np.int64).reshape(shape) for i in range(3))
-    shift = shift_half_up if node.attrs["round_mode"] == "HalfUp" else shift_half_away
-    return finish(node, shift(x.astype(np.int64) * m, r) + zero)
+    return finish(node, scaled(node, x.astype(np.int64), m, r) + zero)
 
 
 @kernel("RequantInt")
@@ -34,8 +43,7 @@ def _matmul(node: Node, x: np.ndarray, y: np.ndarray, b: np.ndarray | None = Non
     sums = (x.astype(np.float64) @ y.astype(np.float64)).astype(np.int64)
     sums = sums if b is None else sums + b.astype(np.int64)
     m, r = node.ints("multipliers")[0], node.ints("rshifts")[0]
-    shift = shift_half_up if node.attrs["round_mode"] == "HalfUp" else shift_half_away
-    return finish(node, shift(sums * m, r))
+    return finish(node, scaled(node, sums, m, r))
 
 
 @kernel("Scale")
@@ -52,13 +60,29 @@ def _add(node: Node, *operands: np.ndarray) -> np.ndarray:
     total: Any = 0
     if not node.ints("multipliers"):  # sums of int32
         return finish(node, np.sum([x.astype(np.int64) for x in operands], axis=0))
+    if _shares_shift(node):
+        total = sum(_products(node, operands))
+        return finish(node, shift_half_up(total, node.ints("rshifts")[0]))
     for x, m, r in zip(operands, node.ints("multipliers"), node.ints("rshifts")):
         total = total + shift_half_up(x.astype(np.int64) * m, r)
     return finish(node, total)
 
 
+def _shares_shift(node: Node) -> bool:
+    """True if the products are added before one shift."""
+    return len(node.ints("rshifts")) < len(node.ints("multipliers"))
+
+
+def _products(node: Node, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [x.astype(np.int64) * m for x, m in zip(operands, node.ints("multipliers"))]
+
+
 @kernel("Sub")
 def _sub(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    if _shares_shift(node):
+        first, second = _products(node, (x, y))
+        difference = second - first if node.flag("is_reverse") else first - second
+        return finish(node, shift_half_up(difference, node.ints("rshifts")[0]))
     terms = [
         shift_half_up(v.astype(np.int64) * m, r)
         for v, m, r in zip((x, y), node.ints("multipliers"), node.ints("rshifts"))
@@ -69,8 +93,11 @@ def _sub(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @kernel("Mul")
 def _mul(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    product = x.astype(np.int64) * y.astype(np.int64) * node.integer("multiplier")
-    return finish(node, shift_half_up(product, node.integer("rshift")))
+    product = x.astype(np.int64) * y.astype(np.int64)
+    m, r = node.integer("multiplier"), node.integer("rshift")
+    if node.attrs["quant_mode"] == "QDM":
+        return finish(node, shift_two_steps(product, m, r))
+    return finish(node, shift_half_up(product * m, r))
 
 
 @kernel("MulShift")
@@ -94,12 +121,20 @@ def _sub_const(node: Node, x: np.ndarray) -> np.ndarray:
 
 @kernel("Max")
 def _max(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return finish(node, np.maximum(x.astype(np.int64), y.astype(np.int64)))
+    return _extremum(node, np.maximum, x, y)
 
 
 @kernel("Min")
 def _min(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return finish(node, np.minimum(x.astype(np.int64), y.astype(np.int64)))
+    return _extremum(node, np.minimum, x, y)
+
+
+def _extremum(node: Node, choose: Callable[..., np.ndarray], *operands: np.ndarray) -> np.ndarray:
+    """Of the integers themselves, or of what multipliers with one shift make of them."""
+    if not node.ints("multipliers"):
+        return finish(node, choose(*(x.astype(np.int64) for x in operands)))
+    chosen = choose(*_products(node, operands))
+    return finish(node, shift_half_up(chosen, node.ints("rshifts")[0]))
 
 
 @kernel("MaxConst")

@@ -8,6 +8,7 @@ import numpy as np
 
 from tpuc.ir import Node
 from tpuc.ir.shapes import infer_shapes
+from tpuc.kernels.reference.arithmetic import scaled
 from tpuc.kernels.reference.registry import finish, kernel
 from tpuc.numerics.rounding import round_away, shift_half_up
 
@@ -65,7 +66,7 @@ def _conv(node: Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None)
     shape = (1, -1, *([1] * (sums.ndim - 2)))
     m = np.array(node.attrs["multiplier"], np.int64).reshape(shape)
     r = np.array(node.attrs["rshift"], np.int64).reshape(shape)
-    return finish(node, shift_half_up(sums * m, r))
+    return finish(node, scaled(node, sums, m, r))
 
 
 @kernel("Deconv")

@@ -12,6 +12,7 @@ import numpy as np
 
 from tpuc.ir import Attr, Node
 from tpuc.lowering.context import Lowering
+from tpuc.numerics.qdm import short_multiplier
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.right_shift import reciprocal
 
@@ -46,6 +47,8 @@ def lower_avg_pool(ctx: Lowering, node: Node) -> str | None:
     assert x.quant is not None
     factor = x.quant.scale / (ctx.scale(node.output) * area)
     m, r = reciprocal(area) if alone else multiplier_shift(factor, 8)
+    if ctx.processor.average == "truncated":
+        m, r = short_multiplier(factor)
     attrs = {**_attrs(node), "pool_mode": "Avg", "multiplier": m, "rshift": r}
     ctx.emit_int(node, "Pool2D", [x], attrs)
     return None
