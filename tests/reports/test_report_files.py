@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
 
+from tests.reports.large import large_report
 from tests.reports.sample import HOSTILE, layers, report, sweep
 from tpuc.errors import ArtifactError
 from tpuc.reports import SweepRow, build_report, report_html, write_report, write_sweep
@@ -80,12 +82,17 @@ class _Page(HTMLParser):
         self.ids: list[str] = []
         self.attrs: list[tuple[str, str, str]] = []
         self.tags: list[str] = []
+        self.hidden: list[bool] = []  # from readers, for each open tag
+        self.unsaid: list[str] = []  # pictures without words that readers meet
         self.feed(text)
         assert not self.open
 
     def handle_starttag(self, tag, attrs):
         if tag not in _VOID:
             self.open.append(tag)
+            self.hidden.append(("aria-hidden", "true") in attrs)
+        if tag == "svg" and not any(self.hidden) and "aria-label" not in dict(attrs):
+            self.unsaid.append(str(attrs))
         self.tags.append(tag)
         for key, value in attrs:
             self.attrs.append((tag, key, value or ""))
@@ -95,6 +102,7 @@ class _Page(HTMLParser):
     def handle_endtag(self, tag):
         if tag not in _VOID:
             assert self.open.pop() == tag
+            self.hidden.pop()
 
     def values(self, key):
         return [value for _, k, value in self.attrs if k == key]
@@ -150,13 +158,12 @@ def test_empty_report_says_what_is_missing():
     assert "Accuracy was not measured" in html and "dataset.path" in html
 
 
-def test_page_of_a_large_network_stays_small():
-    many = tuple(
-        row.__class__(**{**row.__dict__, "name": f"/features/block.{i}/{row.type}"})
-        for i in range(100)
-        for row in layers()[1:3]
-    )
-    assert len(report_html(report(layers=many))) < 500_000
+def test_page_of_300_ops_stays_below_two_megabytes():
+    html = report_html(large_report())
+    page = _Page(html)
+    assert len(page.ids) == len(set(page.ids))
+    assert len(html.encode()) < 2_000_000
+    assert "r299" in page.ids and html.count('<figure class="hist"') == 299
 
 
 def test_what_all_runs_of_a_sweep_share_is_said_once():
@@ -173,3 +180,28 @@ def test_sweep_json(tmp_path):
     runs = json.loads((tmp_path / "sweep.json").read_text())["runs"]
     assert [r["status"] for r in runs] == ["done", "done", "done", "failed"]
     assert runs[1]["accuracy"]["output_cos_mean"] == 0.999 and runs[1]["command"] == "tpuc x=1"
+
+
+def test_every_control_has_a_name_and_every_picture_words():
+    """What a screen reader finds without a script: labels, roles, one heading a section."""
+    html = report_html(large_report())
+    page = _Page(html)
+    for tag in ("input", "select"):
+        for start in re.findall(rf"<{tag}\b[^>]*>", html):
+            before = html[: html.index(start)]
+            assert before.rfind("<label") > before.rfind("</label>"), start
+    for attributes, words in re.findall(r"<button\b([^>]*)>(.*?)</button>", html, re.S):
+        assert "aria-label=" in attributes or re.search(r"\w", words), attributes
+    assert page.unsaid == []
+    for section in re.findall(r"<section\b.*?</section>", html, re.S):
+        assert len(re.findall(r"<h2\b", section)) == 1
+    boxes = re.findall(r'<a class="box[^>]*aria-label="([^"]*)"', html)
+    assert len(boxes) == 300 and all("SQNR" in words for words in boxes)
+    assert len(page.values("role")) > 300
+
+
+def test_nothing_is_told_by_colour_alone():
+    html = report_html(large_report())
+    for sqnr, box in re.findall(r'<text [^>]*class="s">([^<]*)</text>(.*?)</a>', html):
+        assert "dB" in sqnr or sqnr in ("exact", "–"), box
+    assert "40 dB and more" in html and "below 10 dB" in html

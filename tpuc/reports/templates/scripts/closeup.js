@@ -101,6 +101,7 @@ if (closeup) {
     if (move) { closeup.scrollIntoView(); select.focus({ preventScroll: true }); }
   };
   one(".pick").hidden = one(".closeup").hidden = false;
+  one("#closeup-needs").remove();
   select.addEventListener("input", () => pick(Number(select.value)));
   one("#before").addEventListener("click", () => pick(at - 1));
   one("#after").addEventListener("click", () => pick(at + 1));
