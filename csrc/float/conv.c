@@ -3,6 +3,7 @@
 
 #include "../cpu.h"
 #include "../parallel.h"
+#include "sparse.h"
 
 tpuc_float_path tpuc_float_path_in_use(void) {
 #if defined(__x86_64__)
@@ -102,6 +103,10 @@ static void run_item(const void *context, int64_t item) {
 
 void tpuc_float_conv_run(const tpuc_float_conv *v, const tpuc_image *in, const tpuc_image *out,
                          int threads) {
+    if (tpuc_float_sparse_pays(v, in, out)) {
+        tpuc_float_sparse_run(v, in, out, threads);
+        return;
+    }
     ptrdiff_t tap[TPUC_FLOAT_MAX_TAPS];
     for (int t = 0; t < v->taps; t++)
         tap[t] = (v->tap_dy[t] * in->row + v->tap_dx[t] * in->pixel) / (ptrdiff_t)sizeof(float);

@@ -24,6 +24,7 @@ typedef struct {
     int32_t groups, strips, taps, terms, chunks, lanes;
     int32_t in_per_group, out_per_group; /* channels */
     int32_t stride_h, stride_w, top, left;
+    int32_t skips; /* zeros may be left out: see sparse.h */
     const int32_t *tap_dy, *tap_dx; /* [taps], in pixels */
     const int32_t *strip;           /* [strips + 1]: first block of each, then the end */
     const int32_t *chunk_end;       /* [chunks]: terms up to the end of each */

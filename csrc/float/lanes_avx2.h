@@ -91,6 +91,12 @@ LANES void lanes_to_bytes(uint8_t *p, lanes v, int zero) {
                                                     _mm256_extracti128_si256(words, 1)));
 }
 
+/* Bit i: number i is not 0. */
+LANES unsigned lanes_half_some(__m256 a) {
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+}
+LANES unsigned lanes_some(lanes x) { return lanes_half_some(x.a) | lanes_half_some(x.b) << 8; }
+
 LANES int lanes_differ(lanes x, lanes y) {
     const __m256 a = _mm256_cmp_ps(x.a, y.a, _CMP_NEQ_OQ), b = _mm256_cmp_ps(x.b, y.b, _CMP_NEQ_OQ);
     return _mm256_movemask_ps(_mm256_or_ps(a, b)) != 0;

@@ -62,6 +62,11 @@ LANES void lanes_to_bytes(uint8_t *p, lanes v, int zero) {
     _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(q));
 }
 
+/* Bit i: number i is not 0. */
+LANES unsigned lanes_some(lanes a) {
+    return _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+}
+
 LANES int lanes_differ(lanes a, lanes b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_OQ) != 0; }
 
 /* The 16 bits of numbers that the type can hold. */

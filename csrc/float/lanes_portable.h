@@ -74,6 +74,13 @@ LANES void lanes_to_bytes(uint8_t *p, lanes v, int zero) {
     }
 }
 
+/* Bit i: number i is not 0. */
+LANES unsigned lanes_some(lanes a) {
+    unsigned bits = 0;
+    for (int i = 0; i < TPUC_LANES; i++) bits |= (unsigned)(a.v[i] != 0.0f) << i;
+    return bits;
+}
+
 LANES int lanes_differ(lanes a, lanes b) {
     int found = 0;
     for (int i = 0; i < TPUC_LANES; i++) found |= a.v[i] < b.v[i] || a.v[i] > b.v[i];

@@ -128,6 +128,44 @@ def test_one_dimensional_conv(dtype: DType) -> None:
     check_float(graph, slack=_slack(15))
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5])  # of numbers that are not zero
+@pytest.mark.parametrize(
+    ("size", "filters", "group"),
+    [
+        ((13, 11), (112, 130, 1, 1), 1),  # strips of three and four blocks, two pieces of pixels
+        ((2, 3), (50, 32, 1, 1), 1),
+        ((3, 5), (134, 33, 1, 1), 2),
+        ((5, 5), (200, 500, 1, 1), 1),  # two chunks; an odd number of strips
+        ((4, 4), (70, 900, 1, 1), 1),  # three chunks
+        ((3, 3), (80, 40, 2, 2), 1),  # zeros are not left out
+    ],
+)
+def test_mostly_zeros(
+    dtype: DType, share: float, size: tuple[int, int], filters: tuple[int, ...], group: int
+) -> None:
+    attrs = {"group": group, "strides": (2, 1), "dilations": (1, 1), "pads": (1, 0, 0, 1)}
+    graph = _conv(dtype, (3, filters[1] * group, *size), filters, attrs)
+    rng = np.random.default_rng(3)
+    x = round_to(numbers(rng, graph.inputs[0].shape), dtype)
+    x[rng.random(x.shape) >= share] = 0.0
+    x *= rng.choice([-1.0, 1.0], x.shape).astype(np.float32)  # zeros of either sign
+    node = graph.nodes[-1]
+    window = node.ints("strides"), node.ints("pads"), node.ints("dilations")
+    total = conv_in_order(x, node.weight(1), node.weight(2), window, group)
+    np.testing.assert_array_equal(run_everywhere(graph, {"in0": x}), _finish(total, graph))
+
+
+@pytest.mark.parametrize("strange", [np.inf, np.nan])
+def test_zeros_times_weights_that_are_no_numbers(strange: float) -> None:
+    attrs = {"group": 1, "strides": (1, 1), "dilations": (1, 1), "pads": (0, 0, 0, 0)}
+    graph = _conv(DType.F32, (1, 40, 3, 3), (70, 40, 1, 1), attrs)
+    graph.nodes[-1].weight(1)[3, 5] = strange
+    out = run_everywhere(graph, {"in0": np.zeros((1, 40, 3, 3), np.float32)})
+    assert np.isnan(out[0, 3]).all()
+    assert np.isfinite(out[0, 4]).all()
+
+
 @pytest.mark.parametrize(
     ("size", "filters"),
     [

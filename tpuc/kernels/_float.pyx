@@ -17,7 +17,7 @@ cdef extern from "float/end.h" nogil:
 cdef extern from "float/conv.h" nogil:
     ctypedef struct tpuc_float_conv:
         int32_t groups, strips, taps, terms, chunks, lanes, in_per_group, out_per_group
-        int32_t stride_h, stride_w, top, left
+        int32_t stride_h, stride_w, top, left, skips
         const int32_t *tap_dy
         const int32_t *tap_dx
         const int32_t *strip
@@ -177,7 +177,7 @@ cdef class Conv:
         self.conv.out_per_group = fields["out_per_group"]
         self.conv.stride_h, self.conv.stride_w = fields["strides"]
         self.conv.top, self.conv.left = fields["origin"]
-        self.conv.strips = strips.shape[0] - 1
+        self.conv.strips, self.conv.skips = strips.shape[0] - 1, fields["skips"]
         self.conv.tap_dy, self.conv.tap_dx = &taps[0, 0], &taps[1, 0]
         self.conv.strip, self.conv.chunk_end = &strips[0], &chunks[0]
         self.conv.weights, self.conv.bias, self.conv.end = &weights[0], &bias[0], end.end

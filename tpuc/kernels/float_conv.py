@@ -109,10 +109,25 @@ def _pack_dense(spec: FloatConvSpec) -> _float.Conv:
         "out_per_group": per_out,
         "strides": spec.strides,
         "origin": spec.pads[:2],
+        "skips": kh == kw == spec.order.lanes == 1 and _skips(spec),
         "end": spec.end,
     }
     rows = np.repeat(np.arange(kh) * spec.dilations[0], kw)
     taps = np.array([rows, np.tile(np.arange(kw) * spec.dilations[1], kh)], np.int32)
-    packed = np.ascontiguousarray(np.concatenate(parts, axis=1)).reshape(-1)
+    packed = _aligned(np.concatenate(parts, axis=1).reshape(-1))
     chunks = np.cumsum(spec.order.chunks).astype(np.int32)
     return _float.Conv(fields, taps, chunks, strips, packed, bias.reshape(-1))
+
+
+def _skips(spec: FloatConvSpec) -> bool:
+    """Whether leaving out zeros can not show: csrc/float/sparse.h."""
+    negative_zero = (spec.bias == 0) & np.signbit(spec.bias)
+    return bool(np.isfinite(spec.weights).all()) and not negative_zero.any()
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    """The numbers, where no register's load meets two lines of the cache."""
+    room = np.empty(array.size + _LANES, np.float32)
+    start = -room.ctypes.data % 64 // 4
+    room[start : start + array.size] = array
+    return room[start : start + array.size]
