@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 __all__ = [
+    "BF16",
+    "F16",
     "F32",
+    "FLOATS",
     "GLOBAL",
     "LANES",
     "LANE_BYTES",
@@ -47,6 +50,8 @@ class Element:
 
 S8, U8 = Element(0, 1), Element(0, 1, False)
 F32, S16, S32 = Element(2, 4), Element(3, 2), Element(4, 4)
+F16, BF16 = Element(1, 2), Element(5, 2)
+FLOATS = (F32, F16, BF16)
 
 
 @dataclass(frozen=True)

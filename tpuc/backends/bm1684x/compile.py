@@ -12,7 +12,7 @@ from tpuc.backends.bm1684x.emitter import NEURONS, Emitter
 from tpuc.backends.bm1684x.encode import encode_stream
 from tpuc.backends.bm1684x.memory import Plan, plan_memory
 from tpuc.backends.bm1684x.placing import emit_graph
-from tpuc.backends.bm1684x.rules import RULES
+from tpuc.backends.bm1684x.rules import rule_of
 from tpuc.backends.bm1684x.schedule import schedule
 from tpuc.errors import Skip, UnsupportedError
 from tpuc.ir import DType, Graph, Node
@@ -21,7 +21,7 @@ __all__ = ["Compiled", "compile_graph", "why_not"]
 
 _PAGE = 4096
 _MOST_WEIGHTS = 1 << 32
-_PLAIN = (DType.F32, DType.SI8, DType.UI8, DType.SI16, DType.SI32)
+_PLAIN = (DType.F32, DType.F16, DType.BF16, DType.SI8, DType.UI8, DType.SI16, DType.SI32)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def why_not(graph: Graph) -> Skip | None:
 def _why_not_node(node: Node) -> str | None:
     if node.op == "Input":
         return None if node.output.dtype in _PLAIN else f"is {node.output.dtype}"
-    rule = RULES.get(node.op)
+    rule = rule_of(node)
     if rule is None:
         return "has no instructions"
     if len(node.outputs) != 1 or not node.activations:
@@ -116,7 +116,7 @@ def _encoded(graph: Graph, plan: Plan, emitter: Emitter, coefficients: bytes) ->
     addresses = {name: at - NEURONS + base for name, at in plan.addresses.items()}
     given = [(GLOBAL, base)]
     for value in graph.inputs:
-        size = value.size * (4 if value.dtype == DType.F32 else value.dtype.bits // 8)
+        size = value.size * value.dtype.bits // 8
         given.append((addresses[value.name], addresses[value.name] + size))
     check_streams(decode_stream(tiu, "tiu"), decode_stream(dma, "dma"), given)
     return Compiled(

@@ -14,8 +14,10 @@ __all__ = ["disassemble"]
 
 _TYPES = {0: "i8", 1: "f16", 2: "f32", 3: "i16", 4: "i32", 5: "bf16", 6: "i4"}
 _ARITH = {0: "mul", 2: "add", 3: "sub", 4: "max", 5: "min", 14: "cast", 15: "add_sat"}
-_ARITH |= {16: "sub_sat", 19: "copy", 20: "mul_shift"}
+_ARITH |= {12: "div", 16: "sub_sat", 19: "copy", 20: "mul_shift", 26: "abs"}
 _WINDOW = {0: "depthwise", 1: "average", 4: "maximum"}
+_FUNCTION = {12: "polynomial", 17: "reciprocal_root"}
+_CHOOSE = {23: ">", 24: "=", 26: "<"}
 _REQUANT = {0: "requant_float", 1: "requant", 3: "dequant"}
 
 
@@ -96,6 +98,20 @@ def _gather(c: Decoded) -> str:
     return f"look_up {_result(c)} = table @{c['a_addr']:#x}, index {_typed(c, 'b')}"
 
 
+def _function(c: Decoded) -> str:
+    terms = f", {c['b_n']} terms @{c['b_addr']:#x}" if c["sub"] == 12 else ""
+    return f"{_FUNCTION.get(c['sub'], 'function')} {_result(c)} = {_typed(c, 'a')}{terms}"
+
+
+def _choose(c: Decoded) -> str:
+    a, b, yes, no = (
+        f"{c[f'{o}_addr']:#x}" if c[f"{o}_const"] else f"@{c[f'{o}_addr']:#x}" for o in "abcd"
+    )
+    kind = _TYPES.get(c["c_type"], "?")
+    test = f"{a} {_CHOOSE.get(c['sub'], '?')} {b}"
+    return f"choose {kind}@{c['r_addr']:#x}[{_shape(c, 'r')}] = {yes} if {test} else {no}"
+
+
 def _place(c: Decoded, side: str) -> str:
     address = c[f"{side}_low"] | c[f"{side}_high"] << 32
     if address >= GLOBAL:
@@ -118,5 +134,7 @@ _TEXTS: dict[str, Callable[[Decoded], str]] = {
     "arith": _arith,
     "requant": _requant,
     "gather": _gather,
+    "function": _function,
+    "choose": _choose,
     "dma": _dma,
 }

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tpuc.backends.bm1684x.command import (
+    BF16,
+    F16,
     GLOBAL,
     LANE_BYTES,
     LANES,
@@ -30,6 +32,8 @@ _ELEMENTS = {
     DType.SI8: S8,
     DType.UI8: Element(0, 1, False),
     DType.F32: Element(2, 4),
+    DType.F16: F16,
+    DType.BF16: BF16,
     DType.SI16: Element(3, 2),
     DType.SI32: Element(4, 4),
 }
@@ -119,6 +123,11 @@ class Emitter:
     def room(self) -> int:
         """Bytes of the longest free stretch of each lane."""
         return max((end - start for start, end in self._gaps), default=0)
+
+    @property
+    def free(self) -> int:
+        """Bytes of each lane that nobody has."""
+        return sum(end - start for start, end in self._gaps)
 
     def take(self, shape: Shape, element: Element, after: int = 0) -> Local:
         """Room for a tensor in local memory, at `after` or behind it if there is some.

@@ -11,6 +11,7 @@ only ones its runtime relocates), checked by running streams on its chip simulat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = ["DMA_KINDS", "KINDS", "TIU_KINDS", "Field", "Kind"]
@@ -46,7 +47,9 @@ _PADS = (
 _ALL_LANES = 0xFFFFFFFF
 
 
-def _kind(name: str, size: int, opcode: int, subs: range, rows: str, **constants: int) -> Kind:
+def _kind(
+    name: str, size: int, opcode: int, subs: Sequence[int], rows: str, **constants: int
+) -> Kind:
     engine = "dma" if "dma" in name else "tiu"
     head = _DMA_HEAD if engine == "dma" else _TIU_HEAD
     fields = []
@@ -108,7 +111,7 @@ _KINDS = (
         "arith",
         64,
         3,
-        range(24),
+        (*range(24), 26, 28),
         "a_const@50+1 b_const@51+1 c_const@52+1 operands@53+2 r_type@64+3 a_type@67+3 b_type@70+3 "
         "c_type@73+3 a_signed@76+1 b_signed@77+1 r_layout@78+3 a_layout@81+3 b_layout@84+3 "
         "rounding@87+3 r_n@96+16 r_c@112+16 r_h@128+16 r_w@144+16 r_addr@160+32 a_addr@192+32 "
@@ -141,6 +144,23 @@ _KINDS = (
         "d_const@50+1 a_layout@52+3 c_const@63+1 r_n@64+16 r_c@80+16 r_h@96+16 r_w@112+16 "
         "a_h@128+16 a_w@144+16 b_c@160+16 b_w@176+16 r_type@192+3 r_addr@195+29 a_type@224+3 "
         "a_addr@227+29 b_type@256+3 b_addr@259+29 c_addr@288+32 s_addr@320+32 d_addr@352+32",
+    ),
+    _kind(
+        "function",
+        32,
+        9,
+        range(12, 18),
+        "r_type@64+3 a_type@67+3 rounding@70+2 r_n@80+16 r_c@96+16 r_h@112+16 r_w@128+16 "
+        "b_n@144+16 r_addr@160+32 a_addr@192+32 b_addr@224+32",
+    ),
+    _kind(
+        "choose",
+        48,
+        13,
+        range(22, 27),
+        "a_const@50+1 b_const@51+1 c_const@52+1 d_const@53+1 a_type@64+3 c_type@67+3 a_layout@70+3 "
+        "b_layout@73+3 a_signed@127+1 r_n@128+16 r_c@144+16 r_h@160+16 r_w@176+16 r_addr@192+32 "
+        "s_addr@224+32 a_addr@256+32 b_addr@288+32 c_addr@320+32 d_addr@352+32",
     ),
     _kind("end", 16, 15, range(31, 32), "", short=0, count=0),
     *(

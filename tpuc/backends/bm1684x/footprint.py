@@ -131,6 +131,21 @@ def _requant(f: Fields) -> Footprint:
     return Footprint(tuple(reads), (_tensor(f, "r", _result(f)),))
 
 
+def _function(f: Fields) -> Footprint:
+    reads = [_tensor(f, "a", _result(f))]
+    if f["sub"] in (12, 13):
+        reads.append(_local(f["b_addr"], f["b_n"] * ELEMENT_BYTES[f["a_type"]]))
+    return Footprint(tuple(reads), (_tensor(f, "r", _result(f)),))
+
+
+def _choose(f: Fields) -> Footprint:
+    typed = _Zeros({**f, "b_type": f["a_type"], "d_type": f["c_type"], "r_type": f["c_type"]})
+    if f["a_layout"] or f["b_layout"]:
+        raise ArtifactError("choose: operands that are not aligned have no known footprint")
+    reads = [_tensor(typed, o, _result(f)) for o in "abcd" if not f[f"{o}_const"]]
+    return Footprint(tuple(reads), (_tensor(typed, "r", _result(f)),))
+
+
 def _gather(f: Fields) -> Footprint:
     if f["sub"] not in (5, 13) or f["a_layout"] not in (3, 4):
         raise ArtifactError(f"gather: function {f['sub']} has no known footprint")
@@ -168,5 +183,7 @@ _RULES: dict[str, Callable[[Fields], Footprint]] = {
     "arith": _arith,
     "requant": _requant,
     "gather": _gather,
+    "function": _function,
+    "choose": _choose,
     "dma": _dma,
 }

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom
 from tpuc.backends.bm1684x.memory import Plan
-from tpuc.backends.bm1684x.rules import RULES
-from tpuc.backends.bm1684x.rules.rule import BYTES, shape_of
+from tpuc.backends.bm1684x.rules import rule_of
+from tpuc.backends.bm1684x.rules.rule import KEPT, shape_of
 from tpuc.ir import Graph, Node, Value
 
 __all__ = ["emit_graph"]
@@ -60,13 +60,14 @@ def _may_stay(graph: Graph, plan: Plan) -> set[str]:
         readers = [n for n in value.users if n.name not in plan.aliases]
         alone = value.name in plan.aliases or _is_whole(node)
         plain = len(value.shape) <= 4 and value.shape and value.shape[0] == 1
-        if not (alone and plain and value.dtype in BYTES and all(map(_is_whole, readers))):
+        if not (alone and plain and value.dtype in KEPT and all(map(_is_whole, readers))):
             kept.add(root)
     return {root for root in found - kept if len(shapes[root]) == 1}
 
 
 def _is_whole(node: Node) -> bool:
-    return node.op in RULES and RULES[node.op].whole is not None
+    rule = rule_of(node)
+    return rule is not None and rule.whole is not None
 
 
 class _Attempt:
@@ -95,7 +96,8 @@ class _Attempt:
         return self.plan.roots[name]
 
     def _emit(self, node: Node) -> None:
-        e, rule = self.emitter, RULES[node.op]
+        e, rule = self.emitter, rule_of(node)
+        assert rule is not None
         stays = self.plan.roots[node.name] in self.may_stay
         whole = rule.whole if _is_single(node) and not self.in_parts else None
         tries = [(stays, True), (stays, False), (False, False)] if whole is not None else []

@@ -31,6 +31,7 @@ __all__ = [
     "requantize",
     "requantize_channels",
     "subtract_saturated",
+    "window_fields",
 ]
 
 HALF_AWAY, HALF_UP = 1, 5
@@ -47,7 +48,8 @@ def _bits(number: float) -> int:
     return int(struct.unpack("<I", struct.pack("<f", number))[0])
 
 
-def _window(w: Window, a: Local) -> dict[str, int]:
+def window_fields(w: Window, a: Local) -> dict[str, int]:
+    """What slides over `a`."""
     return {
         "a_addr": a.address,
         "a_type": a.element.code,
@@ -70,26 +72,26 @@ def _window(w: Window, a: Local) -> dict[str, int]:
 
 def convolve(e: Emitter, r: Local, a: Local, filters: int, window: Window) -> None:
     """int32 sums of a * filter; the filter lies at address `filters`."""
-    fields = {**_result(r), **_window(window, a), "a_c": a.shape[1]}
+    fields = {**_result(r), **window_fields(window, a), "a_c": a.shape[1]}
     e.emit("conv", **fields, b_addr=filters, b_signed=1, c_const=1)
 
 
 def depthwise(e: Emitter, r: Local, a: Local, at: tuple[int, int], window: Window) -> None:
     """int32 sums of a * kernel + bias; `at`: addresses of kernels and biases."""
-    fields = {**_result(r), **_window(window, a), "b_addr": at[0], "c_addr": at[1]}
+    fields = {**_result(r), **window_fields(window, a), "b_addr": at[0], "c_addr": at[1]}
     e.emit("window", sub=0, **fields, b_signed=1, c_signed=1)
 
 
 def average(e: Emitter, r: Local, a: Local, factor: tuple[int, int], window: Window) -> None:
     """saturate(half_up(sum * factor[0] >> factor[1])), padding counted as 0."""
-    fields = {**_result(r), **_window(window, a), "b_addr": factor[0], "c_addr": factor[1]}
+    fields = {**_result(r), **window_fields(window, a), "b_addr": factor[0], "c_addr": factor[1]}
     e.emit("window", sub=1, **fields, b_const=1, rounding=HALF_UP)
 
 
 def maximum(e: Emitter, r: Local, a: Local, window: Window) -> None:
     """Largest of each window."""
     low = 0x80 if a.element.signed else 0
-    e.emit("window", sub=4, **_result(r), **_window(window, a), d_addr=low)
+    e.emit("window", sub=4, **_result(r), **window_fields(window, a), d_addr=low)
 
 
 def _arith(e: Emitter, sub: int, r: Local, a: Local, **more: int) -> None:

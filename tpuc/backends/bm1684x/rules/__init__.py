@@ -6,10 +6,21 @@ A rule says why it can not have an op (`covers`, None when it can), and appends 
 
 from __future__ import annotations
 
-from tpuc.backends.bm1684x.rules import casts, convolution, elementwise, movement, pooling
+from tpuc.backends.bm1684x.rules import (
+    casts,
+    convolution,
+    elementwise,
+    float_convolution,
+    float_elementwise,
+    float_pooling,
+    functions,
+    movement,
+    pooling,
+)
 from tpuc.backends.bm1684x.rules.rule import Rule
+from tpuc.ir import DType, Node
 
-__all__ = ["RULES", "Rule"]
+__all__ = ["FLOAT_RULES", "RULES", "Rule", "rule_of"]
 
 RULES: dict[str, Rule] = {
     **casts.RULES,
@@ -18,3 +29,20 @@ RULES: dict[str, Rule] = {
     **movement.RULES,
     **pooling.RULES,
 }
+
+FLOAT_RULES: dict[str, Rule] = {
+    **casts.FLOAT_RULES,
+    **float_convolution.RULES,
+    **float_elementwise.RULES,
+    **float_pooling.RULES,
+    **functions.RULES,
+    **movement.RULES,
+}
+_SHORT = (DType.F16, DType.BF16)
+
+
+def rule_of(node: Node) -> Rule | None:
+    """The rule of an op: that for floats if it has a short float, or nothing but floats."""
+    kinds = [v.dtype for v in (*node.activations, *node.outputs)]
+    floats = all(k.is_float for k in kinds) or any(k in _SHORT for k in kinds)
+    return (FLOAT_RULES if floats else RULES).get(node.op)

@@ -1,20 +1,24 @@
-"""Casts between float32 and 8 bits.
+"""Casts between floats and 8 bits, and between floats.
 
-quantize:    y = saturate(round(x * float32(1 / scale))), halves away from zero
-dequantize:  y = float32(scale) * x
+float32:       y = saturate(round(x * float32(1 / scale))), halves away from zero;
+               y = float32(scale) * x
+short floats:  the same with factor and product rounded to the short type
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from tpuc.backends.bm1684x import tiu
-from tpuc.backends.bm1684x.command import F32, S32
+from tpuc.backends.bm1684x import tiu, tiu_float
+from tpuc.backends.bm1684x.command import F32, S32, Local
 from tpuc.backends.bm1684x.emitter import Emitter, Remote, dense, element_of, pieces
+from tpuc.backends.bm1684x.rules.frames import framed
 from tpuc.backends.bm1684x.rules.rule import BYTES, Rule
 from tpuc.ir import DType, Node
 
-__all__ = ["RULES"]
+__all__ = ["FLOAT_RULES", "RULES"]
 
 _COPIES = 9  # bytes of each number: float, int32 and 8 bits
 
@@ -49,4 +53,38 @@ def _emit(e: Emitter, node: Node) -> None:
         e.store(y, Remote(e.addresses[target.name] + start * types[1].size, dense(shape)))
 
 
+def _covers_short(node: Node) -> str | None:
+    for value in (node.activations[0], node.output):
+        if value.dtype.is_float:
+            continue
+        if value.dtype not in BYTES:
+            return f"casts {node.activations[0].dtype} to {node.output.dtype}"
+        if value.quant is not None and value.quant.zero_point:
+            return f"zero point is {value.quant.zero_point}"
+    return None
+
+
+def _cast_short(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
+    (x,) = operands
+    source, target = node.activations[0], node.output
+    y = e.take(x.shape, element_of(target))
+    if source.dtype.is_float and target.dtype.is_float:
+        if F32 not in (x.element, y.element):
+            wide = e.take(x.shape, F32)
+            tiu_float.convert(e, wide, x)
+            x = wide
+        tiu_float.convert(e, y, x)
+    elif source.dtype.is_float:
+        assert target.quant is not None
+        scaled = e.take(x.shape, x.element)
+        tiu_float.combine(e, "mul", scaled, x, float(np.float32(1.0 / target.quant.scale)))
+        tiu_float.convert(e, y, scaled, tiu_float.AWAY)
+    else:
+        assert source.quant is not None
+        tiu_float.convert(e, y, x)
+        tiu_float.combine(e, "mul", y, y, float(np.float32(source.quant.scale)))
+    return y
+
+
 RULES = {"Cast": Rule(_covers, _emit)}
+FLOAT_RULES = {"Cast": framed(_covers_short, _cast_short)}

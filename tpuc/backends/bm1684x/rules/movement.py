@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tpuc.backends.bm1684x.command import Shape
 from tpuc.backends.bm1684x.emitter import Emitter, Remote, dense, element_of, pieces
-from tpuc.backends.bm1684x.rules.rule import BYTES, Rule
+from tpuc.backends.bm1684x.rules.rule import KEPT, Rule
 from tpuc.ir import Node, Value
 
 __all__ = ["ALIASES", "RULES"]
@@ -23,7 +23,7 @@ def _why_not_same(node: Node) -> str | None:
     for value in node.activations:
         if value.dtype != node.output.dtype:
             return f"moves {value.dtype} to {node.output.dtype}"
-    if node.output.dtype not in BYTES:
+    if node.output.dtype not in KEPT:
         return f"tensor '{node.output.name}' is {node.output.dtype}"
     return None
 

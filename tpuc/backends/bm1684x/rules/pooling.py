@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tpuc.backends.bm1684x import tiu
 from tpuc.backends.bm1684x.command import LANES, Local, up
 from tpuc.backends.bm1684x.emitter import Emitter, element_of
@@ -16,7 +18,10 @@ from tpuc.backends.bm1684x.rules.rule import (
 from tpuc.backends.bm1684x.tiling import Window, axes_of, choose_tile, cut, reach
 from tpuc.ir import Node
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "emit_pool"]
+
+Size = Callable[[Node, int, tuple[int, int]], int]
+Command = Callable[[Emitter, Node, tuple[Local, Local], Window], None]
 
 
 def _covers(node: Node) -> str | None:
@@ -35,7 +40,23 @@ def _covers(node: Node) -> str | None:
     return None
 
 
+def _size(node: Node, channels: int, counts: tuple[int, int]) -> int:
+    return -(-channels // LANES) * sum(up(n) for n in counts)
+
+
 def _emit(e: Emitter, node: Node) -> None:
+    emit_pool(e, node, _size, _command)
+
+
+def emit_pool(e: Emitter, node: Node, bytes_of: Size, command: Command) -> None:
+    """A pool from global memory, in parts.
+
+    Parameters
+    ----------
+    bytes_of : function of the op, channels, and pixels of (input, result)
+        Bytes of each lane.
+    command : function that appends the commands of a part
+    """
     source, target = node.activations[0], node.output
     before = shape_of(source)
     window = window_of(node)
@@ -43,7 +64,7 @@ def _emit(e: Emitter, node: Node) -> None:
     axes, element = axes_of(window, before[2:], after[2:]), element_of(source)
 
     def size(channels: int, h: int, w: int, inner: tuple[int, int]) -> int:
-        return -(-channels // LANES) * (up(inner[0] * inner[1]) + up(h * w))
+        return bytes_of(node, channels, (inner[0] * inner[1], h * w))
 
     e.begin(node)
     tile = choose_tile(before[1], axes, size, e.room)
@@ -62,7 +83,7 @@ def _emit(e: Emitter, node: Node) -> None:
                     e.load(far.at((n, first, h.start, w.start), element), x)
                     pads = h.before, w.before, h.after, w.after
                     part = Window(window.kernel, window.strides, window.dilations, pads)
-                    _command(e, node, (y, x), part)
+                    command(e, node, (y, x), part)
                     e.store(y, near.at((n, first, h.first, w.first), element))
 
 

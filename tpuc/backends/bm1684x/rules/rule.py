@@ -10,9 +10,20 @@ from tpuc.backends.bm1684x.emitter import Emitter, NoRoom
 from tpuc.backends.bm1684x.tiling import Window
 from tpuc.ir import DType, Node, Value
 
-__all__ = ["BYTES", "Rule", "no_room", "shape_of", "why_not_bytes", "why_not_window", "window_of"]
+__all__ = [
+    "BYTES",
+    "KEPT",
+    "Rule",
+    "no_room",
+    "shape_of",
+    "why_not_bytes",
+    "why_not_floats",
+    "why_not_window",
+    "window_of",
+]
 
 BYTES = (DType.SI8, DType.UI8)
+KEPT = (*BYTES, DType.F32, DType.F16, DType.BF16)  # may stay in local memory between ops
 _MOST = 15  # strides, pads and dilations - 1 have 4 bits
 
 
@@ -45,6 +56,16 @@ def why_not_bytes(node: Node) -> str | None:
             return f"tensor '{value.name}' is {value.dtype}"
         if value.quant is not None and value.quant.zero_point:
             return f"tensor '{value.name}' has zero point {value.quant.zero_point}"
+    return None
+
+
+def why_not_floats(node: Node) -> str | None:
+    """Why an op is not of one float type."""
+    for value in (*node.activations, *node.outputs):
+        if not value.dtype.is_float:
+            return f"tensor '{value.name}' is {value.dtype}"
+        if value.dtype != node.output.dtype:
+            return f"makes {node.output.dtype} of {value.dtype}"
     return None
 
 

@@ -1,0 +1,282 @@
+"""Convolutions and products with a constant matrix, in floats.
+
+conv, F16 and BF16:  y = round(sum(x * w) + bias), the sum without rounding in between
+conv, F32:           the same, every step rounded to float32
+depthwise:           in float32 for all types, rounded once at the end
+
+A lane's coefficients: biases, 4 bytes for each row of channels; filters (conv: 64 bytes of input
+channels side by side, zeros behind the last, float32 plain; depthwise: plain float32).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tpuc.backends.bm1684x import tiu_float
+from tpuc.backends.bm1684x.command import F32, LANES, Element, Local, up
+from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
+from tpuc.backends.bm1684x.floats import stored
+from tpuc.backends.bm1684x.rules.rule import (
+    Rule,
+    no_room,
+    shape_of,
+    why_not_floats,
+    why_not_window,
+    window_of,
+)
+from tpuc.backends.bm1684x.tiling import Axis, Band, Tile, Window, axes_of, choose_tile, cut, reach
+from tpuc.ir import DType, Node
+
+__all__ = ["RULES"]
+
+_INTERLEAVE = {2: 32, 4: 1}  # input channels side by side, by bytes
+Pads = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A convolution of one group, or a depthwise one; all of it in global memory."""
+
+    source: Remote
+    target: Remote
+    batch: int
+    channels: int  # of the input
+    dtype: DType
+    element: Element
+    axes: tuple[Axis, Axis]
+    window: Window
+    filters: np.ndarray  # (O, I, KH, KW); depthwise (C, 1, KH, KW)
+    biases: np.ndarray  # (O,)
+    limits: tuple[float, float | None] | None
+
+    @property
+    def is_depthwise(self) -> bool:
+        return self.filters.shape[1] == 1 and self.channels == len(self.filters) > 1
+
+    @property
+    def taps(self) -> int:
+        return int(self.filters.shape[2] * self.filters.shape[3])
+
+
+def _head(rows: int) -> int:
+    """Bytes of a lane before its filters."""
+    return up(4 * rows)
+
+
+def _pack(part: _Part, some: slice) -> np.ndarray:
+    """(lanes, bytes): the coefficients of some output channels."""
+    filters, biases = part.filters[some], part.biases[some]
+    count, depth = filters.shape[:2]
+    rows = -(-count // LANES)
+    side = 1 if part.is_depthwise else _INTERLEAVE[part.element.size]
+    kind = DType.F32 if part.is_depthwise else part.dtype
+    padded = np.zeros((rows * LANES, up(depth, side), part.taps), np.float32)
+    padded[:count, :depth] = filters.reshape(count, depth, part.taps)
+    plain = padded.reshape(rows, LANES, -1, side, part.taps).transpose(1, 0, 2, 4, 3)
+    kernels = stored(plain.reshape(LANES, -1), kind).view(np.uint8)
+    every = np.zeros(rows * LANES, "<f4")
+    every[:count] = biases
+    head = _head(rows)
+    block = np.zeros((LANES, up(head + kernels.shape[1])), np.uint8)
+    block[:, : 4 * rows] = np.ascontiguousarray(every.reshape(rows, LANES).T).view(np.uint8)
+    block[:, head : head + kernels.shape[1]] = kernels
+    return block[: min(count, LANES)]
+
+
+def _tile(e: Emitter, node: Node, part: _Part) -> Tile:
+    each = part.taps * up(part.channels, _INTERLEAVE[part.element.size]) * part.element.size
+    if part.is_depthwise:
+        each = 4 * part.taps
+    wide = part.is_depthwise and part.element != F32
+
+    def size(channels: int, h: int, w: int, inner: tuple[int, int]) -> int:
+        rows = -(-channels // LANES)
+        pictures = rows if part.is_depthwise else -(-part.channels // LANES)
+        before, after = inner[0] * inner[1], h * w
+        bytes_ = pictures * up(before * part.element.size) + rows * up(after * part.element.size)
+        if wide:
+            bytes_ += rows * (up(4 * before) + up(4 * after))
+        return up(_head(rows) + rows * each) + bytes_
+
+    tile = choose_tile(len(part.filters), part.axes, size, e.room)
+    if tile is None:
+        least = [reach(axis, 1) for axis in part.axes]
+        raise no_room(e, node, size(min(LANES, len(part.filters)), 1, 1, (least[0], least[1])))
+    return tile
+
+
+def _emit_part(e: Emitter, node: Node, part: _Part) -> None:
+    e.begin(node)
+    tile = _tile(e, node, part)
+    for first in range(0, len(part.filters), tile.channels):
+        e.begin(node)
+        some = slice(first, first + tile.channels)
+        block = e.load_block(_pack(part, some))
+        for at in _bands(part, tile):
+            with e.scope():
+                _emit_tile(e, part, (first, len(part.filters[some])), block.address, at)
+
+
+def _bands(part: _Part, tile: Tile) -> Iterator[tuple[int, Band, Band]]:
+    for n in range(part.batch):
+        for h in cut(part.axes[0], tile.h):
+            for w in cut(part.axes[1], tile.w):
+                yield n, h, w
+
+
+def _emit_tile(
+    e: Emitter, part: _Part, some: tuple[int, int], block: int, at: tuple[int, Band, Band]
+) -> None:
+    n, h, w = at
+    first, count = some
+    inputs, start = (count, first) if part.is_depthwise else (part.channels, 0)
+    x = e.take((1, inputs, h.stop - h.start, w.stop - w.start), part.element)
+    e.load(part.source.at((n, start, h.start, w.start), part.element), x)
+    y = e.take((1, count, h.last - h.first, w.last - w.first), part.element)
+    _compute(e, part, block, (x, y), (h.before, w.before, h.after, w.after))
+    e.store(y, part.target.at((n, first, h.first, w.first), part.element))
+
+
+def _compute(e: Emitter, part: _Part, block: int, places: tuple[Local, Local], pads: Pads) -> None:
+    """Commands of a tile that lies in local memory: input, result."""
+    x, y = places
+    window = Window(part.window.kernel, part.window.strides, part.window.dilations, pads)
+    at = block + _head(-(-y.shape[1] // LANES)), block if part.biases.any() else None
+    if not part.is_depthwise:
+        tiu_float.convolve_float(e, y, x, at, window)
+    elif part.element == F32:
+        tiu_float.depthwise_float(e, y, x, at, window)
+    else:
+        wide = e.take(x.shape, F32), e.take(y.shape, F32)
+        tiu_float.convert(e, wide[0], x)
+        tiu_float.depthwise_float(e, wide[1], wide[0], at, window)
+        tiu_float.convert(e, y, wide[1])
+    if part.limits is not None:
+        tiu_float.limit(e, y, *part.limits)
+
+
+def _whole(e: Emitter, node: Node, part: _Part, stays: bool) -> None:
+    """All of it at once."""
+    source, target = node.activations[0], node.output
+    block = e.load_block(_pack(part, slice(None)))
+    x = e.fetch(source, shape_of(source))
+    y = e.take(shape_of(target), part.element)
+    _compute(e, part, block.address, (x, y), part.window.pads)
+    e.finish(target, y, stays)
+
+
+def _why_not_weights(node: Node) -> str | None:
+    for value in node.inputs[1:]:
+        if value is not None and value.data is None:
+            return f"operand '{value.name}' is computed"
+    return None
+
+
+def _covers_conv(node: Node) -> str | None:
+    return why_not_floats(node) or _why_not_weights(node) or why_not_window(node)
+
+
+def _limits(node: Node) -> tuple[float, float | None] | None:
+    if not node.flag("do_relu"):
+        return None
+    high = node.number("relu_limit")
+    return 0.0, high if high > 0 else None
+
+
+def _biases(node: Node, count: int) -> np.ndarray:
+    bias = node.inputs[2].data if len(node.inputs) > 2 and node.inputs[2] is not None else None
+    return np.zeros(count, np.float32) if bias is None else bias.reshape(-1)
+
+
+def _conv_parts(e: Emitter, node: Node) -> Iterator[_Part]:
+    source, target = node.activations[0], node.output
+    before, after = shape_of(source), shape_of(target)
+    window, group = window_of(node), node.integer("group")
+    filters = node.weight(1).reshape(len(node.weight(1)), -1, *window.kernel)
+    biases, element = _biases(node, len(filters)), element_of(target)
+    if group == before[1] == len(filters):
+        group = 1  # depthwise: one part
+    per_in, per_out = before[1] // group, len(filters) // group
+    for g in range(group):
+        some = slice(g * per_out, (g + 1) * per_out)
+        yield _Part(
+            e.remote(source, before).at((0, g * per_in, 0, 0), element),
+            e.remote(target, after).at((0, g * per_out, 0, 0), element),
+            before[0],
+            per_in,
+            target.dtype,
+            element,
+            axes_of(window, before[2:], after[2:]),
+            window,
+            filters[some],
+            biases[some],
+            _limits(node),
+        )
+
+
+def _conv(e: Emitter, node: Node) -> None:
+    for part in _conv_parts(e, node):
+        _emit_part(e, node, part)
+
+
+def _conv_whole(e: Emitter, node: Node, stays: bool) -> None:
+    parts = list(_conv_parts(e, node))
+    if len(parts) > 1:
+        raise NoRoom(f"{node}: its groups are computed one by one")
+    _whole(e, node, parts[0], stays)
+
+
+def covers_product(node: Node) -> str | None:
+    """Why a product with a constant matrix has no instructions."""
+    wrong = why_not_floats(node) or _why_not_weights(node)
+    if wrong:
+        return wrong
+    for key in ("left_transpose", "hdim_is_batch"):
+        if node.flag(key):
+            return f"{key} is true"
+    shape = node.weight(1).shape
+    return None if len(shape) == 2 else f"its matrix has shape {list(shape)}"
+
+
+def _product_part(e: Emitter, node: Node) -> _Part:
+    """As a 1 x 1 convolution: rows of the left matrix are columns of a picture."""
+    source, target = node.activations[0], node.output
+    matrix = node.weight(1) if not node.flag("right_transpose") else node.weight(1).T
+    depth, width = matrix.shape
+    rows = source.size // depth
+    one = Window((1, 1))
+    return _Part(
+        Remote(e.addresses[source.name], (rows * depth, 1, rows * depth, depth)),
+        Remote(e.addresses[target.name], (rows * width, 1, rows * width, width)),
+        1,
+        depth,
+        target.dtype,
+        element_of(target),
+        axes_of(one, (1, rows), (1, rows)),
+        one,
+        np.ascontiguousarray(matrix.T).reshape(width, depth, 1, 1),
+        _biases(node, width),
+        _limits(node),
+    )
+
+
+def product(e: Emitter, node: Node) -> None:
+    """A product with a constant matrix, in parts."""
+    _emit_part(e, node, _product_part(e, node))
+
+
+def product_whole(e: Emitter, node: Node, stays: bool) -> None:
+    """The same of one row, all at once."""
+    part = _product_part(e, node)
+    if part.axes[1].size != 1:
+        raise NoRoom(f"{node}: has {part.axes[1].size} rows; one is computed where it lies")
+    _whole(e, node, part, stays)
+
+
+RULES = {
+    "Conv2D": Rule(_covers_conv, _conv, _conv_whole),
+    "MatMul": Rule(covers_product, product, product_whole),
+}
