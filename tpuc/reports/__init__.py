@@ -7,10 +7,13 @@ report_html     page.py       the page; sections.py lists its sections, one temp
                               view.py computes, charts.py draws
 write_report    write.py      all three files
 write_sweep     sweep.py      sweep.json and sweep.html; pareto.py computes the picture
+compare_runs    comparison.py two runs side by side; comparison_forms.py: text and page
 
 A report knows no graph and no arrays: only plain values reach it.
 """
 
+from tpuc.reports.comparison import Run, compare_runs
+from tpuc.reports.comparison_forms import comparison_html, comparison_text
 from tpuc.reports.correction_data import CorrectedLayer, CorrectionStep, CorrectionView
 from tpuc.reports.data import (
     Accuracy,
@@ -50,6 +53,7 @@ __all__ = [
     "Mix",
     "Note",
     "ReportData",
+    "Run",
     "SearchView",
     "SearchedOp",
     "SweepRow",
@@ -59,6 +63,9 @@ __all__ = [
     "Values",
     "WeightRange",
     "build_report",
+    "compare_runs",
+    "comparison_html",
+    "comparison_text",
     "judge",
     "report_html",
     "write_report",

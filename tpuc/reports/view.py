@@ -21,6 +21,7 @@ __all__ = [
     "bars_of_time",
     "histogram_cards",
     "network_panels",
+    "sqnr_scale",
 ]
 
 Place = tuple[float, float]
@@ -104,23 +105,34 @@ def _cosine(layers: Sequence[LayerRow]) -> Panel | None:
 
 def _sqnr(layers: Sequence[LayerRow]) -> Panel | None:
     values = [r.sqnr_db for r in layers]
+    scaled = sqnr_scale(values)
+    if scaled is None:
+        return None
+    scale, ticks = scaled
+    places = [
+        None if v is None or math.isnan(v) else (_x(i, len(values)), scale(v))
+        for i, v in enumerate(values)
+    ]
+    return Panel(
+        "Signal to quantization noise",
+        "decibel, more is better",
+        ticks,
+        tuple(_by_type(layers, places)),
+    )
+
+
+def sqnr_scale(
+    values: Sequence[float | None],
+) -> tuple[Callable[[float], float], tuple[tuple[float, str], ...]] | None:
+    """Height of an SQNR and the ticks, or None where nothing was measured; exact is at the top."""
     known = [v for v in values if v is not None and math.isfinite(v)]
     if not known:
         return None
     low, high = min(0.0, *known), max(10.0, *known)
     scale = _linear(low, high)
-    places = [
-        None if v is None or math.isnan(v) else (_x(i, len(values)), scale(min(v, high)))
-        for i, v in enumerate(values)
-    ]
     step = 20 if high - low > 50 else 10
     ticks = range(math.ceil(low / step) * step, int(high) + 1, step)
-    return Panel(
-        "Signal to quantization noise",
-        "decibel, more is better",
-        tuple((scale(t), f"{t} dB") for t in ticks),
-        tuple(_by_type(layers, places)),
-    )
+    return lambda v: scale(min(max(v, low), high)), tuple((scale(t), f"{t} dB") for t in ticks)
 
 
 def _linear(low: float, high: float) -> Callable[[float], float]:

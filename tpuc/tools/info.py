@@ -1,21 +1,30 @@
-"""tpuc-tool info: what is in a bmodel, a table or a run folder."""
+"""tpuc-tool info: what is in a bmodel, a table or a run folder; two run folders side by side."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tpuc.errors import ArtifactError
 
+if TYPE_CHECKING:
+    from tpuc.reports import Run
+
 __all__ = ["SUMMARY", "add_arguments", "execute"]
 
-SUMMARY = "say what is in a bmodel, a calibration table, a quantize table or a run folder"
+SUMMARY = "say what is in a bmodel, a table or a run folder; compare two run folders"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("path", type=Path)
+    parser.add_argument("path", type=Path, nargs="?")
+    parser.add_argument(
+        "--compare", type=Path, nargs=2, metavar=("RUN_A", "RUN_B"),
+        help="two run folders: configuration, accuracy, layers, cost, time",
+    )  # fmt: skip
+    parser.add_argument("--html", type=Path, metavar="FILE", help="the comparison as a page, too")
     parser.add_argument("--all", action="store_true", help="every op, too")
     parser.add_argument(
         "--disassemble", action="store_true", help="the chip instructions of a bmodel instead"
@@ -29,6 +38,13 @@ def execute(args: argparse.Namespace) -> int:
     ------
     ArtifactError : there is nothing, or nothing that tpuc knows
     """
+    if args.compare is not None:
+        return _compare(args)
+    if args.path is None or args.html is not None:
+        missing = (
+            "a path" if args.path is None else "--compare RUN_A RUN_B, which --html belongs to"
+        )
+        raise ArtifactError(f"info: expected {missing}. Hint: tpuc-tool info --help")
     path: Path = args.path
     if path.is_dir():
         print(_folder(path))
@@ -43,6 +59,36 @@ def execute(args: argparse.Namespace) -> int:
     else:
         print(_table(path, args.all))
     return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from tpuc.files import write_whole
+    from tpuc.reports import compare_runs, comparison_html, comparison_text
+
+    if args.path is not None or args.disassemble:
+        raise ArtifactError("info: --compare takes two run folders and nothing else")
+    runs = [_run(folder) for folder in args.compare]
+    try:
+        found = compare_runs(*runs)
+    except (KeyError, TypeError) as error:
+        said = f"{args.compare[0]}, {args.compare[1]}: a report.json is damaged ({error!r})"
+        raise ArtifactError(said) from error
+    if args.html is not None:
+        write_whole(args.html, comparison_html(found))
+    print(comparison_text(found, args.all))
+    return 0
+
+
+def _run(folder: Path) -> Run:
+    from tpuc.reports import Run
+
+    contents = []
+    for name in ("report.json", "manifest.json"):
+        try:
+            contents.append(json.loads((folder / name).read_text()))
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{folder}: has no usable {name} ({error})") from error
+    return Run(str(folder), contents[0], contents[1].get("config", {}))
 
 
 def _instructions(path: Path) -> str:
