@@ -95,6 +95,18 @@ CASES: dict[str, Callable[[], Graph]] = {
     ),
     "matmul of a row": lambda: _matmul((1,), 100, 70),
     "matmul of rows": lambda: _matmul((2, 9), 70, 33),
+    "product of two": lambda: single_op(
+        "MatMul",
+        [((2, 17, 33), U8), ((2, 33, 40), S8)],
+        ((2, 17, 40), S8),
+        {"multipliers": (2**30 + 12345,), "rshifts": (39,)},
+    ),
+    "product turned": lambda: single_op(
+        "MatMul",
+        [((2, 3, 70, 33), S8), ((2, 3, 90, 33), S8)],
+        ((2, 3, 70, 90), U8),
+        {"multipliers": (2**30 + 12345,), "rshifts": (39,), "right_transpose": True},
+    ),
     "max pool": lambda: _pool("Max", (1, 70, 9, 9), (3, 3), S8, pads=(1, 1, 1, 1)),
     "max pool unsigned": lambda: _pool("Max", (2, 3, 8, 8), (2, 2), U8),
     "average pool": lambda: _pool("Avg", (1, 70, 9, 9), (3, 3), S8, pads=(1, 1, 0, 0)),

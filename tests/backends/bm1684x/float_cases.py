@@ -105,7 +105,26 @@ def _active(dtype: DType, mode: str, coeffs: tuple[float, ...] = ()) -> Graph:
 _PICTURE = (1, 5, 7, 11)
 _Make = Callable[[DType], Graph]
 
+
+def _norm(dtype: DType, shape: tuple[int, ...], axis: int) -> Graph:
+    rng = np.random.default_rng(axis)
+    weights = [rng.normal(size=shape[axis:]) for _ in range(2)]
+    attrs = {"axis": axis, "eps": 1e-5, "normalized_shape": shape[axis:]}
+    return float_op("LayerNorm", dtype, [shape], shape, attrs, weights)
+
+
+def _reduce(dtype: DType, mode: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> Graph:
+    out = tuple(1 if i in axes else n for i, n in enumerate(shape))
+    attrs = {"axes": axes, "keepdims": True, "mode": mode}
+    return float_op("Reduce", dtype, [shape], out, attrs)
+
+
 SUMS: dict[str, _Make] = {
+    "layer norm": lambda t: _norm(t, (2, 70, 48), 2),
+    "layer norm of two axes": lambda t: _norm(t, (3, 4, 5), 1),
+    "mean": lambda t: _reduce(t, "ReduceMean", (2, 70, 5, 6), (2, 3)),
+    "mean of channels": lambda t: _reduce(t, "ReduceMean", (2, 70, 5, 6), (1,)),
+    "sum": lambda t: _reduce(t, "ReduceSum", (2, 3, 70), (2,)),
     "conv 1x1": lambda t: _conv(t, (1, 3, 5, 6), 7, (1, 1)),
     "conv 3x3, two rows of channels": lambda t: _conv(
         t, (1, 70, 9, 8), 130, (3, 3), pads=(1, 1, 1, 1)
@@ -126,6 +145,12 @@ SUMS: dict[str, _Make] = {
     ),
     "matmul of a row": lambda t: _matmul(t, (1,), 100, 70),
     "matmul of rows": lambda t: _matmul(t, (2, 9), 70, 33, do_relu=True),
+    "product of two": lambda t: float_op(
+        "MatMul", t, [(2, 3, 17, 33), (2, 3, 33, 40)], (2, 3, 17, 40)
+    ),
+    "product turned": lambda t: float_op(
+        "MatMul", t, [(2, 70, 33), (2, 90, 33)], (2, 70, 90), {"right_transpose": True}
+    ),
     "matmul turned": lambda t: _matmul(t, (3, 5), 40, 70, right_transpose=True),
     "average pool": lambda t: _pool(t, "Avg", (1, 70, 9, 9), (3, 3), pads=(1, 1, 0, 0)),
     "average of all": lambda t: _pool(t, "Avg", (1, 70, 8, 8), (8, 8)),
@@ -180,7 +205,14 @@ PLAIN: dict[str, _Make] = {
     "round": lambda t: _active(t, "ROUND"),
 }
 
+
 FUNCTIONS: dict[str, _Make] = {
+    "softmax": lambda t: float_op("Softmax", t, [(2, 3, 50)], (2, 3, 50), {"axis": 2}),
+    "softmax of channels": lambda t: float_op(
+        "Softmax", t, [(2, 16, 5, 7)], (2, 16, 5, 7), {"axis": 1}
+    ),
+    "softmax in parts": lambda t: float_op("Softmax", t, [(600, 900)], (600, 900), {"axis": 1}),
+    "largest": lambda t: _reduce(t, "ReduceMax", (2, 3, 70), (2,)),
     "sigmoid": lambda t: _active(t, "SIGMOID", (1.0, 0.0)),
     "sigmoid of a line": lambda t: _active(t, "SIGMOID", (1.5, -0.5)),
     "silu": lambda t: _active(t, "SILU"),
@@ -243,7 +275,8 @@ def every() -> dict[str, Callable[[], Graph]]:
     found = dict(CASES_OF_ONE_TYPE)
     for group in (SUMS, PLAIN, FUNCTIONS):
         for name, make in group.items():
-            found |= {f"{name} {t}": partial(make, t) for t in TYPES}
+            types = TYPES[1:] if name.startswith("product") else TYPES
+            found |= {f"{name} {t}": partial(make, t) for t in types}
     return found
 
 

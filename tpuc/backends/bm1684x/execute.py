@@ -59,7 +59,7 @@ class Chip(Memory):
 
 
 def _is_float(c: Decoded) -> bool:
-    if c.kind in ("choose", "function"):
+    if c.kind in ("choose", "function", "matrix_rows"):
         return True
     codes = [c.fields.get(f"{side}_type", 0) for side in "ra"]
     return c.kind != "requant" and any(code in FLOAT_CODES for code in codes)

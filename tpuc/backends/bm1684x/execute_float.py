@@ -119,6 +119,19 @@ def _cast(c: Decoded, a: np.ndarray) -> np.ndarray:
     return np.clip(whole, limits.min, limits.max).astype(target)
 
 
+def _matrix_rows(chip: Memory, c: Decoded) -> None:
+    """Float or int32 sums: both are exact in float64."""
+    shape = 1, c["b_c"], 1, c["b_w"]
+    a = operand(chip, c, "a", (1, c["r_c"], 1, c["b_c"]), c["a_signed"])
+    typed = {**c.fields, "b_type": c["a_type"]}
+    b = operand(chip, Decoded(c.kind, c.engine, 0, 0, typed), "b", shape, c["b_signed"])
+    total = a[0, :, 0].astype(np.float64) @ b[0, :, 0].astype(np.float64)
+    values = total.reshape(1, c["r_c"], 1, c["r_w"])
+    sized = {**c.fields, "r_n": 1, "r_h": 1}
+    exact = values if c["r_type"] in FLOAT_CODES else values.astype(np.int32)
+    store(chip, Decoded(c.kind, c.engine, 0, 0, sized), exact)
+
+
 def _function(chip: Memory, c: Decoded) -> None:
     x = operand(chip, c, "a", result_shape(c), 1)
     with np.errstate(all="ignore"):
@@ -155,5 +168,6 @@ FLOAT_KERNELS: dict[tuple[str, int], Callable[[Memory, Decoded], None]] = {
     ("window", 4): _pool,
     **{("arith", sub): _arith for sub in (*_STEPS, 14, 19, 26)},
     **{("function", sub): _function for sub in (12, 17)},
+    ("matrix_rows", 4): _matrix_rows,
     **{("choose", sub): _choose for sub in _TESTS},
 }

@@ -138,6 +138,19 @@ def _function(f: Fields) -> Footprint:
     return Footprint(tuple(reads), (_tensor(f, "r", _result(f)),))
 
 
+def _matrix_rows(f: Fields) -> Footprint:
+    if f["sub"] != 4 or not f["c_const"] or f["a_const"] or f["b_const"]:
+        raise ArtifactError(f"matrix_rows: function {f['sub']} has no known footprint")
+    result = _tensor(f, "r", (1, f["r_c"], 1, f["r_w"]))
+    reads = [
+        _tensor(f, "a", (1, f["r_c"], 1, f["b_c"])),
+        _tensor(_Zeros({**f, "b_type": f["a_type"]}), "b", (1, f["b_c"], 1, f["b_w"])),
+    ]
+    if f["accumulate"]:
+        reads.append(result)
+    return Footprint(tuple(reads), (result,))
+
+
 def _choose(f: Fields) -> Footprint:
     typed = _Zeros({**f, "b_type": f["a_type"], "d_type": f["c_type"], "r_type": f["c_type"]})
     if f["a_layout"] or f["b_layout"]:
@@ -184,6 +197,7 @@ _RULES: dict[str, Callable[[Fields], Footprint]] = {
     "requant": _requant,
     "gather": _gather,
     "function": _function,
+    "matrix_rows": _matrix_rows,
     "choose": _choose,
     "dma": _dma,
 }

@@ -6,7 +6,7 @@ of its operands, which is that of the result; numbers below the normal float32 b
 
 from __future__ import annotations
 
-from tpuc.backends.bm1684x.command import F32, Element, Local, Shape
+from tpuc.backends.bm1684x.command import F32, LANES, Element, Local, Shape
 from tpuc.backends.bm1684x.emitter import Emitter
 from tpuc.backends.bm1684x.floats import bits_of
 from tpuc.backends.bm1684x.tiling import Window
@@ -25,6 +25,7 @@ __all__ = [
     "depthwise_float",
     "largest",
     "limit",
+    "multiply_rows",
     "polynomial",
     "reciprocal_root",
     "spread",
@@ -52,7 +53,10 @@ def as_element(place: Local, element: Element) -> Local:
 
 
 def _side(name: str, operand: Operand, r: Local) -> dict[str, int]:
-    """An operand: a number, or a tensor whose axes of length 1 are repeated as the result needs."""
+    """An operand: a number, or a tensor whose axes of length 1 are repeated as the result needs.
+
+    One of 64 channels is repeated for all rows of channels.
+    """
     if not isinstance(operand, Local):
         bits = bits_of(operand, r.element)
         return {
@@ -74,7 +78,8 @@ def _side(name: str, operand: Operand, r: Local) -> dict[str, int]:
 
 
 def _repeated(operand: Local, shape: Shape) -> tuple[int, ...]:
-    assert operand.shape[1] == shape[1], "lanes can not be repeated"
+    every = operand.shape[1] == LANES  # the same in each lane, for all rows of channels
+    assert every or operand.shape[1] == shape[1], "lanes can not be repeated"
     return tuple(
         step if count == whole else 0
         for step, count, whole in zip(operand.strides, operand.shape, shape)
@@ -172,3 +177,14 @@ def largest(e: Emitter, r: Local, a: Local, window: Window) -> None:
     """Largest number of each window."""
     low = bits_of(float("-inf"), a.element)
     e.emit("window", sub=4, **_result(r), **window_fields(window, a), d_addr=low)
+
+
+def multiply_rows(e: Emitter, r: Local, a: Local, b: Local) -> None:
+    """r = a b; each row of a matrix is a channel: (1, M, 1, N) of (1, M, 1, K) and (1, K, 1, N).
+
+    Sums of short floats are exact and rounded once; those of 8-bit integers are int32.
+    """
+    fields = {"r_addr": r.address, "r_type": r.element.code, "r_c": r.shape[1], "r_w": r.shape[3]}
+    fields |= {"a_addr": a.address, "a_type": a.element.code, "a_signed": int(a.element.signed)}
+    fields |= {"b_addr": b.address, "b_c": b.shape[1], "b_w": b.shape[3]}
+    e.emit("matrix_rows", sub=4, **fields, b_signed=int(b.element.signed), c_const=1)

@@ -7,6 +7,7 @@ A rule says why it can not have an op (`covers`, None when it can), and appends 
 from __future__ import annotations
 
 from tpuc.backends.bm1684x.rules import (
+    along,
     casts,
     convolution,
     elementwise,
@@ -14,6 +15,7 @@ from tpuc.backends.bm1684x.rules import (
     float_elementwise,
     float_pooling,
     functions,
+    matmul,
     movement,
     pooling,
 )
@@ -26,15 +28,18 @@ RULES: dict[str, Rule] = {
     **casts.RULES,
     **convolution.RULES,
     **elementwise.RULES,
+    **matmul.RULES,
     **movement.RULES,
     **pooling.RULES,
 }
 
 FLOAT_RULES: dict[str, Rule] = {
+    **along.RULES,
     **casts.FLOAT_RULES,
     **float_convolution.RULES,
     **float_elementwise.RULES,
     **float_pooling.RULES,
+    **matmul.FLOAT_RULES,
     **functions.RULES,
     **movement.RULES,
 }

@@ -229,7 +229,7 @@ def _conv_whole(e: Emitter, node: Node, stays: bool) -> None:
     _whole(e, node, parts[0], stays)
 
 
-def covers_product(node: Node) -> str | None:
+def _covers_product(node: Node) -> str | None:
     """Why a product with a constant matrix has no instructions."""
     wrong = why_not_floats(node) or _why_not_weights(node)
     if wrong:
@@ -263,12 +263,12 @@ def _product_part(e: Emitter, node: Node) -> _Part:
     )
 
 
-def product(e: Emitter, node: Node) -> None:
+def _product(e: Emitter, node: Node) -> None:
     """A product with a constant matrix, in parts."""
     _emit_part(e, node, _product_part(e, node))
 
 
-def product_whole(e: Emitter, node: Node, stays: bool) -> None:
+def _product_whole(e: Emitter, node: Node, stays: bool) -> None:
     """The same of one row, all at once."""
     part = _product_part(e, node)
     if part.axes[1].size != 1:
@@ -278,5 +278,5 @@ def product_whole(e: Emitter, node: Node, stays: bool) -> None:
 
 RULES = {
     "Conv2D": Rule(_covers_conv, _conv, _conv_whole),
-    "MatMul": Rule(covers_product, product, product_whole),
+    "MatMul": Rule(_covers_product, _product, _product_whole),
 }

@@ -17,7 +17,7 @@ from tpuc.backends.bm1684x.rules.axes import Part, joint_axes, parts_of
 from tpuc.backends.bm1684x.rules.rule import Rule, shape_of
 from tpuc.ir import Node, Value
 
-__all__ = ["Compute", "framed", "place_of", "why_not_shapes"]
+__all__ = ["Compute", "Probe", "framed", "place_of", "why_not_shapes"]
 
 Compute = Callable[[Emitter, Node, Sequence[Local]], Local]
 _PROBE = 1024  # numbers in each lane of the trial
@@ -76,7 +76,7 @@ class _Framed:
 
     def _bytes_each(self, node: Node, values: Sequence[Value]) -> int:
         """Bytes of a lane for each number of the result, with all that is computed between."""
-        probe = _Probe({})
+        probe = Probe({})
         probe.begin(node)
         shape = 1, LANES, 1, _PROBE
         operands = [probe.take(shape, element_of(v)) for v in values]
@@ -87,7 +87,7 @@ class _Framed:
         return -(-max(probe.most - _FIXED, _PROBE) // _PROBE)
 
 
-class _Probe(Emitter):
+class Probe(Emitter):
     """Counts the bytes of each lane that are taken at one time."""
 
     most = 0
