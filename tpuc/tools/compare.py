@@ -1,25 +1,26 @@
 """tpuc-tool compare: two npz files of tensors, or two run folders, name by name.
 
-Verdicts are those of TPU-MLIR's npz_tool: EQUAL; CLOSE (numpy.allclose, from 5 digits down to 3);
-SIMILAR (cosine and euclidean similarity above the tolerances); NOT_SIMILAR.
-
-    cos    = <a, b> / (|a| |b|)
-    euclid = 1 - |a - b| / (|(a + b) / 2| + 1e-7)
+Verdicts and figures are those of TPU-MLIR's npz_tool: tensor_verdict.py says what they mean.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 from pathlib import Path
 
 import numpy as np
 
 from tpuc.errors import ArtifactError
-from tpuc.evaluation.metrics import cosine, sqnr
+from tpuc.files import write_whole
+from tpuc.tools.tensor_verdict import TensorVerdict, compare_tensors
 
-__all__ = ["SUMMARY", "add_arguments", "execute", "verdict"]
+__all__ = ["SUMMARY", "add_arguments", "execute"]
 
 SUMMARY = "compare two npz files, or the reports of two run folders, layer by layer"
+
+_WORDS = ("EQUAL", "CLOSE", "SIMILAR", "NOT_EQUAL", "NOT_SIMILAR", "NOT_MATCH")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,27 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--excepts", default="", help="names to leave out, separated by commas")
     parser.add_argument(
+        "--int8_tensor_close", type=int, choices=(0, 1), default=1,
+        help="1: 8-bit integers must be equal; 0: similar is enough",
+    )  # fmt: skip
+    parser.add_argument("--save", type=Path, metavar="FILE", help="every tensor, as csv")
+    parser.add_argument(
         "-v", "--verbose", action="store_true", help="every tensor, not only bad ones"
     )
-
-
-def verdict(a: np.ndarray, b: np.ndarray, cos: float, euclid: float) -> tuple[str, str]:
-    """(verdict, figures) of a target and a reference tensor of one shape."""
-    if np.array_equal(a, b, equal_nan=True):
-        return "EQUAL", ""
-    x = np.nan_to_num(a.astype(np.float64), nan=0.0, posinf=1e4, neginf=-1e4).reshape(-1)
-    y = np.nan_to_num(b.astype(np.float64), nan=0.0, posinf=1e4, neginf=-1e4).reshape(-1)
-    figures = (
-        cosine(x, y),
-        1.0 - float(np.linalg.norm(x - y) / (np.linalg.norm((x + y) / 2) + 1e-7)),
-        sqnr(y, x),
-    )
-    text = f"cosine {figures[0]:.6f}, euclid {figures[1]:.6f}, sqnr {figures[2]:.3f} dB"
-    for digits in (5, 4, 3):
-        if np.allclose(x, y, rtol=10.0**-digits, atol=1e-8):
-            return "CLOSE", text
-    good = figures[0] > cos and figures[1] > euclid
-    return ("SIMILAR" if good else "NOT_SIMILAR"), text
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -61,33 +48,55 @@ def execute(args: argparse.Namespace) -> int:
     ------
     ArtifactError : a file can not be read, or the two have no name in common
     """
-    try:
-        cos, euclid = (float(v) for v in args.tolerance.split(",")[:2])
-    except ValueError as error:
-        raise ArtifactError(
-            f"--tolerance: '{args.tolerance}'; expected two numbers, for example 0.99,0.9"
-        ) from error
     if args.target.is_dir() and args.reference.is_dir():
         return _folders(args.target, args.reference)
+    tolerance = _tolerance(args.tolerance)
     a, b = _load(args.target), _load(args.reference)
     names = [n for n in b if n in a and n not in args.excepts.split(",")]
     if not names:
         raise ArtifactError(f"{args.target} and {args.reference} have no tensor name in common")
-    failed = 0
-    counts: dict[str, int] = {}
-    for name in names:
-        if a[name].size != b[name].size:
-            word, text = "NOT_SIMILAR", f"shapes {a[name].shape} and {b[name].shape}"
-        else:
-            word, text = verdict(a[name], b[name].reshape(a[name].shape), cos, euclid)
-        failed += word == "NOT_SIMILAR"
-        counts[word] = counts.get(word, 0) + 1
-        if args.verbose or word == "NOT_SIMILAR":
-            print(f"[{name}] {word}  {text}")
-    print(
-        ", ".join(f"{count} {word}" for word, count in counts.items()), f"of {len(names)} tensors"
-    )
-    return 3 if failed else 0
+    exact = args.int8_tensor_close == 1
+    found = {n: compare_tensors(a[n], b[n], tolerance, exact) for n in names}
+    for name, verdict in found.items():
+        if args.verbose or not verdict.passed:
+            mark = "PASSED" if verdict.passed else "FAILED"
+            print(f"[{name:<32}] {verdict.word:>11} [{mark}]  {verdict.text}".rstrip())
+    print(_summary(found))
+    if args.save is not None:
+        write_whole(args.save, _csv(found))
+    return 0 if all(verdict.passed for verdict in found.values()) else 3
+
+
+def _tolerance(text: str) -> tuple[float, float]:
+    try:
+        cos, euclid = (float(v) for v in text.split(",")[:2])
+    except ValueError as error:
+        raise ArtifactError(
+            f"--tolerance: '{text}'; expected two numbers, for example 0.99,0.9"
+        ) from error
+    return cos, euclid
+
+
+def _summary(found: dict[str, TensorVerdict]) -> str:
+    """Counts of every verdict, and the least of every figure."""
+    counts = {word: sum(v.word == word for v in found.values()) for word in _WORDS}
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    figures = [v.figures for v in found.values() if v.figures is not None]
+    least = ""
+    if figures:
+        cos, euclid, sqnr = (min(column) for column in zip(*figures))
+        least = f"; lowest cosine {cos:.6f}, euclid {euclid:.6f}, sqnr {sqnr:.3f} dB"
+    return f"{said} of {len(found)} tensors{least}"
+
+
+def _csv(found: dict[str, TensorVerdict]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("name", "verdict", "digits", "cosine", "euclid", "sqnr_db", "note"))
+    for name, v in found.items():
+        order = "" if v.order is None else v.order
+        writer.writerow((name, v.word, order, *(v.figures or ("", "", "")), v.note))
+    return text.getvalue()
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
