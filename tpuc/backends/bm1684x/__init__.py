@@ -5,6 +5,10 @@ plan_memory              memory.py     tensors in global memory
 RULES                    rules/        instruction selection, one op family a module
 choose_tile              tiling.py     cutting an op into parts that fit local memory
 emit_graph               placing.py    what stays in local memory between ops
+Lives                    lives.py      how long buffers of local memory live
+Loader                   loading.py    when the DMA loads
+place                    allocate.py   addresses in local memory, order of both engines
+check_meaning            meaning.py    proof that this order computes the same
 schedule                 schedule.py   serial numbers and waits of both engines
 encode_stream            encode.py     commands to bytes, over the tables of fields.py
 decode_stream            decode.py     bytes to commands, over the same tables

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from tpuc.backends.bm1684x.allocate import Placed
 from tpuc.backends.bm1684x.check import check_streams
 from tpuc.backends.bm1684x.command import GLOBAL, Command, up
 from tpuc.backends.bm1684x.decode import decode_stream
 from tpuc.backends.bm1684x.emitter import NEURONS, Emitter
 from tpuc.backends.bm1684x.encode import encode_stream
+from tpuc.backends.bm1684x.meaning import check_meaning
 from tpuc.backends.bm1684x.memory import Plan, plan_memory
 from tpuc.backends.bm1684x.placing import emit_graph
 from tpuc.backends.bm1684x.rules import rule_of
@@ -97,7 +99,8 @@ def compile_graph(graph: Graph, in_parts: bool = False) -> Compiled:
     if missing is not None:
         raise UnsupportedError(f"{missing.reason}. Hint: ask `why_not` first")
     plan = plan_memory(graph)
-    emitter = emit_graph(graph, plan, in_parts)
+    emitter, placed = emit_graph(graph, plan, in_parts)
+    check_meaning(emitter.commands, placed)
     coefficients = bytes(emitter.coefficients)
     coefficients += bytes(up(len(coefficients), _PAGE) - len(coefficients))
     if len(coefficients) >= _MOST_WEIGHTS:
@@ -105,12 +108,15 @@ def compile_graph(graph: Graph, in_parts: bool = False) -> Compiled:
             f"net '{graph.name}': has {len(coefficients)} bytes of coefficients; expected less "
             f"than {_MOST_WEIGHTS}. Hint: fewer weights"
         )
-    return _encoded(graph, plan, emitter, coefficients)
+    return _encoded(graph, plan, (emitter, placed), coefficients)
 
 
-def _encoded(graph: Graph, plan: Plan, emitter: Emitter, coefficients: bytes) -> Compiled:
+def _encoded(
+    graph: Graph, plan: Plan, emitted: tuple[Emitter, Placed], coefficients: bytes
+) -> Compiled:
+    emitter, placed = emitted
     base = GLOBAL + len(coefficients)
-    plain = schedule(_relocate(c, base - NEURONS) for c in emitter.commands)
+    plain = schedule(_relocate(c, base - NEURONS) for c in placed.commands)
     tiu = encode_stream(plain.tiu, plain.tiu_waits, "tiu")
     dma = encode_stream(plain.dma, plain.dma_waits, "dma")
     addresses = {name: at - NEURONS + base for name, at in plan.addresses.items()}

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tpuc.backends.bm1684x.command import LANES
+from tpuc.backends.bm1684x.command import LANES, Command
 from tpuc.backends.bm1684x.decode import Decoded
-from tpuc.backends.bm1684x.footprint import ELEMENT_BYTES
+from tpuc.backends.bm1684x.footprint import ELEMENT_BYTES, Zeros
 
 __all__ = ["Timeline", "cycles_of", "estimate"]
 
@@ -79,10 +79,10 @@ def estimate(tiu: Sequence[Decoded], dma: Sequence[Decoded]) -> Timeline:
     return Timeline(tuple(spans["tiu"]), tuple(spans["dma"]))
 
 
-def cycles_of(command: Decoded) -> int:
+def cycles_of(command: Command | Decoded) -> int:
     """Cycles of one command alone; 1 for kinds that move next to nothing."""
     rule = _RULES.get(command.kind)
-    return 1 if rule is None else max(rule(command.fields), 1)
+    return 1 if rule is None else max(rule(Zeros(command.fields)), 1)
 
 
 Fields = Mapping[str, int]

@@ -1,4 +1,8 @@
-"""What the rules write with: commands, coefficients, places in local and global memory."""
+"""What the rules write with: commands, coefficients, places in local and global memory.
+
+Local memory is handed out as buffers without addresses; `allocate.place` finds those when all
+commands are known. A buffer's stand-in is `BUFFERS` + its number * `BUFFER_STEP`.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,22 @@ from tpuc.backends.bm1684x.command import (
 from tpuc.errors import UnsupportedError
 from tpuc.ir import DType, Node, Value
 
-__all__ = ["NEURONS", "Emitter", "NoRoom", "Remote", "dense", "element_of", "pieces"]
+__all__ = [
+    "BUFFERS",
+    "BUFFER_STEP",
+    "NEURONS",
+    "Emitter",
+    "NoRoom",
+    "Remote",
+    "buffer_of",
+    "dense",
+    "element_of",
+    "halves",
+    "pieces",
+]
 
 NEURONS = 0x80_0000_0000  # stands for the start of the neurons until the weights are counted
+BUFFERS, BUFFER_STEP = 1 << 48, 1 << 26
 _ELEMENTS = {
     DType.SI8: S8,
     DType.UI8: Element(0, 1, False),
@@ -54,6 +71,18 @@ def dense(shape: Shape) -> Shape:
     """Strides of a dense (N, C, H, W) tensor, in elements."""
     _, c, h, w = shape
     return c * h * w, h * w, w, 1
+
+
+def buffer_of(place: Local) -> int:
+    """Number of the buffer in which a tensor lies."""
+    return (place.address - BUFFERS) // BUFFER_STEP
+
+
+def halves(side: str, address: int) -> dict[str, int]:
+    """Address fields of one side of a DMA command; a buffer's stand-in is left whole."""
+    if address >= BUFFERS:
+        return {f"{side}_low": address, f"{side}_high": 0}
+    return {f"{side}_low": address & 0xFFFFFFFF, f"{side}_high": address >> 32}
 
 
 @dataclass(frozen=True)
@@ -96,62 +125,55 @@ class Emitter:
     ----------
     residents : dict of value name to Local
         Tensors that lie in local memory now, and are nowhere else.
-    rotates : bool
-        Whether coefficients go behind those of the op before, so that they may come early.
+    sizes : list of int
+        Bytes of each lane of all buffers, by number.
     """
 
     def __init__(self, addresses: Mapping[str, int]) -> None:
         self.addresses = addresses
         self.residents: dict[str, Local] = {}
-        self.rotates = False
+        self.sizes: list[int] = []
+        self.kept: dict[int, str] = {}  # residents of all times, by buffer
         self.commands: list[Command] = []
         self.coefficients = bytearray()
         self.places: list[tuple[str, int, int]] = []  # name, offset, size
         self.note = ""
-        self._gaps: list[tuple[int, int]] = []
-        self._block_end = 0
+        self._taken = 0
 
     def begin(self, node: Node) -> None:
         """Start an op: all of local memory is free again, but for the residents."""
         self.note = node.name
-        taken = sorted((p.address, p.address + up(p.size)) for p in self.residents.values())
-        starts = [0, *(end for _, end in taken)]
-        ends = [*(start for start, _ in taken), LANE_BYTES]
-        self._gaps = [(a, b) for a, b in zip(starts, ends) if a < b]
+        places = {p.address: up(p.size) for p in self.residents.values()}
+        self._taken = sum(places.values())
 
     @property
     def room(self) -> int:
-        """Bytes of the longest free stretch of each lane."""
-        return max((end - start for start, end in self._gaps), default=0)
-
-    @property
-    def free(self) -> int:
         """Bytes of each lane that nobody has."""
-        return sum(end - start for start, end in self._gaps)
+        return LANE_BYTES - self._taken
 
-    def take(self, shape: Shape, element: Element, after: int = 0) -> Local:
-        """Room for a tensor in local memory, at `after` or behind it if there is some.
+    def take(self, shape: Shape, element: Element) -> Local:
+        """Room for a tensor in local memory.
 
         Raises
         ------
         NoRoom : there is none
         """
         need = up(Local(0, shape, element).size)
-        for least in (after, 0):
-            for index, (start, end) in enumerate(self._gaps):
-                at = max(start, least)
-                if at + need <= end:
-                    cut = [(start, at), (at + need, end)]
-                    self._gaps[index : index + 1] = [(a, b) for a, b in cut if a < b]
-                    return Local(at, shape, element)
-        raise NoRoom(
-            f"'{self.note}': needs {need} more bytes of each lane; expected at most {self.room} of "
-            f"{LANE_BYTES}. Hint: smaller input_shapes"
-        )
+        if need > self.room:
+            raise NoRoom(
+                f"'{self.note}': needs {need} more bytes of each lane; expected at most "
+                f"{self.room} of {LANE_BYTES}. Hint: smaller input_shapes"
+            )
+        self._taken += need
+        self.sizes.append(need)
+        return Local(BUFFERS + (len(self.sizes) - 1) * BUFFER_STEP, shape, element)
 
     def longest(self, bytes_each: int) -> int:
-        """How many numbers of a lane fit, with `bytes_each` for a number and all its copies."""
-        count = (self.room - 1024) // bytes_each // 64 * 64
+        """How many numbers of a lane fit, with `bytes_each` for a number and all its copies.
+
+        Half of what there is, so that one piece can be loaded while another is computed.
+        """
+        count = (self.room // 2 - 1024) // bytes_each // 64 * 64
         if count < 64:
             raise NoRoom(f"'{self.note}': has {self.room} bytes of each lane; expected more")
         return count
@@ -159,9 +181,9 @@ class Emitter:
     @contextmanager
     def scope(self) -> Iterator[None]:
         """Room that is taken inside is free again after it."""
-        gaps = list(self._gaps)
+        taken = self._taken
         yield
-        self._gaps = gaps
+        self._taken = taken
 
     def fetch(self, value: Value, shape: Shape) -> Local:
         """A whole tensor in local memory: where it lives, or loaded."""
@@ -176,20 +198,20 @@ class Emitter:
         """A whole result: keep it where it is, or store it."""
         if stays:
             self.residents[value.name] = place
+            self.kept[buffer_of(place)] = value.name
         else:
             self.store(place, self.remote(value, place.shape))
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Forget all that was written inside if there was no room; raises all the same."""
-        before = len(self.commands), len(self.coefficients), len(self.places), self._block_end
+        before = len(self.commands), len(self.coefficients), len(self.places)
         try:
             yield
         except NoRoom:
             del self.commands[before[0] :]
             del self.coefficients[before[1] :]
             del self.places[before[2] :]
-            self._block_end = before[3]
             raise
 
     def emit(self, kind: str, **fields: int) -> None:
@@ -213,8 +235,7 @@ class Emitter:
         lanes, width = block.shape
         assert width % 64 == 0
         h, w = (1, width) if width <= _LONGEST else (width // 64, 64)
-        place = self.take((1, lanes, h, w), S8, self._block_end if self.rotates else 0)
-        self._block_end = place.address + width
+        place = self.take((1, lanes, h, w), S8)
         self.load(Remote(self.constant(block), (lanes * width, width, w, 1)), place)
         return place
 
@@ -232,8 +253,7 @@ class Emitter:
         """Any memory to any memory."""
         fields = {"type": element.code, "same_shape": 1}
         for side, place in (("s", source), ("r", target)):
-            fields[f"{side}_low"] = place.address & 0xFFFFFFFF
-            fields[f"{side}_high"] = place.address >> 32
+            fields |= halves(side, place.address)
             for axis, stride in zip("nchw", place.strides):
                 fields[f"{side}_{axis}str"] = stride
         for axis, count in zip("nchw", shape):

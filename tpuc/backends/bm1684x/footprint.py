@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tpuc.backends.bm1684x.command import GLOBAL, LANE_BYTES, LANES, LOCAL, up
 from tpuc.errors import ArtifactError
 
-__all__ = ["ELEMENT_BYTES", "Footprint", "Span", "footprint"]
+__all__ = ["ELEMENT_BYTES", "Footprint", "Span", "Zeros", "footprint"]
 
 ELEMENT_BYTES = {0: 1, 1: 2, 2: 4, 3: 2, 4: 4, 5: 2}
 _INTERLEAVE = {1: 64, 2: 32, 4: 1}  # input channels side by side in a filter, by bytes
@@ -46,14 +46,14 @@ def footprint(kind: str, fields: Fields) -> Footprint:
     rule = _RULES.get(kind)
     if rule is None:
         raise ArtifactError(f"{kind}: has no known footprint")
-    found = rule(_Zeros(fields))
+    found = rule(Zeros(fields))
     for span in (*found.reads, *found.writes):
         if not span.is_global and not 0 <= span.start < span.end <= LANE_BYTES:
             raise ArtifactError(f"{kind}: bytes {span.start} to {span.end} leave local memory")
     return found
 
 
-class _Zeros(dict[str, int]):
+class Zeros(dict[str, int]):
     """Fields that are not named are zero."""
 
     def __missing__(self, key: str) -> int:

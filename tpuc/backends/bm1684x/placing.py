@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tpuc.backends.bm1684x.emitter import Emitter, NoRoom
+from tpuc.backends.bm1684x.allocate import Placed, place
+from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, buffer_of
+from tpuc.backends.bm1684x.lives import NoPlace
 from tpuc.backends.bm1684x.memory import Plan
 from tpuc.backends.bm1684x.rules import rule_of
 from tpuc.backends.bm1684x.rules.rule import KEPT, shape_of
@@ -20,8 +22,8 @@ __all__ = ["emit_graph"]
 _MOST_TRIES = 200
 
 
-def emit_graph(graph: Graph, plan: Plan, in_parts: bool = False) -> Emitter:
-    """Commands of all ops.
+def emit_graph(graph: Graph, plan: Plan, in_parts: bool = False) -> tuple[Emitter, Placed]:
+    """Commands of all ops, and the same in the best order, with places in local memory.
 
     Parameters
     ----------
@@ -33,17 +35,21 @@ def emit_graph(graph: Graph, plan: Plan, in_parts: bool = False) -> Emitter:
     UnsupportedError : an op is too large for local memory, even alone
     """
     if in_parts:
-        return _Attempt(graph, plan, None).run()
+        return _Attempt(graph, plan, None).placed()
     may_stay = _may_stay(graph, plan)
     for _ in range(_MOST_TRIES):
         tried = _Attempt(graph, plan, may_stay)
         try:
-            return tried.run()
-        except NoRoom:
-            if not tried.emitter.residents:
-                raise
-            may_stay.discard(tried.largest())
-    return _Attempt(graph, plan, set()).run()
+            return tried.placed()
+        except NoRoom as full:
+            root = tried.in_the_way(full)
+            if root is None:
+                break
+            may_stay.discard(root)
+    try:
+        return _Attempt(graph, plan, set()).placed()
+    except NoPlace:
+        return _Attempt(graph, plan, None).placed()
 
 
 def _may_stay(graph: Graph, plan: Plan) -> set[str]:
@@ -89,19 +95,27 @@ class _Attempt:
             self._drop(index)
         return self.emitter
 
-    def largest(self) -> str:
-        """Root of the largest tensor that lies in local memory."""
-        residents = self.emitter.residents
-        name = max(residents, key=lambda n: (residents[n].size, n))
-        return self.plan.roots[name]
+    def placed(self) -> tuple[Emitter, Placed]:
+        """All ops, then all buffers."""
+        emitter = self.run()
+        return emitter, place(emitter.commands, emitter.sizes)
+
+    def in_the_way(self, full: NoRoom) -> str | None:
+        """Root of the largest tensor that stays in local memory when it is full."""
+        e = self.emitter
+        numbers = [buffer_of(p) for p in e.residents.values()]
+        if isinstance(full, NoPlace):
+            numbers = [n for n in full.numbers if n in e.kept]
+        names = [e.kept[n] for n in sorted(numbers, key=lambda n: (e.sizes[n], n))]
+        return self.plan.roots[names[-1]] if names else None
 
     def _emit(self, node: Node) -> None:
         e, rule = self.emitter, rule_of(node)
         assert rule is not None
         stays = self.plan.roots[node.name] in self.may_stay
         whole = rule.whole if _is_single(node) and not self.in_parts else None
-        tries = [(stays, True), (stays, False), (False, False)] if whole is not None else []
-        for stay, e.rotates in tries:
+        tries = (stays, False) if stays else (False,)
+        for stay in tries if whole is not None else ():
             assert whole is not None
             try:
                 with e.attempt():
@@ -113,7 +127,6 @@ class _Attempt:
         inside = [v for v in node.activations if v.name in e.residents]
         if inside:
             raise NoRoom(f"{node}: does not fit beside its operands")
-        e.rotates = False
         rule.emit(e, node)
 
     def _alias(self, node: Node) -> None:

@@ -98,7 +98,8 @@ def choose_tile(
 ) -> Tile | None:
     """The tile that needs the fewest parts; among equals the one with the most channels.
 
-    None if not even 64 channels of one pixel fit.
+    Parts take half of the room if that is possible, so that one can be loaded while another is
+    computed. None if not even 64 channels of one pixel fit.
 
     Parameters
     ----------
@@ -107,6 +108,23 @@ def choose_tile(
     room : int
         Bytes that each lane has.
     """
+    found = _tile(channels, axes, size, room)
+    if found is None or _count(found, channels, axes) == 1:
+        return found
+    return _tile(channels, axes, size, room // 2) or found
+
+
+def _count(tile: Tile, channels: int, axes: tuple[Axis, Axis]) -> int:
+    parts = -(-channels // tile.channels)
+    return parts * -(-axes[0].out // tile.h) * -(-axes[1].out // tile.w)
+
+
+def _tile(
+    channels: int,
+    axes: tuple[Axis, Axis],
+    size: Callable[[int, int, int, Pair], int],
+    room: int,
+) -> Tile | None:
     best: tuple[int, Tile] | None = None
     h_axis, w_axis = axes
 
@@ -117,10 +135,10 @@ def choose_tile(
         for w in _halves(w_axis.out):
             h = _most(h_axis.out, partial(need, min(groups * LANES, channels)), (w, room))
             if h:
-                parts = -(-channels // (groups * LANES)) * -(-w_axis.out // w)
-                count = parts * -(-h_axis.out // h)
+                tile = Tile(groups * LANES, h, w)
+                count = _count(tile, channels, axes)
                 if best is None or count < best[0]:
-                    best = count, Tile(groups * LANES, h, w)
+                    best = count, tile
                 break
     return None if best is None else best[1]
 

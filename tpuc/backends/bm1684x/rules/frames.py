@@ -92,10 +92,10 @@ class Probe(Emitter):
 
     most = 0
 
-    def take(self, shape: Shape, element: Element, after: int = 0) -> Local:
+    def take(self, shape: Shape, element: Element) -> Local:
         """As for real."""
-        place = super().take(shape, element, after)
-        self.most = max(self.most, LANE_BYTES - self.free)
+        place = super().take(shape, element)
+        self.most = max(self.most, LANE_BYTES - self.room)
         return place
 
 
