@@ -85,6 +85,11 @@ CASES: dict[str, Callable[[], Graph]] = {
     "conv in tiles of rows": lambda: _conv((1, 64, 150, 190), 40, (3, 3), pads=(1, 1, 1, 1)),
     "conv in tiles of channels": lambda: _conv((1, 512, 3, 3), 200, (7, 7), pads=(3, 3, 3, 3)),
     "conv wide": lambda: _conv((1, 1, 4, 60000), 2, (4, 3), "us", pads=(0, 1, 0, 1)),
+    "conv of taps": lambda: _conv((1, 3, 40, 41), 32, (3, 3), strides=(2, 2), pads=(0, 1, 1, 1)),
+    "conv of columns": lambda: _conv(
+        (1, 3, 45, 44), 70, (7, 7), "su", strides=(2, 2), pads=(3, 3, 3, 3), do_relu=True
+    ),
+    "conv of taps, dilated": lambda: _conv((1, 4, 40, 41), 16, (5, 3), dilations=(3, 2)),
     "depthwise": lambda: _conv((1, 70, 9, 9), 70, (3, 3), "us", group=70, pads=(1, 1, 1, 1)),
     "depthwise strides": lambda: _conv(
         (2, 6, 12, 9), 6, (5, 3), "su", group=6, strides=(2, 1), pads=(2, 1, 1, 1)
@@ -94,6 +99,7 @@ CASES: dict[str, Callable[[], Graph]] = {
         (1, 130, 120, 120), 130, (3, 3), group=130, pads=(1, 1, 1, 1), strides=(2, 2)
     ),
     "matmul of a row": lambda: _matmul((1,), 100, 70),
+    "matmul of many": lambda: _matmul((1,), 130, 1000),
     "matmul of rows": lambda: _matmul((2, 9), 70, 33),
     "product of two": lambda: single_op(
         "MatMul",

@@ -42,7 +42,6 @@ def test_what_stays_in_local_memory_is_neither_stored_nor_loaded(lowered) -> Non
     kept, parts = (compile_graph(graph, in_parts) for in_parts in (False, True))
     stores = [_stores(c.dma) for c in (kept, parts)]
     assert stores[0] <= 6 and stores[1] > 60  # casts and the product; every op
-    assert kept.counts[0] == parts.counts[0]
 
 
 def _stores(dma: bytes) -> int:

@@ -120,6 +120,8 @@ class Emitter:
     ----------
     addresses : mapping of value name to int
         Places of tensors in global memory, from `NEURONS` on.
+    outputs : set of value names
+        What has to be there at the end.
 
     Attributes
     ----------
@@ -129,10 +131,13 @@ class Emitter:
         Bytes of each lane of all buffers, by number.
     """
 
-    def __init__(self, addresses: Mapping[str, int]) -> None:
-        self.addresses = addresses
+    def __init__(self, addresses: Mapping[str, int], outputs: frozenset[str] = frozenset()) -> None:
+        self.addresses, self.outputs = addresses, outputs
         self.residents: dict[str, Local] = {}
         self.sizes: list[int] = []
+        self.rows: dict[
+            str, Local
+        ] = {}  # vectors, (1, lanes, 1, width), for the only op that reads
         self.kept: dict[int, str] = {}  # residents of all times, by buffer
         self.commands: list[Command] = []
         self.coefficients = bytearray()
@@ -248,6 +253,24 @@ class Emitter:
         """Local to global memory."""
         near = Remote(LOCAL + source.address, source.strides)
         self.copy(near, target, source.shape, source.element)
+
+    def spread(self, source: Remote, target: Local, lane: int) -> None:
+        """One channel of global memory to every channel of `target`, which begins at `lane`."""
+        _, c, h, w = target.shape
+        fields = {"sub": 3, "type": target.element.code, "s_n": 1, "s_c": 1, "s_h": h, "s_w": w}
+        fields |= {"s_nstr": source.strides[0], "s_hstr": source.strides[2]}
+        fields |= {"r_n": 1, "r_c": c, "r_h": h, "r_w": w, "r_nstr": target.strides[0]}
+        fields |= {"r_hstr": w, **halves("s", source.address)}
+        fields |= halves("r", LOCAL + target.address + lane * LANE_BYTES)
+        self.emit("dma", **fields)
+
+    def store_row(self, source: Local, address: int, count: int) -> None:
+        """The first `count` numbers of (1, lanes, 1, width), lane after lane."""
+        width = source.shape[3]
+        strides = {"s_nstr": source.strides[0], "s_cstr": source.strides[1], "r_hstr": count}
+        shape = {"s_n": 1, "s_c": -(-count // width), "s_w": width, "r_h": 1, "r_w": count}
+        sides = {**halves("s", LOCAL + source.address), **halves("r", address)}
+        self.emit("dma_matrix", type=source.element.code, **strides, **shape, **sides)
 
     def copy(self, source: Remote, target: Remote, shape: Shape, element: Element) -> None:
         """Any memory to any memory."""

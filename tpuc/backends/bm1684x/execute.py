@@ -19,7 +19,7 @@ from tpuc.backends.bm1684x.chip_memory import (
     type_of,
     windows,
 )
-from tpuc.backends.bm1684x.command import GLOBAL, LANES, LOCAL
+from tpuc.backends.bm1684x.command import GLOBAL, LANE_BYTES, LANES, LOCAL
 from tpuc.backends.bm1684x.decode import Decoded
 from tpuc.backends.bm1684x.execute_float import FLOAT_KERNELS
 from tpuc.errors import ArtifactError
@@ -87,13 +87,15 @@ def _depthwise(chip: Chip, c: Decoded) -> None:
     taps, channels = c["kernel_h"] * c["kernel_w"], c["r_c"]
     one = np.dtype(np.int8)
     kernels = chip.read(c["b_addr"], (1, channels, 1, taps), (0, taps, taps, 1), one)
+    if not c["b_signed"]:
+        kernels = kernels.view(np.uint8)
     total = np.zeros(result_shape(c))
     for tap, pixels in enumerate(windows(c, x, 0)):
         total += kernels[:, :, :, tap : tap + 1] * pixels
     if not c["c_const"]:
         word = np.dtype(np.int32)
         total = total + chip.read(c["c_addr"], (1, channels, 1, 1), (0, 1, 1, 1), word)
-    store(chip, c, total.astype(np.int32))
+    store(chip, c, _saturate(total, type_of(c["r_type"], c["a_signed"] | c["b_signed"])))
 
 
 def _pool(chip: Chip, c: Decoded) -> None:
@@ -111,7 +113,9 @@ def _arith(chip: Chip, c: Decoded) -> None:
     shape = result_shape(c)
     a = operand(chip, c, "a", shape, c["a_signed"])
     sub = c["sub"]
-    if sub == 14:
+    if sub == 19:
+        result = a
+    elif sub == 14:
         result = _cast(a, type_of(c["r_type"], c["c_signed"]))
     else:
         b = operand(chip, c, "b", shape, c["b_signed"])
@@ -194,15 +198,38 @@ def _dma(chip: Chip, c: Decoded) -> None:
         _far(chip, address, shape, steps, dtype)[...] = values
 
 
+def _spread(chip: Chip, c: Decoded) -> None:
+    dtype = type_of(c["type"], 1)
+    shape, steps = (1, 1, c["s_h"], c["s_w"]), (0, 0, c["s_hstr"], 1)
+    values = _far(chip, c["s_low"] | c["s_high"] << 32, shape, steps, dtype)[0, 0]
+    lane, at = divmod(c["r_low"] - LOCAL, LANE_BYTES)
+    for row in range(c["r_h"]):
+        first = at + row * c["r_hstr"] * dtype.itemsize
+        part = np.ascontiguousarray(values[row]).view(np.uint8)
+        chip.local[lane : lane + c["r_c"], first : first + len(part)] = part
+
+
+def _store_matrix(chip: Chip, c: Decoded) -> None:
+    if not c["r_high"] or c["s_n"] != c["r_h"]:
+        raise ArtifactError("dma_matrix: only stores of whole rows can be run")
+    dtype, width = type_of(c["type"], 1), c["r_w"]
+    shape, steps = (c["s_n"], c["s_c"], 1, c["s_w"]), (c["s_nstr"], c["s_cstr"], 0, 1)
+    values = chip.read(c["s_low"] - LOCAL, shape, steps, dtype).reshape(c["s_n"], -1)[:, :width]
+    there = c["r_low"] | c["r_high"] << 32
+    _far(chip, there, (1, 1, c["r_h"], width), (0, 0, c["r_hstr"], 1), dtype)[0, 0] = values
+
+
 _RULES: dict[tuple[str, int], Callable[[Chip, Decoded], None]] = {
     ("conv", 0): _conv,
     ("window", 0): _depthwise,
     ("window", 1): _pool,
     ("window", 4): _pool,
-    **{("arith", sub): _arith for sub in (0, 4, 5, 14, 15, 16, 20)},
+    **{("arith", sub): _arith for sub in (0, 4, 5, 14, 15, 16, 19, 20)},
     ("requant", 1): _requant,
     ("requant", 3): _dequant,
     ("gather", 5): _gather,
     ("gather", 13): _gather,
     ("dma", 0): _dma,
+    ("dma", 3): _spread,
+    ("dma_matrix", 0): _store_matrix,
 }

@@ -17,6 +17,7 @@ __all__ = ["ELEMENT_BYTES", "Footprint", "Span", "Zeros", "footprint"]
 ELEMENT_BYTES = {0: 1, 1: 2, 2: 4, 3: 2, 4: 4, 5: 2}
 _INTERLEAVE = {1: 64, 2: 32, 4: 1}  # input channels side by side in a filter, by bytes
 _ALIGNED, _COMPACT, _STRIDED = 0, 1, 3
+_SPREAD = 3
 
 Fields = Mapping[str, int]
 
@@ -152,7 +153,7 @@ def _matrix_rows(f: Fields) -> Footprint:
 
 
 def _choose(f: Fields) -> Footprint:
-    typed = _Zeros({**f, "b_type": f["a_type"], "d_type": f["c_type"], "r_type": f["c_type"]})
+    typed = Zeros({**f, "b_type": f["a_type"], "d_type": f["c_type"], "r_type": f["c_type"]})
     if f["a_layout"] or f["b_layout"]:
         raise ArtifactError("choose: operands that are not aligned have no known footprint")
     reads = [_tensor(typed, o, _result(f)) for o in "abcd" if not f[f"{o}_const"]]
@@ -170,10 +171,34 @@ def _gather(f: Fields) -> Footprint:
 def _dma(f: Fields) -> Footprint:
     source = [f[f"s_{axis}"] for axis in "nchw"]
     target = source if f["same_shape"] else [f[f"r_{axis}"] for axis in "nchw"]
+    if f["sub"] == _SPREAD:
+        return _spread(f)
     if f["sub"]:
         raise ArtifactError(f"dma: function {f['sub']} has no known footprint")
     reads = () if f["fill"] else (_side(f, "s", source),)
     return Footprint(reads, (_side(f, "r", target),))
+
+
+def _spread(f: Fields) -> Footprint:
+    """One channel to many lanes; both sides without gaps in a row."""
+    size = ELEMENT_BYTES[f["type"]]
+    source = f["s_low"] | f["s_high"] << 32
+    read = Span(True, source, source + ((f["s_h"] - 1) * f["s_hstr"] + f["s_w"]) * size)
+    length = ((f["r_h"] - 1) * f["r_hstr"] + f["r_w"]) * size
+    return Footprint((read,), (_local(f["r_low"] - LOCAL, length),))
+
+
+def _dma_matrix(f: Fields) -> Footprint:
+    """(n, lanes, w) in local memory, rows of numbers in global memory."""
+    size, stores = ELEMENT_BYTES[f["type"]], bool(f["r_high"])
+    near, far = ("s", "r") if stores else ("r", "s")
+    start = f[f"{far}_low"] | f[f"{far}_high"] << 32
+    count = (f[f"{far}_h"] - 1) * f[f"{far}_hstr"] + f[f"{far}_w"]
+    rows = _rows(f[f"{near}_c"], f[f"{near}_low"] - LOCAL)
+    length = (f[f"{near}_n"] - 1) * f[f"{near}_nstr"] + (rows - 1) * f[f"{near}_cstr"]
+    local = _local(f[f"{near}_low"] - LOCAL, (length + f[f"{near}_w"]) * size)
+    there = Span(True, start, start + count * size)
+    return Footprint((local,), (there,)) if stores else Footprint((there,), (local,))
 
 
 def _side(f: Fields, side: str, shape: list[int]) -> Span:
@@ -200,4 +225,5 @@ _RULES: dict[str, Callable[[Fields], Footprint]] = {
     "matrix_rows": _matrix_rows,
     "choose": _choose,
     "dma": _dma,
+    "dma_matrix": _dma_matrix,
 }

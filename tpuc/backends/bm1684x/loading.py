@@ -172,7 +172,7 @@ def _global_sides(command: Command) -> tuple[list[Bytes], list[Bytes]]:
         if address >= BUFFERS:
             found.append([])
             continue
-        counts = [max(f.get(f"{p}_{a}", 0) for p in "sr") for a in "nchw"]
+        counts = [f.get(f"{side}_{a}") or f.get(f"s_{a}", 1) for a in "nchw"]
         steps = [f.get(f"{side}_{a}str", 0) for a in "nchw"]
         length = sum((max(n, 1) - 1) * s for n, s in zip(counts, steps)) + max(counts[3], 1)
         found.append([(address, address + 4 * length)])

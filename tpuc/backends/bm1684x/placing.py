@@ -82,7 +82,7 @@ class _Attempt:
     def __init__(self, graph: Graph, plan: Plan, may_stay: set[str] | None) -> None:
         self.graph, self.plan, self.may_stay = graph, plan, may_stay or set()
         self.in_parts = may_stay is None
-        self.emitter = Emitter(plan.addresses)
+        self.emitter = Emitter(plan.addresses, frozenset(v.name for v in graph.outputs))
         self.ends = _last_uses(graph, plan.roots)
 
     def run(self) -> Emitter:

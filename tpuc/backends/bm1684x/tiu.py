@@ -6,6 +6,7 @@ Every function appends one command; formulas are of its result.
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from tpuc.backends.bm1684x.command import F32, S16, S32, Local
 from tpuc.backends.bm1684x.emitter import Emitter
@@ -27,6 +28,8 @@ __all__ = [
     "multiply_channels",
     "multiply_float",
     "multiply_shift",
+    "pack_rows",
+    "pick",
     "raise_to_zero",
     "requantize",
     "requantize_channels",
@@ -35,7 +38,7 @@ __all__ = [
 ]
 
 HALF_AWAY, HALF_UP = 1, 5
-_MUL, _MAX, _CAST, _ADDS, _SUBS, _MULS = 0, 4, 14, 15, 16, 20
+_MUL, _MAX, _CAST, _ADDS, _SUBS, _MULS, _COPY = 0, 4, 14, 15, 16, 20, 19
 _STRIDED = 3
 
 
@@ -80,6 +83,11 @@ def depthwise(e: Emitter, r: Local, a: Local, at: tuple[int, int], window: Windo
     """int32 sums of a * kernel + bias; `at`: addresses of kernels and biases."""
     fields = {**_result(r), **window_fields(window, a), "b_addr": at[0], "c_addr": at[1]}
     e.emit("window", sub=0, **fields, b_signed=1, c_signed=1)
+
+
+def pick(e: Emitter, r: Local, a: Local, kernels: int, window: Window) -> None:
+    """saturate(a * kernel) in the type of a; kernels without sign."""
+    e.emit("window", sub=0, **_result(r), **window_fields(window, a), b_addr=kernels, c_const=1)
 
 
 def average(e: Emitter, r: Local, a: Local, factor: tuple[int, int], window: Window) -> None:
@@ -154,6 +162,13 @@ def multiply_shift(e: Emitter, r: Local, a: Local, factor: tuple[int, int]) -> N
 def cast(e: Emitter, r: Local, a: Local) -> None:
     """saturate(round(a)), halves away from zero."""
     _arith(e, _CAST, r, a, c_signed=int(r.element.signed), operands=1, rounding=HALF_AWAY)
+
+
+def pack_rows(e: Emitter, r: Local, a: Local) -> None:
+    """One number of each channel: r[lane, q] = a[channel 64 q + lane]."""
+    strides = {"r_layout": _STRIDED, "r_cstr": 1, "r_nstr": r.strides[0]}
+    fields = {**_result(replace(r, shape=a.shape)), **strides}
+    _arith(e, _COPY, r, a, **{**fields, "operands": 1})
 
 
 def raise_to_zero(e: Emitter, r: Local) -> None:

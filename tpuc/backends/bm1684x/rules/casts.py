@@ -38,6 +38,12 @@ def _emit(e: Emitter, node: Node) -> None:
     quant = target.quant if types[0] == F32 else source.quant
     assert quant is not None
     e.begin(node)
+    row = e.rows.pop(source.name, None)
+    if row is not None:
+        y = e.take(row.shape, types[1])
+        tiu.dequantize(e, y, row, float(np.float32(quant.scale)))
+        e.store_row(y, e.addresses[target.name], target.size)
+        return
     for start, lanes, width in pieces(source.size, e.longest(_COPIES)):
         e.begin(node)
         shape = 1, lanes, 1, width

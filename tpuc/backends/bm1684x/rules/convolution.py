@@ -1,4 +1,4 @@
-"""Convolutions and products with a constant matrix.
+"""Convolutions.
 
 Per part: coefficients and input rows are loaded, then
 
@@ -12,13 +12,14 @@ each; filters (conv: 64 input channels side by side, zeros behind the last; dept
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tpuc.backends.bm1684x import tiu
 from tpuc.backends.bm1684x.command import LANES, S32, Element, Local, up
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
+from tpuc.backends.bm1684x.rules.folding import Fold, best_fold, fold, one_hot
 from tpuc.backends.bm1684x.rules.rule import (
     Rule,
     no_room,
@@ -30,11 +31,21 @@ from tpuc.backends.bm1684x.rules.rule import (
 from tpuc.backends.bm1684x.tiling import Axis, Band, Tile, Window, axes_of, choose_tile, cut, reach
 from tpuc.ir import DType, Node
 
-__all__ = ["RULES"]
+__all__ = [
+    "RULES",
+    "Part",
+    "Slice",
+    "compute",
+    "emit_part",
+    "pack",
+    "whole",
+    "why_not_weights",
+    "words_of",
+]
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A convolution of one group, or a depthwise one; all of it in global memory."""
 
     source: Remote
@@ -54,7 +65,7 @@ class _Part:
         return self.filters.shape[1] == 1 and self.channels == len(self.filters) > 1
 
 
-def _pack(filters: np.ndarray, words: np.ndarray, is_depthwise: bool) -> np.ndarray:
+def pack(filters: np.ndarray, words: np.ndarray, is_depthwise: bool) -> np.ndarray:
     """(lanes, bytes): the coefficients of some output channels."""
     count, depth, kh, kw = filters.shape
     rows = -(-count // LANES)
@@ -84,7 +95,7 @@ def _head(rows: int) -> int:
     return 64 * rows + up(4 * rows)
 
 
-def _tile(e: Emitter, node: Node, part: _Part) -> Tile:
+def _tile(e: Emitter, node: Node, part: Part) -> Tile:
     taps = part.filters.shape[2] * part.filters.shape[3]
 
     def size(channels: int, h: int, w: int, inner: tuple[int, int]) -> int:
@@ -103,7 +114,7 @@ def _tile(e: Emitter, node: Node, part: _Part) -> Tile:
 
 
 @dataclass(frozen=True)
-class _Slice:
+class Slice:
     """Output channels of a part whose coefficients lie at `block` in local memory."""
 
     first: int
@@ -111,41 +122,42 @@ class _Slice:
     block: int
 
 
-def _emit_part(e: Emitter, node: Node, part: _Part) -> None:
+def emit_part(e: Emitter, node: Node, part: Part) -> None:
+    """All of it from global memory, in tiles."""
     e.begin(node)
     tile = _tile(e, node, part)
     for first in range(0, len(part.filters), tile.channels):
         e.begin(node)
         some = slice(first, first + tile.channels)
         filters = part.filters[some]
-        block = e.load_block(_pack(filters, part.words[some], part.is_depthwise))
+        block = e.load_block(pack(filters, part.words[some], part.is_depthwise))
         for n, h, w in _bands(part, tile):
             with e.scope():
-                _emit_tile(e, part, _Slice(first, len(filters), block.address), (n, h, w))
+                _emit_tile(e, part, Slice(first, len(filters), block.address), (n, h, w))
 
 
-def _bands(part: _Part, tile: Tile) -> Iterator[tuple[int, Band, Band]]:
+def _bands(part: Part, tile: Tile) -> Iterator[tuple[int, Band, Band]]:
     for n in range(part.batch):
         for h in cut(part.axes[0], tile.h):
             for w in cut(part.axes[1], tile.w):
                 yield n, h, w
 
 
-def _emit_tile(e: Emitter, part: _Part, some: _Slice, at: tuple[int, Band, Band]) -> None:
+def _emit_tile(e: Emitter, part: Part, some: Slice, at: tuple[int, Band, Band]) -> None:
     n, h, w = at
     inputs, first = (some.count, some.first) if part.is_depthwise else (part.channels, 0)
     x = e.take((1, inputs, h.stop - h.start, w.stop - w.start), part.types[0])
     e.load(part.source.at((n, first, h.start, w.start), part.types[0]), x)
     shape = 1, some.count, h.last - h.first, w.last - w.first
     sums, y = e.take(shape, S32), e.take(shape, part.types[1])
-    _compute(e, part, some, (x, sums, y), (h.before, w.before, h.after, w.after))
+    compute(e, part, some, (x, sums, y), (h.before, w.before, h.after, w.after))
     e.store(y, part.target.at((n, some.first, h.first, w.first), part.types[1]))
 
 
-def _compute(
+def compute(
     e: Emitter,
-    part: _Part,
-    some: _Slice,
+    part: Part,
+    some: Slice,
     places: tuple[Local, Local, Local],
     pads: tuple[int, int, int, int],
 ) -> None:
@@ -165,18 +177,41 @@ def _compute(
         tiu.raise_to_zero(e, y)
 
 
-def _whole(e: Emitter, node: Node, part: _Part, stays: bool) -> None:
+def whole(e: Emitter, node: Node, part: Part, stays: bool) -> None:
     """All of it at once."""
     source, target = node.activations[0], node.output
-    block = e.load_block(_pack(part.filters, part.words, part.is_depthwise))
+    if source.name not in e.residents and not part.is_depthwise:
+        how = best_fold(part.window, shape_of(source), shape_of(target))
+        if how is not None:
+            e.finish(target, _folded(e, node, part, how), stays)
+            return
+    block = e.load_block(pack(part.filters, part.words, part.is_depthwise))
     x = e.fetch(source, shape_of(source))
     sums, y = e.take(shape_of(target), S32), e.take(shape_of(target), part.types[1])
-    some = _Slice(0, len(part.filters), block.address)
-    _compute(e, part, some, (x, sums, y), part.window.pads)
+    some = Slice(0, len(part.filters), block.address)
+    compute(e, part, some, (x, sums, y), part.window.pads)
     e.finish(target, y, stays)
 
 
-def _words(node: Node, multipliers: np.ndarray, shifts: np.ndarray, count: int) -> np.ndarray:
+def _folded(e: Emitter, node: Node, part: Part, how: Fold) -> Local:
+    """Taps of a picture in global memory become channels first."""
+    count, before = len(part.filters), shape_of(node.activations[0])
+    filters = part.filters.reshape(count, how.shape[1], *how.rest.kernel)
+    block = pack(filters, part.words, False)
+    picks = one_hot(how, before[1], len(block))
+    both = np.zeros((len(picks), block.shape[1] + picks.shape[1]), np.uint8)
+    both[: len(block), : block.shape[1]], both[:, block.shape[1] :] = block, picks
+    at = e.load_block(both).address
+    x = fold(e, part.source, part.types[0], (how, before, at + block.shape[1]))
+    sums = e.take(shape_of(node.output), S32)
+    y = e.take(shape_of(node.output), part.types[1])
+    left = replace(part, window=how.rest, channels=how.shape[1], filters=filters)
+    compute(e, left, Slice(0, count, at), (x, sums, y), how.rest.pads)
+    return y
+
+
+def words_of(node: Node, multipliers: np.ndarray, shifts: np.ndarray, count: int) -> np.ndarray:
+    """(O, 3): multiplier, -shift, bias of each channel."""
     bias = node.inputs[2].data if len(node.inputs) > 2 and node.inputs[2] is not None else None
     words = np.zeros((count, 3), np.int64)
     words[:, 0], words[:, 1] = multipliers, -shifts
@@ -185,7 +220,7 @@ def _words(node: Node, multipliers: np.ndarray, shifts: np.ndarray, count: int) 
     return words
 
 
-def _why_not_weights(node: Node) -> str | None:
+def why_not_weights(node: Node) -> str | None:
     for value in node.inputs[1:]:
         if value is not None and value.data is None:
             return f"operand '{value.name}' is computed"
@@ -198,18 +233,18 @@ def _why_not_weights(node: Node) -> str | None:
 
 
 def _covers_conv(node: Node) -> str | None:
-    wrong = why_not_bytes(node) or _why_not_weights(node) or why_not_window(node)
+    wrong = why_not_bytes(node) or why_not_weights(node) or why_not_window(node)
     if wrong is None and node.attrs.get("round_mode") != "HalfUp":
         return f"round_mode is {node.attrs.get('round_mode')}"
     return wrong
 
 
-def _conv_parts(e: Emitter, node: Node) -> Iterator[_Part]:
+def _conv_parts(e: Emitter, node: Node) -> Iterator[Part]:
     source, target = node.activations[0], node.output
     before, after = shape_of(source), shape_of(target)
     window, group = window_of(node), node.integer("group")
     filters = node.weight(1).reshape(len(node.weight(1)), -1, *window.kernel)
-    words = _words(
+    words = words_of(
         node, np.array(node.ints("multiplier")), np.array(node.ints("rshift")), len(filters)
     )
     if group == before[1] == len(filters):
@@ -218,7 +253,7 @@ def _conv_parts(e: Emitter, node: Node) -> Iterator[_Part]:
     types = element_of(source), element_of(target)
     for g in range(group):
         some = slice(g * per_out, (g + 1) * per_out)
-        yield _Part(
+        yield Part(
             e.remote(source, before).at((0, g * per_in, 0, 0), types[0]),
             e.remote(target, after).at((0, g * per_out, 0, 0), types[1]),
             before[0],
@@ -235,64 +270,14 @@ def _conv_parts(e: Emitter, node: Node) -> Iterator[_Part]:
 
 def _conv(e: Emitter, node: Node) -> None:
     for part in _conv_parts(e, node):
-        _emit_part(e, node, part)
+        emit_part(e, node, part)
 
 
 def _conv_whole(e: Emitter, node: Node, stays: bool) -> None:
     parts = list(_conv_parts(e, node))
     if len(parts) > 1:
         raise NoRoom(f"{node}: its groups are computed one by one")
-    _whole(e, node, parts[0], stays)
+    whole(e, node, parts[0], stays)
 
 
-def _covers_matmul(node: Node) -> str | None:
-    wrong = why_not_bytes(node) or _why_not_weights(node)
-    if wrong:
-        return wrong
-    for key in ("left_transpose", "right_transpose", "hdim_is_batch"):
-        if node.flag(key):
-            return f"{key} is true"
-    if node.attrs.get("round_mode") != "HalfAwayFromZero":
-        return f"round_mode is {node.attrs.get('round_mode')}"
-    shape = node.weight(1).shape
-    return None if len(shape) == 2 else f"its matrix has shape {list(shape)}"
-
-
-def _matmul_part(e: Emitter, node: Node) -> _Part:
-    """As a 1 x 1 convolution: rows of the left matrix are columns of a picture."""
-    source, target = node.activations[0], node.output
-    matrix = node.weight(1)
-    depth, width = matrix.shape
-    rows = source.size // depth
-    one = Window((1, 1))
-    multipliers, shifts = (np.full(width, node.ints(key)[0]) for key in ("multipliers", "rshifts"))
-    return _Part(
-        Remote(e.addresses[source.name], (rows * depth, 1, rows * depth, depth)),
-        Remote(e.addresses[target.name], (rows * width, 1, rows * width, width)),
-        1,
-        depth,
-        (element_of(source), element_of(target)),
-        axes_of(one, (1, rows), (1, rows)),
-        one,
-        np.ascontiguousarray(matrix.T).reshape(width, depth, 1, 1),
-        _words(node, multipliers, shifts, width),
-        tiu.HALF_AWAY,
-        node.flag("do_relu"),
-    )
-
-
-def _matmul(e: Emitter, node: Node) -> None:
-    _emit_part(e, node, _matmul_part(e, node))
-
-
-def _matmul_whole(e: Emitter, node: Node, stays: bool) -> None:
-    part = _matmul_part(e, node)
-    if part.axes[1].size != 1:
-        raise NoRoom(f"{node}: has {part.axes[1].size} rows; one is computed where it lies")
-    _whole(e, node, part, stays)
-
-
-RULES = {
-    "Conv2D": Rule(_covers_conv, _conv, _conv_whole),
-    "MatMul": Rule(_covers_matmul, _matmul, _matmul_whole),
-}
+RULES = {"Conv2D": Rule(_covers_conv, _conv, _conv_whole)}
