@@ -11,6 +11,7 @@ import pytest
 from tests.golden import transformers
 from tests.test_cli import tpuc
 from tpuc.calibration import table as table_text
+from tpuc.ir.text import print_mlir, save_weights
 from tpuc.ir.text_parse import load_mlir
 from tpuc.lowering import lower
 
@@ -34,7 +35,8 @@ def test_auto_keeps_the_best_tells_of_all_and_is_cached(home, bm1684x):
     found = report["correction"]
     scores = dict(map(tuple, found["trials"]))
     assert found["chosen"] == max(scores, key=scores.__getitem__)
-    assert len(scores) == 7 and found["judges"] == 20
+    assert len(scores) == 11 and found["judges"] == 20
+    assert any(name.startswith("weight_equalization + ") for name in scores)
     assert all(step["layers"] for step in found["steps"])
     assert "What corrections did" in (home / "first/report.html").read_text()
     for name in ("digits_bm1684x_int8.bmodel", "digits_cali_table", "digits_top_weights.npz"):
@@ -95,7 +97,10 @@ def test_weight_equalization_is_told_layer_by_layer(home):
     assert done.returncode == 0, done.stderr
     steps = report_of(home / "equalized")["correction"]["steps"]
     assert [step["name"] for step in steps] == ["weight_equalization", "bias_correction"]
-    assert all("limit of 6" in row["what"] for row in steps[0]["layers"])  # all of them are Relu6
+    rows = [row for row in steps[0]["layers"] if "channel range" in row["what"]]
+    assert rows and all(0.9 < row["before"] < 1 and 0.9 < row["after"] < 1 for row in rows)
+    assert any("the limit of 6" in row["what"] for row in rows)  # all of them are Relu6
+    assert 0.9 < steps[0]["before"] < 1 and 0.9 < steps[0]["after"] < 1
     refused = tpuc("recipe=digits", "correction=weight_equalization", "quantize=f16", cwd=home)
     assert refused.returncode == 2 and "no integer weights" in refused.stderr
 
@@ -129,6 +134,108 @@ def test_attention_is_scaled_in_a_searched_build(home):
         found = table_text.read(home / "attention" / name).ranges
         scaled = [r for n, r in found.items() if n.endswith("_Smc_Inv_Mul")]
         assert [r.threshold for r in scaled] == [1.0, 1.0]
+
+
+def spread_network(run: Path, to: Path) -> None:
+    """A network whose channels were scaled apart: Relu in place of Relu6, the same function."""
+    graph, chance = load_mlir(run / "digits.mlir"), np.random.default_rng(0)
+    for node in graph.nodes:
+        if node.attrs.get("do_relu"):
+            node.attrs["relu_limit"] = -1.0
+    for node in graph.nodes:
+        users = node.output.users
+        if node.op == "Conv" and [u.op for u in users] == ["Conv"]:
+            factor = np.exp(chance.normal(0, 2.0, node.output.shape[1])).astype(np.float32)
+            for index in (1, 2):
+                value = node.inputs[index]
+                shape = (-1, 1, 1, 1) if index == 1 else value.shape
+                value.data = value.data * factor.reshape(shape)
+            filters = users[0].inputs[1]
+            depthwise = users[0].integer("group") > 1
+            shape = (-1, 1, 1, 1) if depthwise else (1, -1, 1, 1)
+            filters.data = filters.data / factor.reshape(shape)
+    save_weights(graph, to / "spread_weights.npz")
+    (to / "spread.mlir").write_text(print_mlir(graph, "spread_weights.npz"))
+
+
+@pytest.fixture(scope="module")
+def spread(home):
+    done = tpuc("recipe=digits", "stop_after=import", "hydra.run.dir=import", cwd=home)
+    assert done.returncode == 0, done.stderr
+    spread_network(home / "import", home)
+    return ["recipe=custom", "dataset=digits", "model.path=spread.mlir", "processor=bm1684"]
+
+
+def test_auto_sees_that_equalization_helps(home, spread):
+    for run in ("evened", "again"):
+        done = tpuc(
+            *spread, "correction=auto", "correction.adaround_num=20", f"hydra.run.dir={run}",
+            cwd=home,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    said = (done.stdout + done.stderr).splitlines()
+    assert "(cached)" in next(t for t in said if t.startswith("correct"))
+    found = report_of(home / "evened")
+    scores = dict(map(tuple, found["correction"]["trials"]))
+    plain = max(score for name, score in scores.items() if "+" not in name)
+    assert plain < 0.99 and found["correction"]["chosen"].startswith("weight_equalization + ")
+    assert found["accuracy"]["output_cos_mean"] > plain + 0.01
+    first = found["correction"]["steps"][0]
+    assert first["name"] == "weight_equalization" and first["after"] > first["before"] + 0.01
+    for name in ("spread.mlir", "spread_bm1684_int8.bmodel", "spread_cali_table"):
+        assert (home / "evened" / name).read_bytes() == (home / "again" / name).read_bytes()
+
+
+def test_auto_sees_that_smoothquant_and_softmax_correction_hurt(home):
+    transformers.onnx_file("vit", home)
+    folder = home / "pictures"
+    folder.mkdir()
+    for index in range(24):
+        np.savez(folder / f"{index:02}.npz", **transformers.sample("vit", index))
+    done = tpuc(
+        "recipe=custom", "model.path=vit.onnx", "dataset.path=pictures", "correction=auto",
+        "calibration.input_num=12", "correction.adaround_num=4", "correction.bc_inference_num=4",
+        "correction.auto_num=12", "hydra.run.dir=hurt", cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = report_of(home / "hurt")["correction"]
+    scores = dict(map(tuple, found["trials"]))
+
+    def best(start: str) -> float:
+        return max(score for name, score in scores.items() if name.startswith(start))
+
+    plain = max(score for name, score in scores.items() if "+" not in name)
+    for name in ("smoothquant + ", "softmax_correction + "):
+        assert best(name) < plain and not found["chosen"].startswith(name)
+
+
+def test_all_corrections_go_together_with_every_threshold_method(home):
+    methods = "kl,mse,max,percentile9999,aciq_gauss,aciq_laplace,torch_observer"
+    on = ("smoothquant", "weight_equalization", "softmax_correction", "bias_correction", "adaround")
+    done = tpuc(
+        "-m", "recipe=digits", f"calibration={methods}", *(f"correction.{k}=true" for k in on),
+        "correction.adaround_num=8", "correction.bc_inference_num=4", "report.html=false",
+        "hydra.sweep.dir=every", cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    runs = sorted(p.parent for p in (home / "every").glob("*/report.json"))
+    assert len(runs) == 7
+    for run in runs:
+        steps = report_of(run)["correction"]["steps"]
+        assert {s["name"] for s in steps} == set(on)
+        assert all(s["after"] >= s["before"] for s in steps if s["name"] in on[3:])
+        assert report_of(run)["accuracy"]["output_cos_mean"] > 0.99
+
+
+def test_corrections_before_calibration_are_cached(home):
+    keys = ("recipe=digits", "correction=weight_equalization", "correction.smoothquant=true")
+    for run in ("fresh", "known"):
+        done = tpuc(*keys, f"hydra.run.dir={run}", cwd=home)
+        assert done.returncode == 0, done.stderr
+    said = (done.stdout + done.stderr).splitlines()
+    assert "(cached)" in next(t for t in said if t.startswith("rewrite"))
+    one, other = (report_of(home / run)["correction"] for run in ("fresh", "known"))
+    assert one == other
 
 
 def test_smoothquant_without_a_place_says_so(home):

@@ -77,13 +77,52 @@ def test_ranges_of_both_layers_become_alike():
     assert one.inputs[1].data is not next(n for n in graph.nodes if n.op == "Conv").inputs[1].data
 
 
-def test_a_limit_is_an_obstacle_that_is_told():
-    build = _Builder(4, 4)
-    build.conv(8, do_relu=True, relu_limit=6.0)
+def tensors_of(graph: Graph, seeds: range):
+    def tensors(names):
+        for seed in seeds:
+            x = np.random.default_rng(seed).normal(0, 1, graph.inputs[0].shape).astype(np.float32)
+            yield FloatEngine(float_twin(graph), 1).run({graph.inputs[0].name: x}, list(names))
+
+    return tensors
+
+
+def limited(seed: int, limit: float) -> Graph:
+    build = _Builder(seed, 4)
+    build.conv(8, do_relu=True, relu_limit=limit)
+    build.conv(8, group=8, do_relu=True, relu_limit=limit)
     build.conv(6)
-    graph = build.finish()
+    return build.finish()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 1000), st.sampled_from([0.5, 6.0, 40.0, 1e6]))
+def test_float_outputs_stay_through_limits(seed, limit):
+    graph = limited(seed, limit)
+    made = equalize_weights(graph, tensors_of(graph, range(3)))
+    for other in (0, 1, 2):
+        before, after = outputs(graph, other), outputs(made.graph, other)
+        np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-4 * np.abs(before).max())
+
+
+def test_channels_near_the_limit_scale_together_with_it():
+    graph = limited(1, 40.0)
+    made = equalize_weights(graph, tensors_of(graph, range(1)))
+    (top,) = [b[graph.nodes[1].name].max(axis=(0, 2, 3))
+              for b in tensors_of(graph, range(1))([graph.nodes[1].name])]  # fmt: skip
+    one, other = (next(n for n in g.nodes if n.op == "Conv") for g in (graph, made.graph))
+    factor = np.abs(one.weight(1)).max(axis=(1, 2, 3)) / np.abs(other.weight(1)).max(axis=(1, 2, 3))
+    near = top >= 20.0
+    assert 1 < np.count_nonzero(near) < len(near)
+    np.testing.assert_allclose(factor[near], factor[near][0], rtol=1e-5)
+    assert (factor >= factor[near][0] * (1 - 1e-6)).all() and factor.std() > 0.1
+    np.testing.assert_allclose(other.attrs["relu_limit"] * factor[near][0], 40.0, rtol=1e-5)
+    assert "come near the limit of 40" in made.notes[0].what
+
+
+def test_without_samples_a_limit_is_an_obstacle_that_is_told():
+    graph = limited(4, 6.0)
     made = equalize_weights(graph)
-    assert "limit of 6" in made.notes[0].what
+    assert "limit of 6 is not known" in made.notes[0].what
     np.testing.assert_array_equal(outputs(made.graph), outputs(graph))
 
 

@@ -12,8 +12,9 @@ from tpuc.correction.adaround import Learning, learn_rounding
 from tpuc.correction.auto import Trial, Tried, try_all
 from tpuc.correction.bench import Bench, output_cosine
 from tpuc.correction.bias_correction import correct_biases
+from tpuc.correction.limits import Tensors
 from tpuc.correction.result import Corrected, LayerNote
-from tpuc.correction.smoothquant import Tensors, smooth_activations
+from tpuc.correction.smoothquant import smooth_activations
 from tpuc.correction.softmax_correction import correct_softmaxes, with_unit_ranges
 from tpuc.correction.weight_equalization import equalize_weights
 

@@ -1,7 +1,10 @@
 """Chooses among corrections by trying them: `correction=auto`.
 
-Thresholds are compared first, uncorrected; corrections then start from the best of them. What is
-nearest to float on samples that nothing was learned from wins, the simplest of equals.
+    thresholds              of the network as it is
+    rewrites + thresholds   of the float network, on top of those that helped so far
+    thresholds + rounding   corrections of weights and biases, on the best so far
+
+What is nearest to float on samples that nothing was learned from wins, the simplest of equals.
 """
 
 from __future__ import annotations
@@ -34,24 +37,37 @@ class Tried(Generic[T]):
 
 def try_all(
     starts: Mapping[str, T],
+    rewrites: Mapping[str, Callable[[T], Mapping[str, T]]],
     corrections: Mapping[str, Callable[[T], T]],
     score: Callable[[T], float],
 ) -> Tried[T]:
-    """Try every start as it is, then every correction on the best one.
+    """Try every start as it is, then every rewrite and correction on the best so far.
 
     Parameters
     ----------
     starts : mapping of name to candidate
         Simplest first.
+    rewrites : mapping of name to what makes candidates, by start's name, of the best so far
+        Empty where there is nothing to rewrite. `rewrite + name` is a candidate's name.
     corrections : mapping of name to what makes a candidate of one
-        Simplest first; `name + name` of start and correction is the candidate's.
+        Simplest first; all start from the same one, and `start + name` is the candidate's name.
     """
-    trials = [Trial(name, score(candidate)) for name, candidate in starts.items()]
-    first = max(trials, key=lambda t: t.score)
-    known = dict(starts)
+    known: dict[str, T] = {}
+    trials: list[Trial] = []
+
+    def add(candidates: Mapping[str, T]) -> str:
+        for name, candidate in candidates.items():
+            known[name] = candidate
+            trials.append(Trial(name, score(candidate)))
+        return max(trials, key=lambda t: t.score).name
+
+    best, kept = add(starts), ""
+    for name, rewrite in rewrites.items():
+        made = {f"{kept}{name} + {start}": c for start, c in rewrite(known[best]).items()}
+        better = add(made)
+        if better != best:
+            best, kept = better, f"{kept}{name} + "
+    first = best
     for name, correct in corrections.items():
-        title = f"{first.name} + {name}"
-        known[title] = correct(starts[first.name])
-        trials.append(Trial(title, score(known[title])))
-    winner = max(trials, key=lambda t: t.score)
-    return Tried(winner.name, known[winner.name], tuple(trials))
+        best = add({f"{first} + {name}": correct(known[first])})
+    return Tried(best, known[best], tuple(trials))

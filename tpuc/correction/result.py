@@ -20,12 +20,15 @@ class LayerNote:
         Cosine of its lowered output against float; both 0 if it was not measured.
     what : str
         What was done, or why nothing was.
+    at : str
+        Op whose output the cosines are of, where it is another one.
     """
 
     name: str
     before: float
     after: float
     what: str
+    at: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,17 @@ is no product (BERT adds it on), a factor of its own is put in front of the prod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from tpuc.correction.limits import Tensors
 from tpuc.correction.result import Corrected, LayerNote
 from tpuc.correction.smooth_places import NORMS, Place, operand_of, place_of
 from tpuc.ir import Graph, Node, Value, with_defaults
 from tpuc.progress import progress
 
-__all__ = ["Tensors", "smooth_activations"]
-
-Tensors = Callable[[Sequence[str]], Iterator[dict[str, np.ndarray]]]
-"""Float tensors of the network by name, batch by batch."""
+__all__ = ["smooth_activations"]
 
 _ROWS = 2048
 """Rows of an activation that candidates are compared on, evenly spread over the samples."""
@@ -97,6 +95,7 @@ def _smooth(graph: Graph, place: Place, rows: np.ndarray) -> LayerNote:
         f"error of its {len(place.readers)} products {share:.0f} % of what it was; "
         f"scales {best.min():.3g} to {best.max():.3g}"
         + (", by a factor of its own" if place.apart else ""),
+        place.readers[0].name,
     )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from dataclasses import replace
 import numpy as np
 
 from tpuc.artifacts import CalibrationTable, Range
+from tpuc.correction.limits import Tensors
 from tpuc.correction.result import Corrected, LayerNote
-from tpuc.correction.smoothquant import Tensors
 from tpuc.ir import Graph, Node, Value, with_defaults
 
 __all__ = ["correct_softmaxes", "with_unit_ranges"]
@@ -50,12 +50,13 @@ def correct_softmaxes(graph: Graph, tensors: Tensors) -> Corrected:
     notes = [LayerNote(name, 0.0, 0.0, why) for name, why in reasons.items() if why is not None]
     for node in chosen:
         scale, largest = tops[node.name]
+        product = node.output.users[0].name
         _scale(result, node, scale)
         text = (
             f"mean of largest weights of a row, by head, {scale.min():.3g} to {scale.max():.3g}; "
             f"the largest of all, {largest:.3g}, is clipped to that of its head"
         )
-        notes.append(LayerNote(node.name, 0.0, 0.0, text))
+        notes.append(LayerNote(node.name, 0.0, 0.0, text, product))
     return Corrected(result, tuple(notes), 0.0, 0.0)
 
 

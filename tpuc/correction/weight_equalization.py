@@ -6,8 +6,10 @@
 Both ranges become sqrt(r1_i r2_i). Chains (convolution, depthwise, convolution) are gone through
 until nothing moves any more. Nagel et al. 2019, section 4.1; TPU-MLIR's `--we`.
 
-A tensor that several ops read is left alone (Add branches), and so is one with an upper limit
-(Relu6): a limit is one number for all channels and does not scale with them.
+A tensor that several ops read is left alone (Add branches). Through an upper limit (Relu6) the
+channels that reach it on samples have one factor together, with which the limit scales; the others
+have their own (limits.py). TPU-MLIR equalizes there as if there were no
+limit, which changes the network.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tpuc.correction.limits import Freedom, Tensors, limit_of, measured_tops
 from tpuc.correction.result import Corrected, LayerNote
 from tpuc.ir import Graph, Node, Value
 
@@ -34,16 +37,19 @@ class _Pair:
 
     first: Node
     second: Node
+    freedom: Freedom
     scale: np.ndarray
 
 
-def equalize_weights(graph: Graph) -> Corrected:
+def equalize_weights(graph: Graph, tensors: Tensors | None = None) -> Corrected:
     """Equalize every pair of layers that nothing else reads between.
 
     Parameters
     ----------
     graph : Graph
         Dialect `top`; not changed.
+    tensors : callable, optional
+        Of the network as it is; without it layers with an upper limit are left alone.
 
     Returns
     -------
@@ -51,21 +57,26 @@ def equalize_weights(graph: Graph) -> Corrected:
         Its float outputs are those of `graph` but for rounding.
     """
     result = graph.clone()
-    weights = {n.name: n.weight(1).astype(np.float64) for n in result.nodes if _is_layer(n)}
-    before = {name: array.copy() for name, array in weights.items()}
+    weights = {n.name: _magnitudes(n) for n in result.nodes if _is_layer(n)}
+    before = {name: _spread(array) for name, array in weights.items()}
+    tops = measured_tops(result, tensors)
     pairs, notes = [], []
     for node in result.nodes:
-        found = _next_layer(result, node)
-        if isinstance(found, Node):
-            pairs.append(_Pair(node, found, np.ones(_outputs(node))))
+        found = _pair(result, node, tops)
+        if isinstance(found, _Pair):
+            pairs.append(found)
         elif found:
             notes.append(LayerNote(node.name, 0.0, 0.0, found))
     for _ in range(_ROUNDS):
-        if sum(_even_out(pair, weights) for pair in pairs) < _STILL:
+        if max((_even_out(pair, weights) for pair in pairs), default=0.0) < _STILL:
             break
-    _store(result, pairs, weights)
+    limits = {p.first.name: p.freedom.words() for p in pairs}
+    _store(result, pairs)
     changed = dict.fromkeys(n.name for p in pairs for n in (p.first, p.second))
-    notes += [_note(name, before[name], weights[name]) for name in changed]
+    for name in changed:
+        spreads = f"{before[name]:.3g} to {_spread(weights[name]):.3g}"
+        text = f"largest over median channel range {spreads}"
+        notes.append(LayerNote(name, 0.0, 0.0, text + limits.get(name, "")))
     return Corrected(result, tuple(notes), 0.0, 0.0)
 
 
@@ -79,19 +90,23 @@ def _outputs(node: Node) -> int:
     return int(node.weight(1).shape[0])
 
 
-def _next_layer(graph: Graph, node: Node) -> Node | str | None:
-    """The layer behind `node`, or why it has no partner; None if it is no layer itself."""
+def _pair(graph: Graph, node: Node, tops: dict[str, np.ndarray]) -> _Pair | str | None:
+    """`node` and the layer behind it, or why it has no partner; None if it is no layer itself."""
     if not _is_layer(node):
         return None
+    limited: list[Node] = []
     for here, value in _behind(graph, node):
-        limit = here.attrs.get("relu_limit", -1.0)
-        if here.attrs.get("do_relu") and isinstance(limit, float) and limit > 0:
-            return f"its limit of {limit:g} does not scale with channels"
+        limit = limit_of(here)
+        if limit is not None:
+            limited.append(here)
+            if value.name not in tops:
+                return f"which channels reach its limit of {limit:g} is not known without samples"
         if len(value.users) != 1 or any(v is value for v in graph.outputs):
             return "several ops read its result" if value.users else None
         reader = value.users[0]
         if _is_layer(reader) and reader.inputs[0] is value:
-            return reader
+            freedom = Freedom.of(_outputs(node), limited, tops)
+            return _Pair(node, reader, freedom, np.ones(_outputs(node)))
         if reader.op not in _SCALE_FREE or reader.inputs[0] is not value:
             return f"{reader.op} behind it does not scale with channels"
     return None
@@ -104,45 +119,54 @@ def _behind(graph: Graph, node: Node) -> Iterator[tuple[Node, Value]]:
         node = node.output.users[0]
 
 
-def _by_input(node: Node, weights: np.ndarray) -> np.ndarray:
-    """Weights as (C, numbers that read channel c)."""
+def _magnitudes(node: Node) -> np.ndarray:
+    """Largest weight of each pair of channels, (O, I) float64."""
+    weight = np.abs(node.weight(1))
+    return weight.reshape(*weight.shape[:2], -1).max(axis=2).astype(np.float64)
+
+
+def _by_input(node: Node, magnitudes: np.ndarray) -> np.ndarray:
+    """Largest weight that reads each input channel, (C,)."""
     group = node.integer("group")
-    per_group = weights.reshape(group, weights.shape[0] // group, weights.shape[1], -1)
-    return per_group.transpose(0, 2, 1, 3).reshape(group * weights.shape[1], -1)
+    return magnitudes.reshape(group, -1, magnitudes.shape[1]).max(axis=1).reshape(-1)
 
 
 def _even_out(pair: _Pair, weights: dict[str, np.ndarray]) -> float:
-    """Scale both layers; how much the weights moved."""
+    """Scale both layers' magnitudes, in place; how far the farthest factor is from 1."""
     one, two = weights[pair.first.name], weights[pair.second.name]
-    r1 = np.abs(one).reshape(len(one), -1).max(axis=1)
-    r2 = np.abs(_by_input(pair.second, two)).max(axis=1)
+    r1 = pair.freedom.as_one(one.max(axis=1))
+    r2 = pair.freedom.as_one(_by_input(pair.second, two))
     alive = (r1 > _LEAST) & (r2 > _LEAST)
     s = np.sqrt(np.divide(r1, r2, out=np.ones_like(r1), where=alive))
-    s = np.where(alive, s, 1.0)
-    made_one = one / s.reshape(-1, *[1] * (one.ndim - 1))
-    made_two = two * _per_weight(pair.second, two, s)
-    weights[pair.first.name], weights[pair.second.name] = made_one, made_two
+    s = pair.freedom.allowed(pair.scale * np.where(alive, s, 1.0)) / pair.scale
+    one /= s[:, None]
+    two *= _per_weight(pair.second, s)
     pair.scale *= s
-    return float(np.linalg.norm(made_one - one) + np.linalg.norm(made_two - two))
+    return float(np.abs(s - 1.0).max())
 
 
-def _per_weight(node: Node, weights: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """Factor of each weight of a layer whose input channels have the factors `s`."""
+def _per_weight(node: Node, s: np.ndarray) -> np.ndarray:
+    """Factors (O, I) of the weights of a layer whose input channels have the factors `s`."""
     group = node.integer("group")
-    rows = np.repeat(s.reshape(group, 1, -1), weights.shape[0] // group, axis=1)
-    return rows.reshape(*weights.shape[:2], *[1] * (weights.ndim - 2))
+    return np.repeat(s.reshape(group, -1), _outputs(node) // group, axis=0)
 
 
-def _store(graph: Graph, pairs: list[_Pair], weights: dict[str, np.ndarray]) -> None:
-    biases = {p.first.name: p.scale for p in pairs}
+def _store(graph: Graph, pairs: list[_Pair]) -> None:
+    for pair in pairs:
+        share = pair.freedom.share(pair.scale)
+        for node in pair.freedom.limited:
+            node.attrs["relu_limit"] = float(np.float32((limit_of(node) or 0.0) / share))
+    read = {p.second.name: _per_weight(p.second, p.scale) for p in pairs}
+    made = {p.first.name: p.scale for p in pairs}
     for node in {n.name: n for p in pairs for n in (p.first, p.second)}.values():
+        weight = node.weight(1)
+        factor = read.get(node.name, np.ones((1, 1))) / made.get(node.name, np.ones(1))[:, None]
         inputs = list(node.inputs)
-        inputs[1] = _with_data(inputs[1], weights[node.name])
-        if len(inputs) > 2 and inputs[2] is not None and node.name in biases:
-            bias = inputs[2].data
-            assert bias is not None
-            scale = biases[node.name].reshape(bias.shape)
-            inputs[2] = _with_data(inputs[2], bias.astype(np.float64) / scale)
+        factor = factor.reshape(*factor.shape, *[1] * (weight.ndim - 2))
+        inputs[1] = _with_data(inputs[1], weight * factor)
+        if len(inputs) > 2 and inputs[2] is not None and node.name in made:
+            bias = node.weight(2)
+            inputs[2] = _with_data(inputs[2], bias / made[node.name].reshape(bias.shape))
         graph.set_inputs(node, inputs)
 
 
@@ -151,12 +175,7 @@ def _with_data(value: Value | None, data: np.ndarray) -> Value:
     return Value(value.name, value.shape, value.dtype, value.quant, data.astype(np.float32))
 
 
-def _note(name: str, before: np.ndarray, after: np.ndarray) -> LayerNote:
-    text = f"largest over median channel range {_spread(before):.3g} to {_spread(after):.3g}"
-    return LayerNote(name, 0.0, 0.0, text)
-
-
-def _spread(weights: np.ndarray) -> float:
-    ranges = np.abs(weights).reshape(len(weights), -1).max(axis=1)
+def _spread(magnitudes: np.ndarray) -> float:
+    ranges = magnitudes.max(axis=1)
     middle = float(np.median(ranges))
     return float(ranges.max()) / middle if middle > 0 else np.inf

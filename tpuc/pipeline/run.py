@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tpuc.artifacts import CalibrationTable
 from tpuc.cache import StageCache
-from tpuc.calibration.symmetric import with_symmetric
 from tpuc.config import STAGES, Job, check_job
-from tpuc.correction import with_unit_ranges
 from tpuc.dataset import Samples
 from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
-from tpuc.pipeline.calibrating import CalibrationInputs, calibrate_job, kurtosis_text, open_dataset
+from tpuc.pipeline.calibrating import kurtosis_text, open_dataset
 from tpuc.pipeline.checking import check_graph
 from tpuc.pipeline.clock import Clock
 from tpuc.pipeline.correcting import (
@@ -41,7 +38,7 @@ from tpuc.pipeline.searching import (
     search_job,
     search_samples,
 )
-from tpuc.pipeline.smoothing import corrected_before, is_correcting_before
+from tpuc.pipeline.smoothing import Rewriter, Rewritten, rewrites_to_try, wanted_rewrites
 from tpuc.pipeline.tasks import open_task
 from tpuc.pipeline.top_files import write_top
 from tpuc.reports import Note
@@ -142,40 +139,45 @@ class _Build:
         job, g = self.job, self.g
         if job.quantize.mode.name != "INT8":
             return
-        if is_correcting_before(job):
-            samples = self.dataset[: job.calibration.input_num] if self.dataset else None
-            g.top, g.corrected_before = corrected_before(job, g.top, samples, self.threads)
-            self.graph_key = write_top(self.folder, self.name, g.top)
-        inputs = CalibrationInputs(g.top, self.graph_key, self.dataset, self.together)
-        g.calibrated = self.clock.stage(
-            "calibrate",
-            lambda: calibrate_job(job, inputs, self.threads, self.cache),
-            lambda r: r.cached,
-        )
+        symmetric = g.decided.symmetric if g.decided else ()
+        self.rewriter = Rewriter(
+            job, self.processor, self.dataset, g.choices, symmetric, self.threads, self.cache,
+            self.together,
+        )  # fmt: skip
+        base, wanted = Rewritten(g.top, self.graph_key), wanted_rewrites(job)
+        if wanted:
+            base = self.clock.stage(
+                "rewrite", lambda: self.rewriter.rewrite_all(base, wanted), lambda r: r.cached
+            )
+        self._set_base(base)
         if self.dataset is not None and job.calibration.method.name != "from_file":
             g.calibration_samples = self.dataset[: job.calibration.input_num]
-        g.table = self._symmetric(g.calibrated.table)
+        assert g.calibrated is not None
+        g.table = self.rewriter.final(g.calibrated.table, base)
         if g.calibrated.kurtosis:
             rows = kurtosis_text(g.calibrated.kurtosis, g.top)
             write_whole(self.folder / "kurtosis_analysis", rows)
         write_tables(g, self.folder)
 
-    def _symmetric(self, table: CalibrationTable) -> CalibrationTable:
-        """A table with the ranges that the matched family of networks wants symmetric.
-
-        Attention weights that a correction scaled reach from 0 to 1.
-        """
-        if self.job.correction.softmax_correction:
-            table = with_unit_ranges(table, [v.name for v in self.g.top.values()])
-        return with_symmetric(table, self.g.decided.symmetric if self.g.decided else ())
+    def _set_base(self, base: Rewritten) -> None:
+        """Go on with a float network: its files, and its thresholds."""
+        g = self.g
+        if base.steps:
+            g.top, g.corrected_before, self.graph_key = base.graph, base.steps, base.key
+            write_top(self.folder, self.name, g.top)
+        self.base = base
+        g.calibrated = self.clock.stage(
+            "calibrate", lambda: self.rewriter.calibrated(base), lambda r: r.cached
+        )
 
     def search(self) -> None:
         """Stage search, if there is one; the tables."""
         job, g = self.job, self.g
         if job.search.method.name in LOG_NAMES and self.dataset is not None and g.calibrated:
             samples = search_samples(job, self.dataset)
-            tables = {m: self._symmetric(t) for m, t in g.calibrated.tables.items()}
-            start = self._symmetric(g.calibrated.table)
+            final = self.rewriter.final
+            tables = {m: final(t, self.base) for m, t in g.calibrated.tables.items()}
+            start = final(g.calibrated.table, self.base)
             inputs = SearchInputs(g.top, self.graph_key, samples, tables, start, g.choices)
             g.search_samples = samples
             g.searched = self.clock.stage(
@@ -194,18 +196,24 @@ class _Build:
         assert g.table is not None
         learn, judge = correction_samples(job, self.dataset)
         tables = {g.table.method: g.table}
+        rewrites: tuple[str, ...] = ()
         if job.correction.auto and g.searched is None:
-            others = {m: self._symmetric(t) for m, t in g.calibrated.tables.items()}
+            others = {m: self.rewriter.final(t, self.base) for m, t in g.calibrated.tables.items()}
             tables |= {m: t for m, t in others.items() if t != g.table}
-        inputs = CorrectionInputs(g.top, self.graph_key, tables, g.choices, learn, judge)
+            rewrites = rewrites_to_try(job)
+        inputs = CorrectionInputs(
+            self.base, tables, g.choices, learn, judge, self.rewriter, rewrites
+        )
         g.correction_samples = learn
         g.choosing_samples = judge
         g.corrected_with = used_until(self.dataset, learn, judge)
         g.corrected = self.clock.stage(
             "correct",
-            lambda: correct_job(job, inputs, self.processor, self.threads, self.cache),
+            lambda: correct_job(job, inputs, self.cache),
             lambda r: r.cached,
         )
+        if g.corrected.base.key != self.base.key:
+            self._set_base(g.corrected.base)
         g.table = g.corrected.table
         self.graph_key = write_top(self.folder, self.name, g.corrected.graph)
         write_tables(g, self.folder)

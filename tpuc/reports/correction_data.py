@@ -9,12 +9,19 @@ __all__ = ["CorrectedLayer", "CorrectionStep", "CorrectionView"]
 
 @dataclass(frozen=True)
 class CorrectedLayer:
-    """What became of one layer; cosines of its lowered output, 0 if it was not measured."""
+    """What became of one layer; cosines of its lowered output, 0 if it was not measured.
+
+    Parameters
+    ----------
+    at : str
+        Op whose output the cosines are of, where it is another one.
+    """
 
     name: str
     before: float
     after: float
     what: str
+    at: str = ""
 
 
 @dataclass(frozen=True)
