@@ -221,7 +221,8 @@ class Rewriter:
             "processor": {k: str(v) for k, v in vars(self.processor).items()},
         }
         samples = learn[: self.job.correction.bc_inference_num]
-        return evaluate(made.graph, lowered, samples, key, self.threads, self.cache)
+        pair = made.graph, lowered
+        return evaluate(pair, samples, key, 0, self.threads, self.cache)
 
 
 def _correct(graph: Graph, name: str, tensors: Tensors | None) -> Corrected:
