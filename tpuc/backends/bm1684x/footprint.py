@@ -145,7 +145,7 @@ def _matrix_rows(f: Fields) -> Footprint:
     result = _tensor(f, "r", (1, f["r_c"], 1, f["r_w"]))
     reads = [
         _tensor(f, "a", (1, f["r_c"], 1, f["b_c"])),
-        _tensor(_Zeros({**f, "b_type": f["a_type"]}), "b", (1, f["b_c"], 1, f["b_w"])),
+        _tensor(Zeros({**f, "b_type": f["a_type"]}), "b", (1, f["b_c"], 1, f["b_w"])),
     ]
     if f["accumulate"]:
         reads.append(result)

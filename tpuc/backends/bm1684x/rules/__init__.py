@@ -18,7 +18,6 @@ from tpuc.backends.bm1684x.rules import (
     matmul,
     movement,
     pooling,
-    product,
 )
 from tpuc.backends.bm1684x.rules.rule import Rule
 from tpuc.ir import DType, Node
@@ -32,7 +31,6 @@ RULES: dict[str, Rule] = {
     **matmul.RULES,
     **movement.RULES,
     **pooling.RULES,
-    **product.RULES,
 }
 
 FLOAT_RULES: dict[str, Rule] = {
