@@ -32,7 +32,8 @@ ARITHMETIC = {
     ),
     "shape behind a constant that a computed shape made": (
         "s = Shape(x) d = Gather(s, zero) u = Unsqueeze(d, axes) t = Concat<axis=0>(u, tail)"
-        " r = Reshape(t, rest) v = Shape(r) f = ConstantOfShape<value=int64[1] {1}>(v) n = Neg(f) e = Equal(r, n)"
+        " r = Reshape(t, rest) v = Shape(r) f = ConstantOfShape<value=int64[1] {1}>(v) n = Neg(f)"
+        " e = Equal(r, n)"
         " w = Where(e, f, r) p = Expand(token, w) j = Concat<axis=1>(p, x) k = Shape(j)"
         " m = Gather(k, one) q = Unsqueeze(m, axes) h = Concat<axis=0>(u, q, rest)"
         " y = Reshape(j, h)",

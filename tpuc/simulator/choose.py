@@ -24,12 +24,23 @@ from tpuc.simulator.choose_movement import choose_join, choose_move
 from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of, rounding_of
 from tpuc.simulator.interpreter import run_node
 from tpuc.simulator.movement import MOVES
+from tpuc.simulator.plain import PlainKernel, choose_plain
 
 __all__ = ["ImageKernel", "choose"]
 
 
-def choose(node: Node) -> ImageKernel | Skip:
+def choose(node: Node) -> ImageKernel | PlainKernel | Skip:
     """The kernel of an op, packed."""
+    chosen = _image_kernel(node)
+    if isinstance(chosen, Skip):
+        try:
+            return choose_plain(node) or chosen
+        except Unfit as reason:
+            return Skip(str(reason), (node.name,))
+    return chosen
+
+
+def _image_kernel(node: Node) -> ImageKernel | Skip:
     if node.op == "Cast" or (len(node.outputs) == 1 and node.output.dtype.is_float):
         return choose_float(node)
     make = _MAKERS.get(node.op)

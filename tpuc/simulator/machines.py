@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tpuc.errors import Skip
 from tpuc.ir import Graph
 from tpuc.ir.batch import with_batch
-from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.plan import Scratch
-from tpuc.simulator.steps import Machine
+from tpuc.simulator.steps import Chosen, Machine
 
 __all__ = ["Machines"]
 
@@ -35,7 +33,8 @@ class Machines:
     ----------
     graph : Graph
         Dialect `tpu`.
-    kernels : mapping of op name to ImageKernel
+    kernels : two mappings of op name to kernel
+        Those over images, and those over plain arrays.
     threads : int
     scratch : Scratch, optional
         Where images lie; else each machine has a buffer of its own.
@@ -44,7 +43,7 @@ class Machines:
     def __init__(
         self,
         graph: Graph,
-        kernels: Mapping[str, ImageKernel],
+        kernels: Chosen,
         threads: int,
         scratch: Scratch | None = None,
         models: _Models | None = None,

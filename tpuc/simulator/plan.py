@@ -11,12 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tpuc.ir import Graph, Node, Value
+from tpuc.ir import DType, Graph, Node, Value
 from tpuc.kernels._int8 import View
 from tpuc.kernels.image import Layout, Need, geometry, is_image, layout_of
 from tpuc.simulator.image_kernel import ImageKernel
 
-__all__ = ["Life", "Scratch", "alias_of", "allocate", "place", "views_of"]
+__all__ = [
+    "Life",
+    "Scratch",
+    "alias_of",
+    "allocate",
+    "border_casts",
+    "last_reads",
+    "place",
+    "views_of",
+]
 
 _ALIGN = 64
 
@@ -125,3 +134,34 @@ def views_of(
     buffer = scratch.take(total)
     views = {name: layout.view(buffer, offsets[name]) for name, layout in layouts.items()}
     return {name: views[holder] for name, holder in root.items() if holder in views}
+
+
+def border_casts(graph: Graph, kernels: Mapping[str, ImageKernel]) -> set[str]:
+    """Casts between a plain array and an image: no other kernel has the plain side as an image."""
+    read = {
+        v.name
+        for node in graph.nodes
+        if node.op != "Cast" and node.name in kernels
+        for v in kernels[node.name].inputs
+    }
+    inputs = {v.name for v in graph.inputs}
+    found: set[str] = set()
+    for node in graph.nodes:
+        if node.op == "Cast" and node.name in kernels:
+            source, out = node.activations[0], node.output
+            loads = source.name in inputs and source.dtype == DType.F32
+            if (loads and source.name not in read) or not out.users:
+                found.add(node.name)
+    return found
+
+
+def last_reads(graph: Graph) -> list[list[str]]:
+    """Values that nobody reads after each step."""
+    last: dict[str, int] = {}
+    for index, node in enumerate(graph.nodes):
+        for value in (*node.activations, *node.outputs):
+            last[value.name] = index
+    dead: list[list[str]] = [[] for _ in graph.nodes]
+    for name, index in last.items():
+        dead[index].append(name)
+    return dead

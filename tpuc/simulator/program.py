@@ -25,6 +25,7 @@ from tpuc.simulator.choose import choose
 from tpuc.simulator.identity import Identity
 from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.machines import Machines
+from tpuc.simulator.plain import PlainKernel
 from tpuc.simulator.plan import Scratch
 from tpuc.simulator.steps import Machine, Sink
 
@@ -32,7 +33,7 @@ __all__ = ["Kernels", "Observe", "Program"]
 
 Observe = Collection[str] | Callable[[str, np.ndarray], None] | str | None
 
-Kernels = dict[int, ImageKernel | Skip]
+Kernels = dict[int, ImageKernel | PlainKernel | Skip]
 """Packed kernels by the form of their op."""
 
 _NEAR = 20 << 20
@@ -72,17 +73,21 @@ class Program:
         self.threads = threads or len(os.sched_getaffinity(0))
         self.fallbacks: dict[str, str] = {}
         self._values = {v.name: v for v in graph.values()}
+        self._inputs = {v.name: v for v in graph.inputs}
         self._outputs = {v.name for v in graph.outputs}
         self._kernels: dict[str, ImageKernel] = {}
+        plain: dict[str, PlainKernel] = {}
         for node in graph.nodes:
             chosen = _choose(node, kernels, identity)
             if isinstance(chosen, ImageKernel):
                 self._kernels[node.name] = chosen
+            elif isinstance(chosen, PlainKernel):
+                plain[node.name] = chosen
             elif node.op not in ("Input", "Cast", "Reshape", "Squeeze", "Unsqueeze"):
                 self.fallbacks[node.name] = chosen.reason
         largest = max((_image_bytes(v) for v in self._values.values()), default=1)
         self._share = max(1, _NEAR // max(1, largest))
-        self._machines = Machines(graph, self._kernels, self.threads)
+        self._machines = Machines(graph, (self._kernels, plain), self.threads)
         self._lock = threading.Lock()
 
     def twin(self, scratch: Scratch) -> Program:
@@ -225,7 +230,7 @@ class Program:
         return asked | self._outputs
 
     def _check_feeds(self, feeds: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
-        inputs = {v.name: v for v in self.graph.inputs}
+        inputs = self._inputs
         if set(feeds) != set(inputs):
             raise DataError(f"inputs given: {sorted(feeds)}; expected {sorted(inputs)}")
         arrays: dict[str, np.ndarray] = {}
@@ -251,7 +256,9 @@ def _image_bytes(value: Value) -> int:
     return value.size * (1 if value.dtype.bits <= 8 else 4)
 
 
-def _choose(node: Node, kernels: Kernels | None, identity: Identity | None) -> ImageKernel | Skip:
+def _choose(
+    node: Node, kernels: Kernels | None, identity: Identity | None
+) -> ImageKernel | PlainKernel | Skip:
     """`choose`, from what was packed before where that is possible."""
     if kernels is None or identity is None:
         return choose(node)

@@ -13,34 +13,25 @@ from tpuc.kernels._float import FloatView
 from tpuc.kernels.casts import dequantize_factor, quantize_factor, through_bf16
 from tpuc.kernels.float_conv import end_of
 from tpuc.kernels.image import is_bytes
+from tpuc.simulator.heads import Heads, find_heads
 from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.interpreter import run_node
-from tpuc.simulator.plan import Scratch, alias_of, allocate, views_of
+from tpuc.simulator.plain import PlainKernel, run_heads
+from tpuc.simulator.plan import Scratch, alias_of, allocate, border_casts, last_reads, views_of
 
-__all__ = ["Machine", "Sink"]
+__all__ = ["Chosen", "Machine", "Sink"]
 
+Chosen = tuple[Mapping[str, ImageKernel], Mapping[str, PlainKernel]]
 Step = Callable[[], None]
 Sink = Callable[[str, np.ndarray], None]
 Clock = dict[str, float] | None
 
 
-def _border_casts(graph: Graph, kernels: Mapping[str, ImageKernel]) -> set[str]:
-    """Casts between a plain array and an image: no other kernel has the plain side as an image."""
-    read = {
-        v.name
-        for node in graph.nodes
-        if node.op != "Cast" and node.name in kernels
-        for v in kernels[node.name].inputs
-    }
-    inputs = {v.name for v in graph.inputs}
-    found: set[str] = set()
-    for node in graph.nodes:
-        if node.op == "Cast" and node.name in kernels:
-            source, out = node.activations[0], node.output
-            loads = source.name in inputs and source.dtype == DType.F32
-            if (loads and source.name not in read) or not out.users:
-                found.add(node.name)
-    return found
+def _timed(step: Step, name: str, clock: dict[str, float]) -> None:
+    start = time.perf_counter()
+    step()
+    seconds = time.perf_counter() - start
+    clock[name] = min(seconds, clock.get(name, seconds))
 
 
 def _is_channels_last(array: np.ndarray) -> bool:
@@ -54,8 +45,9 @@ class Machine:
     ----------
     graph : Graph
         Dialect `tpu`.
-    kernels : mapping of op name to ImageKernel
-        Ops that run on C kernels; all others run on the reference.
+    kernels : two mappings of op name to kernel
+        Ops that run on C kernels over images, and over plain arrays; all others run on the
+        reference.
     scratch : Scratch, optional
         Where images lie; may be shared with machines that never run at the same time. Results
         with four dimensions are channels last in memory then, as the images are.
@@ -72,17 +64,21 @@ class Machine:
     def __init__(
         self,
         graph: Graph,
-        kernels: Mapping[str, ImageKernel],
+        kernels: Chosen,
         threads: int,
         scratch: Scratch | None = None,
     ) -> None:
         self.graph = graph
         self.threads = threads
-        border = _border_casts(graph, kernels)
-        self.kernels = {n: k for n, k in kernels.items() if n not in border}
+        border = border_casts(graph, kernels[0])
+        self.kernels = {n: k for n, k in kernels[0].items() if n not in border}
+        self._on_plain = kernels[1]
+        self._heads = find_heads(graph, kernels[1])
+        self._inner = {name for heads in self._heads for name in heads.inner}
         self._images = self._find_images()
         self.root, self.layouts, self._lives = allocate(graph, self.kernels, self._images)
-        self._dead = self._last_reads()
+        self._dead = last_reads(graph)
+        self._values = [[(v.name, v) for v in node.outputs] for node in graph.nodes]
         self._lay_out(scratch)
 
     def twin(self, scratch: Scratch) -> Machine:
@@ -96,6 +92,12 @@ class Machine:
         self.views = views_of(self.root, self.layouts, self._lives, scratch or Scratch())
         self._plain: dict[str, np.ndarray] = {}
         self._steps = [self._step(node) for node in self.graph.nodes]
+        joined = {h.parts[0].name: self._heads_step(h) for h in self._heads}
+        skipped = {name for h in self._heads for name in (*h.inner, h.total.name)}
+        self._quick = [
+            joined.get(n.name, lambda: None) if n.name in skipped else step
+            for n, step in zip(self.graph.nodes, self._steps)
+        ]
 
     def run(
         self, feeds: Mapping[str, np.ndarray], wanted: set[str], sink: Sink, clock: Clock = None
@@ -110,18 +112,18 @@ class Machine:
         clock : dict of str to float, optional
             Shortest time of each op so far, in seconds; updated.
         """
-        self._plain = dict(feeds)
-        for node, step, dead in zip(self.graph.nodes, self._steps, self._dead):
-            start = time.perf_counter()
-            step()
-            if clock is not None:
-                seconds = time.perf_counter() - start
-                clock[node.name] = min(seconds, clock.get(node.name, seconds))
-            for value in node.outputs:
-                if value.name in wanted:
-                    sink(value.name, self._result(value))
+        plain = self._plain = dict(feeds)
+        steps = self._quick if wanted.isdisjoint(self._inner) else self._steps
+        for step, values, dead in zip(steps, self._values, self._dead):
+            if clock is None:
+                step()
+            else:
+                _timed(step, values[0][0], clock)
+            for name, value in values:
+                if name in wanted:
+                    sink(name, self._result(value))
             for name in dead:
-                self._plain.pop(name, None)
+                plain.pop(name, None)
         self._plain = {}
 
     def walk(self, feeds: Mapping[str, np.ndarray], visit: Callable[[Node], None]) -> None:
@@ -170,17 +172,6 @@ class Machine:
                 images.add(node.name)
         return images
 
-    def _last_reads(self) -> list[list[str]]:
-        """Plain arrays that nobody reads after each step."""
-        last: dict[str, int] = {}
-        for index, node in enumerate(self.graph.nodes):
-            for value in (*node.activations, *node.outputs):
-                last[value.name] = index
-        dead: list[list[str]] = [[] for _ in self.graph.nodes]
-        for name, index in last.items():
-            dead[index].append(name)
-        return dead
-
     def array(self, value: Value) -> np.ndarray:
         """A value as a plain array in its stored type."""
         if value.data is not None:
@@ -201,7 +192,33 @@ class Machine:
             return lambda: None
         if node.op == "Cast":
             return self._cast_step(node)
+        if node.name in self._on_plain:
+            return self._plain_step(self._on_plain[node.name], node)
         return lambda: self._reference(node)
+
+    def _heads_step(self, heads: Heads) -> Step:
+        """Where the first head is: what all of them read may be gone later."""
+        kernels = [self._on_plain[node.name].head for node in heads.parts]
+        sources, name, threads = heads.parts[0].activations, heads.total.name, self.threads
+
+        def step() -> None:
+            self._plain[name] = run_heads(kernels, [self.array(v) for v in sources], threads)
+
+        return step
+
+    def _plain_step(self, kernel: PlainKernel, node: Node) -> Step:
+        sources, name, threads = node.activations, node.name, self.threads
+        view = self.views[name] if name in self._images else None
+
+        def step() -> None:
+            known = self._plain
+            arrays = [known[v.name] if v.name in known else self.array(v) for v in sources]
+            known[name] = array = kernel.run(arrays, threads)
+            if view is not None:
+                view.load(array.reshape(-1).view(np.uint8), threads)
+                view.fill_halo(threads)
+
+        return step
 
     def _input_step(self, node: Node) -> Step:
         """Inputs are plain arrays; one that a kernel reads as an image is copied there."""

@@ -1,0 +1,177 @@
+"""Ops that run on C kernels or numpy over plain arrays, where images would only be in the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tpuc.errors import DataError
+from tpuc.ir import DType, Node
+from tpuc.kernels import _attention  # type: ignore[attr-defined]
+from tpuc.kernels.attention import pack_attention, words_of
+from tpuc.kernels.casts import round_to
+from tpuc.kernels.requant_words import Unfit
+
+__all__ = ["PlainKernel", "choose_plain", "run_heads"]
+
+Run = Callable[[Sequence[np.ndarray], int], np.ndarray]
+_FLOATS = (DType.F16, DType.BF16, DType.F32)
+
+
+@dataclass(frozen=True)
+class PlainKernel:
+    """Reads the op's activations as plain arrays in their stored types, makes its result.
+
+    Parameters
+    ----------
+    run : callable (activations, threads) to result
+    head : Attention, optional
+        A head that `run_heads` takes.
+    """
+
+    run: Run
+    head: _attention.Attention | None = None
+
+
+def choose_plain(node: Node) -> PlainKernel | None:
+    """The kernel of an op; None if it has none.
+
+    Raises
+    ------
+    Unfit : it has one that does not fit
+    """
+    if (node.op, node.output.dtype) == ("Attention", DType.SI32):
+        return _attention_head(node)
+    make = _MAKERS.get((node.op, node.output.dtype))
+    return None if make is None else PlainKernel(make(node))
+
+
+def run_heads(
+    heads: list[_attention.Attention], arrays: Sequence[np.ndarray], threads: int
+) -> np.ndarray:
+    """The sum of heads that read the same tensors: x and, if there is one, a computed mask."""
+    x = arrays[0]
+    rows = arrays[1].reshape(arrays[1].shape[0], -1) if len(arrays) > 1 else None
+    out = np.empty((*x.shape[:2], heads[0].columns), np.int32)
+    _attention.run_heads(heads, x, rows, out, threads)
+    return out
+
+
+def _attention_head(node: Node) -> PlainKernel:
+    operands = [*node.inputs, *[None] * (13 - len(node.inputs))]
+    if any(v is not None for v in operands[1:3]) or node.integer("head") != 1:
+        raise Unfit("keys or values of their own, or several heads")
+    weights = [node.weight(i) for i in (3, 5, 7, 9)]
+    biases = [None if operands[i] is None else node.weight(i) for i in (4, 6, 8, 10)]
+    p = node.ints("quant_param")
+    words = [(p[i], p[i + 1]) for i in (0, 3, 6, 9, 12)]
+    mask, table = operands[11], operands[12]
+    if table is None or table.data is None:
+        raise Unfit("no table")
+    if mask is not None and mask.dtype != DType.SI32:
+        raise Unfit("a mask that is not int32")
+    kernel = pack_attention(weights, biases, words, table.data, node.number("scale"))
+    if mask is None or mask.data is None:
+        return PlainKernel(lambda arrays, threads: run_heads([kernel], arrays, threads), kernel)
+    fixed = mask.data
+    return PlainKernel(lambda arrays, threads: run_heads([kernel], [*arrays, fixed], threads))
+
+
+def _sum(node: Node) -> Run:
+    """Of two int32 tensors, cut to int32."""
+    if node.ints("multipliers") or node.flag("do_relu"):
+        raise Unfit("an Add of int32 that is scaled")
+    if [v.shape for v in node.activations] != [node.output.shape] * 2 or len(node.inputs) != 2:
+        raise Unfit("operands that are repeated, or constant")
+
+    def run(arrays: Sequence[np.ndarray], threads: int) -> np.ndarray:
+        x, y = arrays
+        out = np.empty(x.shape, np.int32)
+        _attention.add(x.reshape(-1), y.reshape(-1), out.reshape(-1), threads)
+        return out
+
+    return run
+
+
+def _requant(node: Node) -> Run:
+    if node.activations[0].dtype != DType.SI32 or node.flag("do_relu"):
+        raise Unfit("a RequantInt of another type")
+    words = words_of(node.integer("multiplier"), node.integer("rshift"))
+
+    def run(arrays: Sequence[np.ndarray], threads: int) -> np.ndarray:
+        out = np.empty(arrays[0].shape, np.int8)
+        _attention.requant(arrays[0].reshape(-1), out.reshape(-1), *words, threads)
+        return out
+
+    return run
+
+
+def _lookup(node: Node) -> Run:
+    """Rows of a constant table."""
+    table = node.inputs[0]
+    if table is None or table.data is None or node.integer("axis") != 0 or node.flag("do_relu"):
+        raise Unfit("a Gather from a computed tensor")
+    rows, size, middle = table.data, len(table.data), node.attrs["keepdims"]
+    rounded = rows.dtype == np.float32 and table.dtype == node.output.dtype
+
+    def run(arrays: Sequence[np.ndarray], threads: int) -> np.ndarray:
+        places = arrays[0].astype(np.int64)
+        low, high = int(places.min()), int(places.max())
+        if low < -size or high >= size:
+            wrong = low if low < -size else high
+            raise DataError(f"{node}: position {wrong} is out of range; expected 0 to {size - 1}")
+        places = np.where(places < 0, places + size, places)
+        picked = rows[places if middle else places.reshape(-1)[0]]
+        if rounded:
+            return picked
+        return round_to(picked.astype(np.float32), node.output.dtype)
+
+    return run
+
+
+def _reduce(node: Node) -> Run:
+    """Sums and means over axes before the last one, row after row as `float_exact`; lengths."""
+    source, mode = node.activations[0], node.text("mode")
+    rank, axes = len(source.shape), sorted(a % len(source.shape) for a in node.ints("axes"))
+    kind, keep = node.output.dtype, node.flag("keepdims")
+    if mode == "ReduceL2":
+        return _length(axes, keep, kind)
+    if mode not in ("ReduceMean", "ReduceSum") or axes[-1] == rank - 1:
+        raise Unfit(f"{mode} over {axes} of {source.shape}")
+    if axes != list(range(axes[0], axes[-1] + 1)):
+        raise Unfit(f"axes {axes} apart")
+    first, last = axes[0], axes[-1] + 1
+    size = math.prod(source.shape[first:last])
+    share = round_to(np.array(1.0 / size if mode == "ReduceMean" else 1.0, np.float32), kind)
+    kept = [1] * len(axes) if keep else []
+
+    def run(arrays: Sequence[np.ndarray], threads: int) -> np.ndarray:
+        shape = arrays[0].shape
+        joined = arrays[0].reshape(math.prod(shape[:first]), size, -1)
+        total = joined[:, 0].copy()
+        for index in range(1, size):
+            total += joined[:, index]
+        return round_to(total * share, kind).reshape([*shape[:first], *kept, *shape[last:]])
+
+    return run
+
+
+def _length(axes: list[int], keep: bool, kind: DType) -> Run:
+    import torch
+
+    def run(arrays: Sequence[np.ndarray], threads: int) -> np.ndarray:
+        x = torch.from_numpy(arrays[0] if arrays[0].flags.writeable else arrays[0].copy())
+        return round_to(torch.linalg.vector_norm(x, 2, axes, keep).numpy(), kind)
+
+    return run
+
+
+_MAKERS: dict[tuple[str, DType], Callable[[Node], Run]] = {
+    ("Add", DType.SI32): _sum,
+    ("RequantInt", DType.SI8): _requant,
+    **{("Gather", kind): _lookup for kind in _FLOATS},
+    **{("Reduce", kind): _reduce for kind in _FLOATS},
+}
