@@ -213,6 +213,6 @@ def test_help_starts_without_heavy_libraries() -> None:
 
 def test_tests_mirror_the_package() -> None:
     """A folder under tests is a part of tpuc, or holds fixtures or benchmarks."""
-    known = {p.stem for p in PACKAGE.iterdir()} | {"golden", "benchmarks", "conf"}
+    known = {p.stem for p in PACKAGE.iterdir()} | {"golden", "benchmarks", "campaigns", "conf"}
     folders = {p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and p.name[0] not in "._"}
     assert not folders - known

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tpuc.errors import ConfigError, ModelError, UnsupportedError
+from tpuc.errors import ConfigError, GraphError, ModelError, UnsupportedError
 from tpuc.frontend import converters
 from tpuc.frontend.fold import INTEGERS, element_types, fold_constants, static_shapes
 from tpuc.frontend.fold_batch_norm import fold_batch_norm
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["read_onnx"]
 
 assert converters  # importing it registers every converter
+
+_WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What Python raises in a converter where an attribute or input is not what the operator says."""
 
 Shapes = Mapping[str, Sequence[int]] | Sequence[Sequence[int]]
 
@@ -76,7 +79,10 @@ def read_onnx(
     graph.remove_dead()
     fold_conv_bias(graph)
     fold_batch_norm(graph)
-    return verify(graph, "top")
+    try:
+        return verify(graph, "top")
+    except GraphError as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 def _convert(context: Context, node: OnnxNode, path: Path) -> None:
@@ -84,7 +90,7 @@ def _convert(context: Context, node: OnnxNode, path: Path) -> None:
         CONVERTERS[node.op_type](context, node)
     except ModelError as error:
         raise type(error)(f"{path}: {error}") from error
-    except (KeyError, IndexError, ValueError, TypeError, AssertionError) as error:
+    except _WRONG as error:
         reason = f"{type(error).__name__}: {error}"
         raise ModelError(f"{path}: {node}: an attribute or input is wrong ({reason})") from error
 
@@ -103,8 +109,8 @@ def _load(path: Path) -> onnx.ModelProto:
     except Exception as error:  # protobuf raises a type of its own for each backend
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{path}: not an ONNX model, or damaged ({reason})") from error
-    if not model.graph.node and not model.graph.output:
-        raise ModelError(f"{path}: not an ONNX model, or damaged (it has no graph)")
+    if not model.graph.output:
+        raise ModelError(f"{path}: not an ONNX model, or damaged (it has no outputs)")
     for tensor in model.graph.initializer:
         try:
             onnx.numpy_helper.to_array(tensor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import zipfile
@@ -243,7 +244,7 @@ def _weight(name: str, declared: str, weights: Mapping[str, np.ndarray], where: 
     if name not in weights:
         raise ModelError(f"{where}: weight '{name}' is not in the weight file")
     data = np.asarray(weights[name])
-    if data.size != np.prod(shape, dtype=np.int64):
+    if data.size != math.prod(shape):
         raise ModelError(f"{where}: weight '{name}' has {data.size} elements; expected {shape}")
     return Value(name, shape, data=np.ascontiguousarray(data, np.float32).reshape(shape))
 

@@ -29,6 +29,7 @@ from tpuc.backends.bmodel.attributes import check_attrs, decode_attrs, encode_at
 from tpuc.backends.bmodel.weights import WEIGHT_ALIGNMENT, decode_weight, encode_weight
 from tpuc.errors import ArtifactError, GraphError
 from tpuc.ir import DType, Graph, QuantType, Value, verify
+from tpuc.ir.shapes import check_shapes
 from tpuc.progress import steps
 
 __all__ = [
@@ -135,7 +136,7 @@ def decode_program(
         whole = json.loads(payload.tobytes())
         graph = _graph(whole["graph"], coefficients)
         facts: dict[str, Any] = decode_attrs(whole["facts"])
-        return verify(graph, "tpu"), facts, digest.hex()
+        return check_shapes(verify(graph, "tpu")), facts, digest.hex()
     except (GraphError, ArtifactError) as error:
         raise ArtifactError(f"program: {error}") from error
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:

@@ -7,15 +7,19 @@ row says so have the shape of their first operand.
 from __future__ import annotations
 
 from tpuc.errors import GraphError
+from tpuc.ir.graph import Graph
 from tpuc.ir.node import Node
 from tpuc.ir.shapes import compute, movement, selection
 from tpuc.ir.shapes.registry import RULES, Shape, Shapes, shape_of
 from tpuc.ir.top_ops import TOP_OPS
 from tpuc.ir.tpu_ops import TPU_OPS
 
-__all__ = ["Shape", "compute", "infer_shapes", "movement", "selection"]
+__all__ = ["Shape", "check_shapes", "compute", "infer_shapes", "movement", "selection"]
 
 _SAME = frozenset(r.name for table in (TOP_OPS, TPU_OPS) for r in table.values() if r.keeps_shape)
+
+_UNFIT = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError)
+"""What Python raises in a rule where attributes are not what the op's row says."""
 
 
 def infer_shapes(node: Node) -> Shapes:
@@ -31,3 +35,26 @@ def infer_shapes(node: Node) -> Shapes:
     if rule is None:
         raise GraphError(f"{node}: no shape rule")
     return rule(node)
+
+
+def check_shapes(graph: Graph) -> Graph:
+    """Return a graph whose every shape follows from its inputs.
+
+    Kernels trust shapes: a graph that tpuc did not make itself is checked before it runs.
+
+    Raises
+    ------
+    GraphError : one does not follow, or operands do not fit together
+    """
+    for node in graph.nodes:
+        if node.op == "Input":
+            continue
+        made = tuple(v.shape for v in node.outputs)
+        try:
+            inferred = tuple(infer_shapes(node))
+        except _UNFIT as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise GraphError(f"{node}: operands or attributes do not fit ({reason})") from error
+        if inferred != made:
+            raise GraphError(f"{node}: its shape is {made}; expected {inferred}")
+    return graph

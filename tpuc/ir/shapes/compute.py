@@ -29,6 +29,7 @@ def _conv(node: Node) -> Shapes:
     rank = len(space)
     if len(kernel) != rank:
         raise GraphError(f"{node}: kernel {kernel} on an input of shape {shape_of(node)}")
+    _check_filter(node, shape_of(node)[1])
     out = tuple(
         _window(space[i], kernel[i], strides[i], pads[i] + pads[i + rank], int(dilations[i]))
         for i in range(rank)
@@ -38,12 +39,28 @@ def _conv(node: Node) -> Shapes:
     return ((n, filters[0], *out),)
 
 
+def _check_filter(node: Node, channels: int) -> None:
+    """A filter has shape (OC, C / group, *kernel), a bias one number for each of OC."""
+    filters, group = shape_of(node, 1), node.integer("group") if "group" in node.attrs else 1
+    kernel = tuple(node.ints("kernel_shape"))
+    expected = (filters[0], channels // group, *kernel)
+    if filters != expected or channels % group or filters[0] % group:
+        raise GraphError(
+            f"{node}: filter {filters} in {group} groups on {channels} channels; "
+            f"expected {expected}"
+        )
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    if bias is not None and bias.size not in (1, filters[0]):
+        raise GraphError(f"{node}: bias {bias.shape} for {filters[0]} channels")
+
+
 @rule("Deconv")
 def _deconv(node: Node) -> Shapes:
     n, _, *space = shape_of(node)
     filters = shape_of(node, 1)
     kernel, strides, pads = (node.ints(k) for k in ("kernel_shape", "strides", "pads"))
     rank = len(space)
+    _check_filter(node, shape_of(node)[1])
     dilations = node.ints("dilations", (1,) * rank)
     extra = node.ints("output_padding", (0,) * rank)
     out = tuple(
