@@ -23,6 +23,7 @@ static void pair_item(const void *context, int64_t item) {
     const pair_job *j = context;
     const tpuc_image *a = j->a, *b = j->b, *out = j->out;
     const int n = (int)(item / out->h), y = (int)(item % out->h);
+    const int raw = j->op->kind == TPUC_MAX || j->op->kind == TPUC_MIN;
     const int small = b->h == 1 && b->w == 1 && out->h * out->w > 1;
     const tpuc_pair pair = {
         .a = a->data + n * a->image + y * a->row,
@@ -33,9 +34,9 @@ static void pair_item(const void *context, int64_t item) {
         .out_pixel = out->pixel,
         .count = out->w,
         .channels = out->c,
-        .a_zero = a->zero,
-        .b_zero = b->zero,
-        .zero = out->zero,
+        .a_zero = raw ? a->bias : a->zero,
+        .b_zero = raw ? b->bias : b->zero,
+        .zero = raw ? out->bias : out->zero,
     };
     j->function(j->op, &pair);
 }

@@ -8,8 +8,10 @@
  *     PRelu: y = a, or (a * b + h0) >> s0 where a is below 0
  *     stored byte = clamp(y + zero, low, 255)
  *
- * a and b are the integers behind the stored bytes. Ranges, checked by the caller: |m| < 2^14, 0 <=
- * s <= 30, but 0 <= m0 < 2^31 for Twice. Every intermediate value then fits int32. */
+ * a and b are the integers behind the stored bytes, less their zero points, and zero is the byte of
+ * 0; of Max and Min they are the stored integers themselves, and zero is the image's bias. Ranges,
+ * checked by the caller: |m| < 2^14, 0 <= s <= 30, but 0 <= m0 < 2^31 for Twice. Every intermediate
+ * value then fits int32. */
 #ifndef TPUC_ELTWISE_H
 #define TPUC_ELTWISE_H
 

@@ -47,7 +47,7 @@ static void load_item(const void *context, int64_t item) {
     const job *j = context;
     const tpuc_image *m = j->image;
     const ptrdiff_t plane = (ptrdiff_t)m->h * m->w;
-    const uint8_t *from = (const uint8_t *)j->plain + plain_of(m, item), mask = (uint8_t)m->zero;
+    const uint8_t *from = (const uint8_t *)j->plain + plain_of(m, item), mask = (uint8_t)m->bias;
     uint8_t *to = row_of(m, item);
     for (int c = 0; c < m->c; c++)
         for (int x = 0; x < m->w; x++) to[x * m->pixel + c] = from[c * plane + x] ^ mask;
@@ -62,7 +62,7 @@ static void store_item(const void *context, int64_t item) {
     const job *j = context;
     const tpuc_image *m = j->image;
     const ptrdiff_t plane = (ptrdiff_t)m->h * m->w;
-    const uint8_t *from = row_of(m, item), mask = (uint8_t)m->zero;
+    const uint8_t *from = row_of(m, item), mask = (uint8_t)m->bias;
     uint8_t *to = (uint8_t *)j->plain + plain_of(m, item);
     for (int c = 0; c < m->c; c++)
         for (int x = 0; x < m->w; x++) to[c * plane + x] = from[x * m->pixel + c] ^ mask;

@@ -1,6 +1,7 @@
 /* Activations as the int8 kernels see them: channels last, biased bytes.
  *
- *     stored byte = q + zero,   zero = 128 for a signed tensor, 0 for an unsigned one
+ *     stored byte = q + bias,   bias = 128 for a signed tensor, 0 for an unsigned one
+ *     zero = bias + zero point, the byte that stands for 0
  *     address of (n, y, x, c)  = data + n * image + y * row + x * pixel + c
  *
  * Around each picture lies a halo whose bytes equal `zero`, as wide as the widest padding of any
@@ -17,7 +18,7 @@ typedef struct {
     ptrdiff_t image, row, pixel;
     int32_t n, h, w, c;
     int32_t top, left, bottom, right; /* halo, in pixels */
-    int32_t zero;
+    int32_t zero, bias;
 } tpuc_image;
 
 /* Set the halo of every picture to `zero`. */
@@ -27,12 +28,12 @@ void tpuc_image_fill_halo(const tpuc_image *image, int threads);
 void tpuc_image_load(const tpuc_image *image, const uint8_t *plain, int threads);
 void tpuc_image_store(const tpuc_image *image, uint8_t *plain, int threads);
 
-/* float32 NCHW to an image: saturate(round(x * inverse)), halves away from zero or to
+/* float32 NCHW to an image: saturate(round(x * inverse) + zero), halves away from zero or to
  * `even`; NaN becomes 0. */
 void tpuc_image_quantize(const tpuc_image *image, const float *plain, float inverse, int even,
                          int threads);
 
-/* An image to float32 NCHW: scale * q, as the type `brief` says: 0 float32, 1 rounded to BF16. */
+/* An image to float32 NCHW: scale * (byte - zero), as the type `brief` says: 0 float32, 1 rounded to BF16. */
 void tpuc_image_dequantize(const tpuc_image *image, float *plain, float scale, int brief,
                            int threads);
 

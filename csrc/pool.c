@@ -40,6 +40,8 @@ static void run_item(const void *context, int64_t item) {
             .channels = out->c,
             .in_zero = in->zero,
             .zero = out->zero,
+            .in_bias = in->bias,
+            .bias = out->bias,
         };
         j->function(p, &window);
     }

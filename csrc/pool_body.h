@@ -19,6 +19,23 @@ static void maximum(const tpuc_pool *p, const tpuc_window *t, int from, int coun
     }
 }
 
+static void affine(const tpuc_pool *p, const tpuc_window *t, int from, int count) {
+    int32_t sum[STRIP] = {0};
+    for (int y = 0; y < t->rows; y++)
+        for (int x = 0; x < t->columns; x++) {
+            const uint8_t *in = t->in + y * t->row + x * t->pixel + from;
+            for (int c = 0; c < count; c++) sum[c] += in[c];
+        }
+    const int32_t size = p->kernel_h * p->kernel_w;
+    const int32_t rest = (size - t->rows * t->columns) * t->in_zero - size * t->in_bias;
+    const double area = (double)size;
+    for (int c = 0; c < count; c++) {
+        const float mean = (float)((double)(sum[c] + rest) / area);
+        const double y = round((double)mean * area * p->scale + p->offset) + t->bias;
+        t->out[from + c] = (uint8_t)(y < p->low ? p->low : y > 255 ? 255 : y);
+    }
+}
+
 static void average(const tpuc_pool *p, const tpuc_window *t, int from, int count) {
     int32_t sum[STRIP] = {0};
     for (int y = 0; y < t->rows; y++)
@@ -41,6 +58,7 @@ void WINDOW(const tpuc_pool *p, const tpuc_window *t) {
     for (int from = 0; from < t->channels; from += STRIP) {
         const int left = t->channels - from;
         if (p->maximum) maximum(p, t, from, left < STRIP ? left : STRIP);
+        else if (p->affine) affine(p, t, from, left < STRIP ? left : STRIP);
         else average(p, t, from, left < STRIP ? left : STRIP);
     }
 }

@@ -4,6 +4,7 @@ observing.py   the pass over the data       observers.py  what is remembered of 
 ordered.py     batches side by side         thresholds.py pure functions
 selecting.py   observers to table rows      tuning.py     auto-tune
 table.py       text of tables               symmetric.py  ranges of ops that a pattern names
+part_asymmetric.py  tensors with a zero point in a build without
 
 `calibrate` is the whole room; one pass over the data serves every method asked for.
 """
@@ -17,9 +18,9 @@ from functools import partial
 import numpy as np
 
 from tpuc.artifacts import CalibrationTable
-from tpuc.calibration.observers import TensorObserver
 from tpuc.calibration.observing import Batch, Engine, Options, observe
-from tpuc.calibration.selecting import choose_thresholds, table_row
+from tpuc.calibration.part_asymmetric import affine_ops, affine_tensors
+from tpuc.calibration.selecting import choose_thresholds, percentile, table_row
 from tpuc.calibration.tuning import tune
 from tpuc.ir import Graph
 
@@ -76,19 +77,26 @@ def calibrate(
     ------
     DataError : an activation is NaN or infinite, or there are no samples
     """
-    observers = observe(graph, engine, batches, options)
+    affine = frozenset(affine_tensors(graph)) if options.part_asymmetric else frozenset()
+    observers = observe(graph, engine, batches, options, affine)
+    named = affine_ops(graph) if options.part_asymmetric else ()
     tables = {}
     tuned = _TUNED | {"mse"} if options.tune_mse else _TUNED
     for method in options.methods:
-        thresholds = choose_thresholds(graph, observers, method)
+        thresholds = choose_thresholds(graph, observers, method, affine)
         tune_num = 0
         if tune_batch is not None and method in tuned:
             tune_num = next(iter(tune_batch.values())).shape[0] // graph.inputs[0].shape[0]
-            thresholds = _tuned(engine, observers, thresholds, tune_batch)
-        ranges = {n: table_row(observers[n], t, method) for n, t in thresholds.items()}
+            top = {n: o.abs_max for n, o in observers.items()}
+            top |= {n: percentile(observers[n]) for n in affine}
+            thresholds = _tuned(engine, top, thresholds, tune_batch)
+        ranges = {
+            n: table_row(observers[n], t, "percentile9999" if n in affine else method)
+            for n, t in thresholds.items()
+        }
         model = f"{graph.name}.mlir"
         tables[method] = CalibrationTable(
-            ranges, method, model, options.samples, options.bins, tune_num
+            ranges, method, model, options.samples, options.bins, tune_num, asym_ops=named
         )
     return CalibrationResult(
         tables,
@@ -100,10 +108,9 @@ def calibrate(
 
 def _tuned(
     engine: Engine,
-    observers: Mapping[str, TensorObserver],
+    top: Mapping[str, float],
     thresholds: Mapping[str, float],
     batch: Batch,
 ) -> dict[str, float]:
     printed = {n: round(t, 7) for n, t in thresholds.items()}  # TPU-MLIR tunes what it printed
-    top = {n: o.abs_max for n, o in observers.items()}
     return tune(printed, top, partial(engine.walk, batch))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,8 @@ class Options:
     tune_mse : bool
         Auto-tune mse as well, as TPU-MLIR's searches do and its plain calibration does not.
         (Tuning can not change max and percentile9999: they start at its upper end.)
+    part_asymmetric : bool
+        Give results of SiLU and GELU that only Conv and MatMul read a zero point.
     """
 
     methods: tuple[str, ...]
@@ -49,6 +51,7 @@ class Options:
     threads: int = 2
     kurtosis: bool = False
     tune_mse: bool = False
+    part_asymmetric: bool = False
 
 
 class Engine(Protocol):
@@ -70,16 +73,20 @@ def _percentiles(count: int) -> list[float]:
 
 
 def observe(
-    graph: Graph, engine: Engine, batches: Iterable[Batch], options: Options
+    graph: Graph,
+    engine: Engine,
+    batches: Iterable[Batch],
+    options: Options,
+    affine: Collection[str] = (),
 ) -> dict[str, TensorObserver]:
-    """Stream all samples through the graph once.
+    """Stream all samples through the graph once; of those in `affine` percentiles are kept too.
 
     Raises
     ------
     DataError : an activation is NaN or infinite (names the op and the sample), or no samples
     """
     names = [v.name for v in graph.values()]
-    observers = _observers(names, options)
+    observers = _observers(names, options, affine)
     torch_observers: dict[str, object] = {}
     if "torch_observer" in options.methods:
         torch_observers = _torch_observers(names, options.bins)
@@ -116,13 +123,23 @@ def _rows(array: np.ndarray, count: int) -> np.ndarray:
     return np.ascontiguousarray(array, np.float32).reshape(count, -1)
 
 
-def _observers(names: list[str], options: Options) -> dict[str, TensorObserver]:
+def _observers(
+    names: list[str], options: Options, affine: Collection[str]
+) -> dict[str, TensorObserver]:
     extra = ["kurtosis"] if options.kurtosis else []
     wanted = frozenset([*options.methods, "kl", *extra])  # the report draws the histograms
+    both = wanted | {"percentile9999"}
     percentiles = _percentiles(len(names))
     last = len(names) - 5
     return {
-        name: TensorObserver(name, wanted, options.bins, percentiles[i], options.samples, i >= last)
+        name: TensorObserver(
+            name,
+            both if name in affine else wanted,
+            options.bins,
+            percentiles[i],
+            options.samples,
+            i >= last,
+        )
         for i, name in enumerate(names)
     }
 

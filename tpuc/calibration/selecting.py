@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,16 +14,19 @@ from tpuc.calibration.observing import LEAST
 from tpuc.calibration.thresholds import kl_threshold
 from tpuc.ir import Graph
 
-__all__ = ["choose_thresholds", "table_row"]
+__all__ = ["choose_thresholds", "percentile", "table_row"]
 
 _LAST_FIVE = {"mse", "aciq_gauss", "aciq_laplace"}
 """Methods that keep the full range of inputs and, without outliers, of the last tensors."""
 
 
 def choose_thresholds(
-    graph: Graph, observers: Mapping[str, TensorObserver], method: str
+    graph: Graph,
+    observers: Mapping[str, TensorObserver],
+    method: str,
+    affine: Collection[str] = (),
 ) -> dict[str, float]:
-    """Threshold of every tensor by one method, before tuning."""
+    """Threshold of every tensor by one method, before tuning; percentiles for those in `affine`."""
     inputs = {v.name for v in graph.inputs}
     found: dict[str, float] = {}
     if method == "kl":
@@ -35,12 +38,19 @@ def choose_thresholds(
         elif method == "max" or (method in _LAST_FIVE and name in inputs):
             found[name] = o.abs_max
         elif method == "percentile9999":
-            found[name] = max(abs(o.edge("high")), abs(o.edge("low")))
+            found[name] = percentile(o)
         else:
             found[name] = o.mean(method)
     if method in _LAST_FIVE:
         _last_five(graph, observers, found)
+    cap = 1.0 if method == "kl" else np.inf  # TPU-MLIR has no histogram of them
+    found |= {n: min(percentile(observers[n]), cap) for n in affine}
     return {n: LEAST if not t > LEAST else t for n, t in found.items()}
+
+
+def percentile(o: TensorObserver) -> float:
+    """The larger of both percentiles."""
+    return max(abs(o.edge("high")), abs(o.edge("low")))
 
 
 def _kl(o: TensorObserver) -> float:

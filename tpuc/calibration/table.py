@@ -51,7 +51,7 @@ def to_text(table: CalibrationTable) -> str:
         lines += ["", "#int4_th"]
         lines += [f"{n} {r.threshold:.7f} {r.min:.7f} {r.max:.7f}" for n, r in table.int4.items()]
     if table.asym_ops:
-        lines += ["#asym_op", *table.asym_ops]
+        lines += ["", "#asym_op", *table.asym_ops]
     if table.int4_ops:
         lines += ["#int4_op", *table.int4_ops]
     if table.symmetric_ops:

@@ -46,7 +46,7 @@ def check_job(job: Job) -> Processor:
             f"stop_after: no stage '{job.stop_after}'{nearest(job.stop_after, STAGES)}"
         )
     processor = load_processor(job.processor)
-    processor.require(job.quantize.mode.name)
+    _check_types(job, processor)
     _check_model(job)
     _check_numbers(job)
     check_evaluation(job)
@@ -67,13 +67,31 @@ def check_job(job: Job) -> Processor:
     ):
         if value is not None and not value.startswith("zoo:") and not Path(value).exists():
             raise ConfigError(f"{key}: no such file or folder: {value}{_sibling(Path(value))}")
-    size = job.quantize.q_group_size
+    return processor
+
+
+def _check_types(job: Job, processor: Processor) -> None:
+    quantize = job.quantize
+    mode, size = quantize.mode.name, quantize.q_group_size
+    processor.require(mode)
+    for key in ("asymmetric", "part_asymmetric"):
+        if getattr(quantize, key) and mode != "INT8":
+            raise ConfigError(
+                f"quantize.{key}: {mode} has no zero points; expected quantize.mode=INT8. "
+                f"Hint: quantize.{key}=false"
+            )
+        if getattr(quantize, key):
+            processor.require_zero_points(f"quantize.{key}")
+    if quantize.part_asymmetric and job.calibration.method.name == "from_file":
+        raise ConfigError(
+            "quantize.part_asymmetric: the table in a file says itself which ops are asymmetric "
+            "(section #asym_op). Hint: quantize.part_asymmetric=false"
+        )
     if size < 0 or size % 2:
         raise ConfigError(
             f"quantize.q_group_size={size}; expected an even number of weights, or 0. "
             "Hint: quantize.q_group_size=64"
         )
-    return processor
 
 
 def _sibling(path: Path) -> str:

@@ -241,6 +241,8 @@ class QuantizeConfig:
     """Types of the build."""
 
     mode: Mode = Mode.INT8
+    asymmetric: bool = False
+    part_asymmetric: bool = False
     table: str | None = None
     pattern_match: bool = True
     part_quantize: str | None = None

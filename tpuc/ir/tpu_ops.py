@@ -109,6 +109,8 @@ _ROWS: list[OpSpec] = [
         {
             **WINDOW,
             **_ONE,
+            "scale": A("f64", None),
+            "offset": A("f64", None),
             "pool_mode": A("str"),
             "count_include_pad": A("bool", False),
             "keepdims": A("bool", True),

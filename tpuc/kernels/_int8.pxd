@@ -4,7 +4,7 @@ cdef extern from "image.h" nogil:
     ctypedef struct tpuc_image:
         uint8_t *data
         Py_ssize_t image, row, pixel
-        int32_t n, h, w, c, top, left, bottom, right, zero
+        int32_t n, h, w, c, top, left, bottom, right, zero, bias
 
 
 cdef class View:

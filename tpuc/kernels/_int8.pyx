@@ -66,7 +66,8 @@ cdef extern from "pool.h" nogil:
     ctypedef struct tpuc_pool:
         int32_t maximum, exclude_pad
         int32_t kernel_h, kernel_w, stride_h, stride_w, top, left
-        int32_t multiplier, rshift, low
+        int32_t multiplier, rshift, low, affine
+        double scale, offset
     void tpuc_pool_run(const tpuc_pool *, const tpuc_image *, const tpuc_image *, int)
 
 MAX_TAPS = TPUC_MAX_TAPS
@@ -82,7 +83,7 @@ cdef class View:
         self.image.n, self.image.c, self.image.h, self.image.w = shape
         self.image.image, self.image.row, self.image.pixel = strides
         self.image.top, self.image.left, self.image.bottom, self.image.right = halo
-        self.image.zero = zero
+        self.image.zero = self.image.bias = zero
 
     @property
     def shape(self):
@@ -103,6 +104,15 @@ cdef class View:
     def zero(self):
         """Byte that stands for 0."""
         return self.image.zero
+
+    @property
+    def bias(self):
+        """Byte less the stored integer."""
+        return self.image.bias
+
+    @bias.setter
+    def bias(self, int bias):
+        self.image.bias = bias
 
     @property
     def memory(self):
@@ -257,12 +267,15 @@ cdef class Pool:
 
     cdef tpuc_pool pool
 
-    def __init__(self, bint maximum, bint exclude_pad, kernel, strides, origin, requant, int low):
+    def __init__(self, bint maximum, bint exclude_pad, kernel, strides, origin, requant, int low,
+                 affine=None):
         self.pool.maximum, self.pool.exclude_pad, self.pool.low = maximum, exclude_pad, low
         self.pool.kernel_h, self.pool.kernel_w = kernel
         self.pool.stride_h, self.pool.stride_w = strides
         self.pool.top, self.pool.left = origin
         self.pool.multiplier, self.pool.rshift = requant
+        self.pool.affine = affine is not None
+        self.pool.scale, self.pool.offset = affine or (0.0, 0.0)
 
     def run(self, View source, View target, int threads):
         with nogil:

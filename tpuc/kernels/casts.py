@@ -101,8 +101,7 @@ def _quantize(x: np.ndarray, kind: DType, target: Value) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         number = round_to(x, kind) if kind == DType.BF16 else np.asarray(x, np.float32)
         scaled = round_to(number * inverse, kind)
-        q = round_away(scaled) + target.quant.zero_point
-    q = np.where(np.isnan(q), 0.0, q)
+        q = np.where(np.isnan(scaled), 0.0, round_away(scaled)) + target.quant.zero_point
     return np.clip(q, low, high).astype(target.dtype.numpy)
 
 

@@ -1,6 +1,6 @@
 """Where an activation lies in memory for the C kernels (csrc/image.h).
 
-8 bits:  stored byte = q + zero,  zero = 128 for SI8, 0 for UI8
+8 bits:  stored byte = q + bias,  bias = 128 for SI8, 0 for UI8; zero = bias + zero point
 int32:   as it is; pixels follow one another without a gap
 floats:  float32 that the type can hold; pixels follow one another without a gap
 address of (n, y, x, c) = origin + n * image + y * row + x * pixel + c * element
@@ -21,6 +21,7 @@ from tpuc.kernels.word_view import WordView
 __all__ = [
     "Layout",
     "Need",
+    "bias_of",
     "constant_image",
     "geometry",
     "is_bytes",
@@ -80,16 +81,19 @@ def geometry(shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
     return (shape[0], shape[1], 1, 1) if len(shape) == 2 else None
 
 
-def zero_of(value: Value) -> int:
-    """Byte that stands for 0."""
+def bias_of(value: Value) -> int:
+    """Byte less the stored integer."""
     return 128 if value.dtype == DType.SI8 else 0
 
 
+def zero_of(value: Value) -> int:
+    """Byte that stands for 0."""
+    return bias_of(value) + (0 if value.quant is None else value.quant.zero_point)
+
+
 def is_bytes(value: Value) -> bool:
-    """True if the int8 kernels can hold the value: 8 bits, symmetric, rank 2 to 6."""
-    if value.dtype not in (DType.SI8, DType.UI8) or geometry(value.shape) is None:
-        return False
-    return value.quant is None or value.quant.zero_point == 0
+    """True if the int8 kernels can hold the value: 8 bits, rank 2 to 6."""
+    return value.dtype in (DType.SI8, DType.UI8) and geometry(value.shape) is not None
 
 
 def is_floats(value: Value) -> bool:
@@ -112,7 +116,9 @@ class Layout:
     need : Need
         The widest of all readers.
     zero : int
-        0 or 128.
+        Byte that stands for 0.
+    bias : int
+        Byte less the stored integer, 0 or 128; that of `zero` if not given.
     element : int
         Bytes of a number: 1, or 4 for floats and int32.
     view_type : type
@@ -124,6 +130,7 @@ class Layout:
     zero: int
     element: int = 1
     view_type: type[View] = View
+    bias: int | None = None
 
     @property
     def strides(self) -> tuple[int, int, int]:
@@ -150,7 +157,10 @@ class Layout:
             raise ValueError(f"image of {self.size} bytes at {offset}: buffer has {buffer.size}")
         _, row, pixel = self.strides
         origin = offset + self.need.top * row + self.need.left * pixel
-        return self.view_type(buffer, origin, self.shape, self.strides, self.need.halo, self.zero)
+        view = self.view_type(buffer, origin, self.shape, self.strides, self.need.halo, self.zero)
+        if self.bias is not None:
+            view.bias = self.bias
+        return view
 
 
 def layout_of(value: Value, need: Need) -> Layout:
@@ -161,7 +171,7 @@ def layout_of(value: Value, need: Need) -> Layout:
         return Layout(shape, need, 0, 4, WordView)
     if value.dtype.is_float:
         return Layout(shape, need, 0, 4, FloatView)
-    return Layout(shape, need, zero_of(value))
+    return Layout(shape, need, zero_of(value), bias=bias_of(value))
 
 
 def constant_image(data: np.ndarray, rank: int) -> FloatView:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from tpuc.artifacts import CalibrationTable, QuantizeTable
 from tpuc.errors import ConfigError, TableError
 from tpuc.ir import DType, Graph, Node, QuantType, Value, verify, with_defaults
-from tpuc.lowering.context import Lowering, Memo
+from tpuc.lowering.context import AsF32, Lowering, Memo
 from tpuc.lowering.fuse_attention import fuse_attention
 from tpuc.lowering.merge_operands import merge_operands
 from tpuc.lowering.prepare import fold_scales
 from tpuc.lowering.propagate import propagate
-from tpuc.lowering.ranges import Ranges, import_ranges
+from tpuc.lowering.ranges import Ranges, affine_tensors, import_ranges
 from tpuc.lowering.rules import (
     KEEP_TYPE,
     WEIGHT_ONLY,
@@ -69,9 +69,10 @@ def lower(
     mode: str = "INT8",
     qtable: QuantizeTable | None = None,
     groups: Groups | None = None,
+    asymmetric: bool = False,
 ) -> Lowered:
     """Lower a canonical graph once; parameters and errors as `Lowerer.lower`."""
-    return Lowerer(graph, processor, groups=groups).lower(table, mode, qtable)
+    return Lowerer(graph, processor, groups=groups).lower(table, mode, qtable, asymmetric)
 
 
 def float_twin(graph: Graph) -> Graph:
@@ -124,6 +125,7 @@ class Lowerer:
         table: CalibrationTable | None,
         mode: str = "INT8",
         qtable: QuantizeTable | None = None,
+        asymmetric: bool = False,
     ) -> Lowered:
         """Lower.
 
@@ -133,6 +135,8 @@ class Lowerer:
             Needed for INT8. Ops that it does not name stay F32.
         mode : {'INT8', 'F32', 'F16', 'BF16', 'W8F16', 'W8BF16', 'W4F16', 'W4BF16'}
             Type of every op that `qtable` does not name.
+        asymmetric : bool
+            8-bit activations have zero points, and the ranges that the table gives as min and max.
 
         Raises
         ------
@@ -143,15 +147,22 @@ class Lowerer:
         processor.require(mode)
         if mode == "INT8" and table is None:
             raise ConfigError("quantize.mode=INT8 needs a calibration table")
+        if asymmetric:
+            processor.require_zero_points("quantize.asymmetric")
+        if table is not None and table.asym_ops:
+            processor.require_zero_points("calibration table, section #asym_op")
         choices = qtable.choices if qtable else {}
         for choice in choices.values():
             processor.require(choice.mode)
         self._check_names(choices)
         graph = self._with_attention(k for k, v in choices.items() if v.mode != mode)
         out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
-        ranges = self._settled(graph, table)
-        imported = self._imported(self._graph, table)
+        imported = self._imported(graph, table, asymmetric)
+        ranges = propagate(graph, imported, processor)
+        imported |= self._imported(self._graph, table, asymmetric)
         ctx = Lowering(out, ranges, processor, memo=self._memo, imported=imported)
+        ctx.asymmetric = asymmetric
+        ctx.affine = affine_tensors(graph, table) if table else frozenset()
         ctx.rules = int8_rules(processor)
         for node in steps(graph.nodes, "lowering"):
             named = choices.get(self._origins.get(node.name, node.name))
@@ -178,13 +189,10 @@ class Lowerer:
             ctx.reasons[node.name] = reason
         return reason is None
 
-    def _settled(self, graph: Graph, table: CalibrationTable | None) -> Ranges:
-        return propagate(graph, self._imported(graph, table), self._processor)
-
-    def _imported(self, graph: Graph, table: CalibrationTable | None) -> Ranges:
+    def _imported(self, graph: Graph, table: CalibrationTable | None, asymmetric: bool) -> Ranges:
         if table is None:
             return {}
-        return import_ranges(graph, table, self._origins, self._processor.unsigned)
+        return import_ranges(graph, table, self._origins, asymmetric, self._processor.unsigned)
 
     def _with_attention(self, chosen: Iterable[str]) -> Graph:
         """The graph with every attention fused that has no op of another type inside."""
@@ -225,7 +233,7 @@ def _lower_node(ctx: Lowering, node: Node, mode: str, fallback: DType) -> None:
         reason = ctx.rules[node.op](ctx, node)
     if reason is not None:
         uncalibrated = "no calibration entry" in reason
-        f32 = uncalibrated or node.op in _ALWAYS_F32
+        f32 = uncalibrated or node.op in _ALWAYS_F32 or isinstance(reason, AsF32)
         kind = DType.F32 if f32 else fallback
         ctx.reasons[node.name] = reason
         lower_float(ctx, node, kind)

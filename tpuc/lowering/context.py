@@ -15,11 +15,15 @@ from tpuc.numerics.qparams import choose_qparams
 from tpuc.numerics.rounding import round_bf16, round_f16
 from tpuc.processors import FLOAT, Processor
 
-__all__ = ["Lowering", "Memo"]
+__all__ = ["AsF32", "Lowering", "Memo"]
 
 T = TypeVar("T")
 
 _ROUND = {DType.F16: round_f16, DType.BF16: round_bf16}
+
+
+class AsF32(str):
+    """Why a rule does not apply, where the op is to be F32 and not the processor's float type."""
 
 
 class Memo:
@@ -50,6 +54,10 @@ class Lowering:
         Before propagation, of the ops that a fused one is made of too.
     rules : mapping of str to rule
         Integer forms of Top ops.
+    asymmetric : bool
+        Integers of activations have zero points.
+    affine : frozenset of str
+        Tensors that have one in any case.
     every : bool
         Every Top tensor is to be there under its own name.
     """
@@ -61,6 +69,8 @@ class Lowering:
     lowered: dict[int, Value] = field(default_factory=dict)
     casts: dict[tuple[int, DType], Value] = field(default_factory=dict)
     every: bool = False
+    asymmetric: bool = False
+    affine: frozenset[str] = frozenset()
     imported: Ranges = field(default_factory=dict)
     titles: dict[int, str] = field(default_factory=dict)  # by id of a Top value that has no op
     memo: Memo = field(default_factory=Memo)
@@ -74,11 +84,16 @@ class Lowering:
 
     def qtype(self, value: Value) -> tuple[DType, QuantType]:
         """Integer type of a calibrated Top tensor."""
-        return choose_qparams(*self.ranges[value.name])
+        affine = self.asymmetric or value.name in self.affine
+        return choose_qparams(*self.ranges[value.name], affine)
 
     def scale(self, value: Value) -> float:
         """Scale of a calibrated Top tensor."""
         return self.qtype(value)[1].scale
+
+    def zero(self, value: Value) -> int:
+        """Zero point of a calibrated Top tensor."""
+        return self.qtype(value)[1].zero_point
 
     # ---- operands ----------------------------------------------------------------------------
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tpuc.artifacts import CalibrationTable
+from tpuc.artifacts import CalibrationTable, Range
 from tpuc.ir import Graph, Node
 
-__all__ = ["Ranges", "import_ranges"]
+__all__ = ["Ranges", "affine_tensors", "import_ranges"]
 
 Ranges = dict[str, tuple[float, float]]
 """(min, max) by tensor name; tensors without an entry stay float."""
 
 _UNIT = {"Sigmoid", "Softmax"}
+_MAY_BE_AFFINE = {"SiLU", "GELU"}
 _NON_NEGATIVE = {"Sigmoid", "Relu"}
 
 
@@ -24,26 +25,42 @@ def import_ranges(
     graph: Graph,
     table: CalibrationTable,
     origins: Mapping[str, str] | None = None,
+    asymmetric: bool = False,
     unsigned: bool = True,
 ) -> Ranges:
     """Range of every output that the table knows (TPU-MLIR's import of a calibration table).
 
-    `origins` names the tensors whose entries serve ops that the lowering made. Sigmoid and Softmax
-    are (0, 1). Mul is unsigned if both operands are the same or all come from
-    Sigmoid or Relu. Sub is signed. A fused relu makes the minimum 0. Where
-    nothing is `unsigned`, every range is (-max, max).
+    `origins` names the tensors whose entries serve ops that the lowering made.
+
+    asymmetric:       (min, max), also of SiLU and GELU that the table names in `#asym_op`
+    otherwise:        (-threshold, threshold), or (0, threshold) if min >= 0
+    Sigmoid, Softmax: (0, 1)
+    Abs, Mul, Sub:    never asymmetric. Mul is unsigned if both operands are the same or all come
+                      from Sigmoid or Relu; Sub is signed
+    a fused relu:     the minimum is 0
+
+    Where nothing is `unsigned`, every range is (-max, max).
     """
     ranges: Ranges = {}
+    own = affine_tensors(graph, table)
     for node in graph.nodes:
         for out in node.outputs:
             entry = table.ranges.get((origins or {}).get(out.name, out.name))
             if entry is not None:
-                low, high = _range(node, entry.threshold, entry.min)
+                affine = asymmetric or out.name in own
+                low, high = _range(node, entry, affine)
                 ranges[out.name] = (low if unsigned else -high, high)
     return ranges
 
 
-def _range(node: Node, threshold: float, low: float) -> tuple[float, float]:
+def affine_tensors(graph: Graph, table: CalibrationTable) -> frozenset[str]:
+    """Results of SiLU and GELU that the table gives a zero point (section `#asym_op`)."""
+    named = frozenset(table.asym_ops)
+    return named & {n.name for n in graph.nodes if n.op in _MAY_BE_AFFINE}
+
+
+def _range(node: Node, entry: Range, asymmetric: bool) -> tuple[float, float]:
+    threshold, low = entry.threshold, entry.min
     if node.op in _UNIT and not node.attrs.get("log"):
         return 0.0, 1.0
     if node.op == "Softmax":
@@ -54,6 +71,8 @@ def _range(node: Node, threshold: float, low: float) -> tuple[float, float]:
         return 0.0, threshold
     if node.op == "Sub":
         return (-threshold if low < 0 else -1e-5), threshold
+    if asymmetric and node.op != "Mul":
+        return (0.0 if node.attrs.get("do_relu") else low), entry.max
     if node.attrs.get("do_relu"):
         return 0.0, threshold
     return (-threshold if low < 0 else 0.0), threshold

@@ -120,6 +120,7 @@ def calibrate_job(
         "searching": _is_searching(job),
         "bins": job.calibration.histogram_bins,
         "kurtosis": job.calibration.kurtosis,
+        "part_asymmetric": job.quantize.part_asymmetric,
     }
     groups = {" ".join(g): g for g in [methods, *_siblings(job, methods, inputs.together)]}
     measured: list[str] = []
@@ -202,7 +203,8 @@ def _measure(
     bins, kurtosis = job.calibration.histogram_bins, job.calibration.kurtosis
     searching = _is_searching(job)
     methods = tuple(dict.fromkeys(m for group in places for m in group))
-    options = Options(methods, len(chosen), bins, threads, kurtosis, tune_mse=searching)
+    affine = job.quantize.part_asymmetric
+    options = Options(methods, len(chosen), bins, threads, kurtosis, searching, affine)
     tune_batch = next(tuning.batches(len(tuning))) if tuning else None
     result = calibrate(graph, engine, batches, options, tune_batch)
     notes = {

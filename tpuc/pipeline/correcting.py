@@ -80,6 +80,7 @@ def correct_job(job: Job, inputs: CorrectionInputs, cache: StageCache) -> Correc
         "learn": list(inputs.learn.digests),
         "judge": list(inputs.judge.digests) if inputs.judge is not None else [],
         "correction": asdict(job.correction),
+        "asymmetric": job.quantize.asymmetric,
         "seed": job.seed,
         "processor": {k: str(v) for k, v in vars(rewriter.processor).items()},
         "rewrites": list(inputs.rewrites),

@@ -120,10 +120,13 @@ class Work:
     def _lower(self, table: CalibrationTable) -> Callable[[Graph], Graph]:
         from tpuc.lowering import Lowerer, Memo
 
-        memo = Memo()
-        return lambda graph: (
-            Lowerer(graph, self.processor, memo).lower(table, "INT8", self.inputs.choices).graph
-        )
+        memo, asymmetric = Memo(), self.job.quantize.asymmetric
+
+        def run(graph: Graph) -> Graph:
+            lowerer = Lowerer(graph, self.processor, memo)
+            return lowerer.lower(table, "INT8", self.inputs.choices, asymmetric).graph
+
+        return run
 
     def _bench(self, reference: Graph, table: CalibrationTable, samples: Samples) -> Bench:
         from tpuc.lowering import float_twin

@@ -63,6 +63,7 @@ def _options(job: Job, folder: Path, name: str, bmodel: str) -> list[str]:
     """Arguments of model_deploy."""
     options = ["--mlir", f"{name}.mlir", "--quantize", job.quantize.mode.name]
     options += ["--chip", str(job.processor["name"]), "--model", bmodel]
+    options += ["--asymmetric"] if job.quantize.asymmetric else []
     for option, file in (("calibration_table", "cali_table"), ("quantize_table", "qtable")):
         path = folder / f"{name}_{file}"
         if path.is_file():

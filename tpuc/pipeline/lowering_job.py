@@ -19,7 +19,8 @@ def lower_job(g: Gathered, choices: QuantizeTable) -> Lowered:
     graph = g.corrected.graph if g.corrected is not None else g.top
     quantize = g.job.quantize
     groups = Groups(quantize.q_group_size, quantize.q_symmetric)
-    return lower(graph, g.table, g.processor, quantize.mode.name, choices, groups)
+    mode, asymmetric = quantize.mode.name, quantize.asymmetric
+    return lower(graph, g.table, g.processor, mode, choices, groups, asymmetric)
 
 
 def lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:
         "graph": graph_key,
         "table": table,
         "mode": job.quantize.mode.name,
+        "asymmetric": job.quantize.asymmetric,
         "groups": [job.quantize.q_group_size, job.quantize.q_symmetric],
         "qtable": qtable_text.to_text(g.choices),
         "processor": facts,

@@ -153,6 +153,7 @@ def _facts(job: Job, inputs: SearchInputs, processor: Processor) -> dict[str, An
         "start": table_text.to_text(inputs.start),
         "base": qtable_text.to_text(inputs.base),
         "search": settings,
+        "asymmetric": job.quantize.asymmetric,
         "post_process": digest_file(Path(post)) if post else "",
         "processor": {k: str(v) for k, v in vars(processor).items()},
     }
@@ -203,10 +204,10 @@ def _bench(job: Job, inputs: SearchInputs, processor: Processor, threads: int) -
         outputs = floats.run(batch, list(names))
         wanted = {n: outputs[n] for n in names}
         reference += [objective.final(one) for one in inferences(wanted, graph)]
-    lowerer = Lowerer(graph, processor)
+    lowerer, asymmetric = Lowerer(graph, processor), job.quantize.asymmetric
     return Bench(
         graph,
-        lambda table, qtable: lowerer.lower(table, "INT8", qtable).graph,
+        lambda table, qtable: lowerer.lower(table, "INT8", qtable, asymmetric).graph,
         IncrementalRunner(batches, threads),
         IncrementalRunner([{n: a[:own] for n, a in batches[0].items()}], threads),
         reference,

@@ -213,10 +213,14 @@ class Rewriter:
         from tpuc.lowering import lower
 
         table = self.final(self.calibrated(made).table, made)
-        lowered = lower(made.graph, table, self.processor, "INT8", self.choices).graph
+        asymmetric = self.job.quantize.asymmetric
+        lowered = lower(
+            made.graph, table, self.processor, "INT8", self.choices, asymmetric=asymmetric
+        ).graph
         key = {
             "graph": made.key,
             "table": table_text.to_text(table),
+            "asymmetric": asymmetric,
             "qtable": qtable_text.to_text(self.choices),
             "processor": {k: str(v) for k, v in vars(self.processor).items()},
         }

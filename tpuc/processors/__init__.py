@@ -39,6 +39,8 @@ class Processor:
         Ops whose bias stays F32 in an F16 or BF16 op; that of others is rounded as the weights.
     float_ops : tuple of str
         Ops without an INT8 form here, though others have one.
+    asymmetric : bool
+        INT8 activations may have zero points.
     average : str
         AvgPool in INT8: `scaled` to the calibrated range of its output, or `reciprocal` of the
         window's size alone, in the range of its input, or `truncated`: scaled, by a multiplier
@@ -69,6 +71,7 @@ class Processor:
     mix_types: tuple[str, ...] = ()
     f32_bias: tuple[str, ...] = ("Conv", "Deconv")
     float_ops: tuple[str, ...] = ()
+    asymmetric: bool = False
     average: str = "scaled"
     unsigned: bool = True
     casts: str = "float"
@@ -100,6 +103,19 @@ class Processor:
             raise ConfigError(
                 f"quantize.mode: {mode} for {self.name} is not available in this version; "
                 f"available: {can}. Hint: processor=bm1684x"
+            )
+
+    def require_zero_points(self, key: str) -> None:
+        """Check that INT8 activations may have zero points, as `key` asks for.
+
+        Raises
+        ------
+        ConfigError : they may not
+        """
+        if not self.asymmetric:
+            raise ConfigError(
+                f"{key}: {self.name} has no zero points; it has symmetric INT8 only. "
+                "Hint: processor=bm1684x"
             )
 
 

@@ -14,7 +14,7 @@ from tpuc.ir import Node
 from tpuc.kernels import _int8
 from tpuc.kernels.conv import ConvSpec, pack_conv
 from tpuc.kernels.depthwise import is_depthwise, pack_depthwise
-from tpuc.kernels.image import geometry, is_bytes, zero_of
+from tpuc.kernels.image import bias_of, geometry, is_bytes, zero_of
 from tpuc.kernels.requant_words import Unfit, normal_shift
 from tpuc.simulator.choose_deconv import choose_deconv, choose_requant_axis
 from tpuc.simulator.choose_elementwise import PAIRS, low_of
@@ -110,10 +110,10 @@ def _unary(node: Node) -> ImageKernel:
     source = node.inputs[0]
     if source is None or len(node.activations) != 1 or source is not node.activations[0]:
         raise Unfit("more than one computed operand")
-    numbers = np.arange(256) - zero_of(source)
+    numbers = np.arange(256) - bias_of(source)
     operands = [v.data if v is not None else None for v in node.inputs[1:]]
     result = run_node(node, [numbers.astype(source.dtype.numpy), *operands])[0]
-    table = (result.astype(np.int64) + zero_of(node.output)).astype(np.uint8)
+    table = (result.astype(np.int64) + bias_of(node.output)).astype(np.uint8)
     return ImageKernel(_single(_int8.Table(table)), (source,))
 
 
@@ -148,8 +148,12 @@ def _pool(node: Node) -> ImageKernel:
     maximum = node.attrs["pool_mode"] == "Max"
     kernel, strides, pads = pair_of(node, "kernel_shape"), pair_of(node, "strides"), pads_of(node)
     factor = np.array([[1], [0]], np.int64)
-    if not maximum:
+    affine = None
+    if not maximum and node.attrs.get("scale") is not None:
+        affine = node.number("scale"), node.number("offset")
+    if not maximum and affine is None:
         factor = np.array([[node.attrs["multiplier"]], [node.attrs["rshift"]]], np.int64)
+    if not maximum:
         if any(p >= k for p, k in zip(pads, (*kernel, *kernel))):
             raise Unfit("a window may lie outside the picture")
         if kernel[0] * kernel[1] > 2**22:
@@ -159,7 +163,7 @@ def _pool(node: Node) -> ImageKernel:
         raise Unfit("a result beyond int32")
     exclude = not node.attrs["count_include_pad"] and any(pads) and not maximum
     pool = _int8.Pool(
-        maximum, exclude, kernel, strides, pads[:2], (int(m[0]), int(s[0])), low_of(node)
+        maximum, exclude, kernel, strides, pads[:2], (int(m[0]), int(s[0])), low_of(node), affine
     )
     return ImageKernel(_single(pool), (source,))
 
@@ -187,6 +191,7 @@ _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
         [
             "Lut",
             "MulShift",
+            "RequantInt",
             "AddConst",
             "SubConst",
             "MaxConst",

@@ -12,7 +12,7 @@ import numpy as np
 
 from tpuc.ir import DType, Node, Value
 from tpuc.kernels import _int8
-from tpuc.kernels.image import Layout, Need, geometry, is_bytes, zero_of
+from tpuc.kernels.image import Layout, Need, bias_of, geometry, is_bytes, zero_of
 from tpuc.kernels.requant_words import Unfit
 from tpuc.kernels.strided import as_array, copying
 from tpuc.simulator.image_kernel import ImageKernel, planned
@@ -54,7 +54,7 @@ def _written_out(value: Value, result: Value, count: int) -> tuple[_int8.View, n
     """An image of the result's shape for a repeated operand, and its axes."""
     shape = geometry((count, *result.shape[1:]))
     assert shape is not None
-    layout = Layout(shape, Need(), zero_of(value))
+    layout = Layout(shape, Need(), zero_of(value), bias=bias_of(value))
     view = layout.view(np.zeros(layout.size, np.uint8), 0)
     return view, as_array(view, result.shape)
 
@@ -69,7 +69,7 @@ def _constant(value: Value, result: Value, batch: int) -> _int8.View:
     if data.shape[0] > 1:  # written for one batch, repeated for the others
         data = np.concatenate([data] * (batch // data.shape[0]))
     view, axes = _written_out(value, result, data.shape[0])
-    axes[...] = (data.astype(np.int64) + zero_of(value)).astype(np.uint8)
+    axes[...] = (data.astype(np.int64) + bias_of(value)).astype(np.uint8)
     if data.shape[0] == batch:
         return view
     _, row, pixel = view.strides

@@ -117,6 +117,8 @@ def _computed(node: Node, left: Value, right: Value) -> ImageKernel:
     if not is_bytes(right) or len(left.shape) != rank or len(right.shape) != rank:
         raise Unfit(f"operands of shapes {left.shape} and {right.shape}")
     zeros = zero_of(left), zero_of(right), zero_of(result)
+    if not {*zeros[:2]} <= {0, 128}:
+        raise Unfit("both operands are computed, and one has a zero point")
     terms = left.shape[-2 if node.attrs["left_transpose"] else -1]
     relu = bool(node.attrs.get("do_relu"))
     spec = ProductSpec(node.ints("multipliers")[0], node.ints("rshifts")[0], zeros, terms, relu)

@@ -10,7 +10,7 @@ from tpuc.backends.bm1684x import compile_graph, disassemble, why_not
 from tpuc.backends.bmodel import info, info_text, read_bmodel, read_summary, write_bmodel
 from tpuc.backends.bmodel.container import read_container
 from tpuc.errors import ArtifactError
-from tpuc.ir import DType
+from tpuc.ir import DType, QuantType
 from tpuc.pipeline.loading import load
 from tpuc.simulator import interpret
 
@@ -90,5 +90,11 @@ def test_what_has_no_instructions_is_named(graph) -> None:
     node.attrs["multipliers"] = (93, 300)
     skip = why_not(graph)
     assert skip.nodes == ("add/out",) and "multipliers are [93, 300]" in skip.reason
+    graph.find("max pool/out").quant = QuantType(0.5, 3)
+    assert why_not(graph).nodes == ("add/out", "max pool/out")
+    node.attrs["multipliers"] = (93, 30)
+    assert "tensor 'max pool/out' has zero point 3" in why_not(graph).reason
+    node.attrs["multipliers"] = (93, 300)
+    graph.find("max pool/out").quant = QuantType(0.5)
     graph.find("lut/out").dtype = DType.F16
     assert why_not(graph).nodes == ("add/out", "lut/out")

@@ -77,6 +77,9 @@ def _why_not_node(node: Node) -> str | None:
     rule = rule_of(node)
     if rule is None:
         return "has no instructions"
+    for value in (*node.activations, *node.outputs):
+        if value.quant is not None and value.quant.zero_point:
+            return f"tensor '{value.name}' has zero point {value.quant.zero_point}"
     if len(node.outputs) != 1 or not node.activations:
         return f"has {len(node.outputs)} results, {len(node.activations)} computed operands"
     return rule.covers(node)

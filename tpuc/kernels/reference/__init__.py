@@ -1,6 +1,7 @@
 """Integer ops of Graph[tpu] in numpy: slow, obvious, and the definition of the arithmetic.
 
-Every function takes the node and its operands as stored integers and returns the stored result.
+Every function takes the node and its operands as integers less their zero points and returns the
+stored result; one that only moves integers, or looks them up, takes them as they are stored.
 `>>` is a rounding shift: half up unless the node says half away from zero. Sums are exact: int64,
 or float64 below 2**53. One module holds one family of ops.
 """

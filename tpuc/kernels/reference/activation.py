@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tpuc.ir import Node
-from tpuc.kernels.reference.registry import finish, kernel
+from tpuc.kernels.reference.registry import clip, finish, kernel
 from tpuc.numerics.rounding import round_away, shift_half_up
 
 __all__: list[str] = []
 
 
-@kernel("Lut")
+@kernel("Lut", stored=True)
 def _lut(node: Node, x: np.ndarray, table: np.ndarray) -> np.ndarray:
     return np.asarray(table.reshape(-1)[x.view(np.uint8)])
 
@@ -33,11 +33,11 @@ def _prelu(node: Node, x: np.ndarray, slope: np.ndarray) -> np.ndarray:
     return finish(node, np.where(x >= 0, x.astype(np.int64), scaled))
 
 
-@kernel("Active")
+@kernel("Active", stored=True)
 def _abs(node: Node, x: np.ndarray) -> np.ndarray:
     if node.attrs["mode"] != "ABSVAL":
         raise NotImplementedError(f"{node}: {node.attrs['mode']} has no integer form")
-    return finish(node, np.abs(x.astype(np.int64)))
+    return clip(node, np.abs(x.astype(np.int64)))
 
 
 @kernel("Softmax")

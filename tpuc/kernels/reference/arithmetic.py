@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tpuc.ir import Node
-from tpuc.kernels.reference.registry import finish, kernel
+from tpuc.kernels.reference.registry import clip, finish, kernel
 from tpuc.numerics.qdm import shift_two_steps
 from tpuc.numerics.rounding import shift_half_away, shift_half_up
 
@@ -119,12 +119,12 @@ def _sub_const(node: Node, x: np.ndarray) -> np.ndarray:
     return finish(node, shift_half_up(total, node.integer("rshift")))
 
 
-@kernel("Max")
+@kernel("Max", stored=True)
 def _max(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return _extremum(node, np.maximum, x, y)
 
 
-@kernel("Min")
+@kernel("Min", stored=True)
 def _min(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return _extremum(node, np.minimum, x, y)
 
@@ -132,16 +132,16 @@ def _min(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _extremum(node: Node, choose: Callable[..., np.ndarray], *operands: np.ndarray) -> np.ndarray:
     """Of the integers themselves, or of what multipliers with one shift make of them."""
     if not node.ints("multipliers"):
-        return finish(node, choose(*(x.astype(np.int64) for x in operands)))
+        return clip(node, choose(*(x.astype(np.int64) for x in operands)))
     chosen = choose(*_products(node, operands))
     return finish(node, shift_half_up(chosen, node.ints("rshifts")[0]))
 
 
 @kernel("MaxConst")
 def _max_const(node: Node, x: np.ndarray) -> np.ndarray:
-    return finish(node, np.maximum(x.astype(np.int64), int(node.number("const_val"))))
+    return clip(node, np.maximum(x.astype(np.int64), int(node.number("const_val"))))
 
 
 @kernel("MinConst")
 def _min_const(node: Node, x: np.ndarray) -> np.ndarray:
-    return finish(node, np.minimum(x.astype(np.int64), int(node.number("const_val"))))
+    return clip(node, np.minimum(x.astype(np.int64), int(node.number("const_val"))))

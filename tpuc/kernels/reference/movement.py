@@ -5,28 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from tpuc.ir import Node
-from tpuc.kernels.reference.registry import finish, kernel
+from tpuc.kernels.reference.registry import clip, kernel
 
 __all__: list[str] = []
 
 
-@kernel("Concat")
+@kernel("Concat", stored=True)
 def _concat(node: Node, *operands: np.ndarray) -> np.ndarray:
     joined = np.concatenate([o.astype(np.int64) for o in operands], node.integer("axis"))
-    return finish(node, joined)
+    return clip(node, joined)
 
 
-@kernel("Reshape", "Squeeze", "Unsqueeze")
+@kernel("Reshape", "Squeeze", "Unsqueeze", stored=True)
 def _view(node: Node, x: np.ndarray) -> np.ndarray:
     return x.reshape(node.output.shape)
 
 
-@kernel("Permute")
+@kernel("Permute", stored=True)
 def _permute(node: Node, x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x.transpose(node.ints("order")))
 
 
-@kernel("Slice")
+@kernel("Slice", stored=True)
 def _slice(node: Node, x: np.ndarray, *_: object) -> np.ndarray:
     offset, steps, ends = (node.ints(k) for k in ("offset", "steps", "ends"))
     axes = node.ints("axes") or tuple(range(len(offset)))
@@ -37,12 +37,12 @@ def _slice(node: Node, x: np.ndarray, *_: object) -> np.ndarray:
     return np.ascontiguousarray(x[tuple(index)])
 
 
-@kernel("Tile")
+@kernel("Tile", stored=True)
 def _tile(node: Node, x: np.ndarray) -> np.ndarray:
     return np.tile(x, node.ints("tile"))
 
 
-@kernel("Pad")
+@kernel("Pad", stored=True)
 def _pad(node: Node, x: np.ndarray) -> np.ndarray:
     pads = node.ints("paddings")
     widths = list(zip(pads[: x.ndim], pads[x.ndim :]))
@@ -53,18 +53,18 @@ def _pad(node: Node, x: np.ndarray) -> np.ndarray:
     return np.pad(x, widths, mode="edge" if mode == "edge" else "reflect")
 
 
-@kernel("Upsample")
+@kernel("Upsample", stored=True)
 def _upsample(node: Node, x: np.ndarray) -> np.ndarray:
     wide = x.repeat(node.integer("scale_h"), 2).repeat(node.integer("scale_w"), 3)
-    return finish(node, wide) if node.attrs["do_relu"] else wide
+    return clip(node, wide) if node.attrs["do_relu"] else wide
 
 
-@kernel("SwapDimInner")
+@kernel("SwapDimInner", stored=True)
 def _swap_dim_inner(node: Node, x: np.ndarray) -> np.ndarray:
     return np.roll(x, [-o for o in node.ints("offset")], tuple(range(x.ndim)))
 
 
-@kernel("Depth2Space")
+@kernel("Depth2Space", stored=True)
 def _depth2space(node: Node, x: np.ndarray) -> np.ndarray:
     bh, bw = node.integer("block_h"), node.integer("block_w")
     if not node.attrs.get("in_is_NCHW", True):

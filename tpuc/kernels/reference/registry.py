@@ -8,28 +8,51 @@ import numpy as np
 
 from tpuc.ir import Node, Value
 
-__all__ = ["INTEGER_KERNELS", "Kernel", "finish", "kernel"]
+__all__ = ["INTEGER_KERNELS", "Kernel", "clip", "finish", "kernel", "zero_point"]
 
 Kernel = Callable[..., np.ndarray]
 
 INTEGER_KERNELS: dict[str, Kernel] = {}
 
 
-def kernel(*ops: str) -> Callable[[Kernel], Kernel]:
-    """Register a function as the definition of some ops of Graph[tpu]."""
+def kernel(*ops: str, stored: bool = False) -> Callable[[Kernel], Kernel]:
+    """Register a function as the definition of some ops of Graph[tpu].
+
+    `stored`: it takes integers as they are stored, not less their zero points.
+    """
 
     def register(function: Kernel) -> Kernel:
         for op in ops:
-            INTEGER_KERNELS[op] = function
+            INTEGER_KERNELS[op] = function if stored else _less_zeros(function)
         return function
 
     return register
 
 
-def finish(node: Node, y: np.ndarray, out: Value | None = None) -> np.ndarray:
-    """Fused relu, then saturation to the output's type."""
-    value = out or node.output
+def zero_point(value: Value | None) -> int:
+    """Stored integer of the number 0."""
+    return 0 if value is None or value.quant is None else value.quant.zero_point
+
+
+def _less_zeros(function: Kernel) -> Kernel:
+    def run(node: Node, *operands: np.ndarray | None) -> np.ndarray:
+        zeros = [zero_point(v) for v in node.inputs]
+        return function(node, *(
+            o.astype(np.int64) - z if o is not None and z else o for o, z in zip(operands, zeros)
+        ))  # fmt: skip
+
+    return run
+
+
+def finish(node: Node, y: np.ndarray) -> np.ndarray:
+    """The output's zero point, fused relu, then saturation to the output's type."""
+    return clip(node, np.asarray(y) + zero_point(node.output))
+
+
+def clip(node: Node, stored: np.ndarray) -> np.ndarray:
+    """Fused relu and saturation of stored integers."""
+    value = node.output
     low, high = value.dtype.qrange
     if node.attrs.get("do_relu"):
-        low = max(low, 0)
-    return np.clip(y, low, high).astype(value.dtype.numpy)
+        low = max(low, zero_point(value))
+    return np.clip(stored, low, high).astype(value.dtype.numpy)

@@ -39,7 +39,7 @@ def _compare_const(node: Node, x: np.ndarray) -> np.ndarray:
     return _MODES[mode](x, node.number("const_val")).astype(np.uint8)
 
 
-@kernel("ScatterND")
+@kernel("ScatterND", stored=True)
 def _scatter_nd(node: Node, x: np.ndarray, indices: np.ndarray, updates: np.ndarray) -> np.ndarray:
     places = indices.reshape(-1, indices.shape[-1]).astype(np.int64)
     out = x.copy()

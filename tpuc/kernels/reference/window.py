@@ -9,7 +9,7 @@ import numpy as np
 from tpuc.ir import Node
 from tpuc.ir.shapes import infer_shapes
 from tpuc.kernels.reference.arithmetic import scaled
-from tpuc.kernels.reference.registry import finish, kernel
+from tpuc.kernels.reference.registry import clip, finish, kernel, zero_point
 from tpuc.numerics.rounding import round_away, shift_half_up
 
 __all__ = ["conv_sums"]
@@ -105,6 +105,9 @@ def _pool(node: Node, x: np.ndarray) -> np.ndarray:
         return _pool(flat, x[:, :, None])[:, :, 0]
     if node.attrs["pool_mode"] == "Max":
         y = _windows(node, x, -(2**31)).max(axis=(4, 5))
+        y = finish(node, y)
+    elif node.attrs.get("scale") is not None:
+        y = _affine_average(node, x)
     else:
         sums = _windows(node, x, 0).sum(axis=(4, 5))
         area = int(np.prod(node.ints("kernel_shape")))
@@ -114,6 +117,14 @@ def _pool(node: Node, x: np.ndarray) -> np.ndarray:
             share = _windows(node, np.ones_like(x[:1, :1]), 0).sum(axis=(4, 5))
             mean = (sums / share).astype(np.float32)
             v = round_away(mean * np.float32(area)).astype(np.int64)
-        y = shift_half_up(v * node.integer("multiplier"), node.integer("rshift"))
-    y = finish(node, y)
+        y = finish(node, shift_half_up(v * node.integer("multiplier"), node.integer("rshift")))
     return y if node.attrs["keepdims"] else y[:, :, 0, 0]
+
+
+def _affine_average(node: Node, x: np.ndarray) -> np.ndarray:
+    """From the float32 mean of stored integers; padding counts, as zeros, in any case."""
+    zero = zero_point(node.inputs[0])
+    area = float(np.prod(node.ints("kernel_shape")))
+    sums = _windows(node, x.astype(np.int64) + zero, zero).sum(axis=(4, 5))
+    mean = (sums / area).astype(np.float32).astype(np.float64)
+    return clip(node, round_away(mean * area * node.number("scale") + node.number("offset")))

@@ -1,11 +1,12 @@
 """Activations in INT8.
 
-table:     y = T[x as uint8], T[i] = saturate(round(f((i - zp) * s_in) / s_out)), in double
+table:     y = T[x as uint8], T[i] = saturate(round(f((i - zp) * s_in) / s_out + zp_out)), in double
 Relu:      y = max(x, 0), saturated to the output's type
 LeakyRelu: x >= 0: x; else x * m >> r (half up), m, r of alpha in 8 bit
 PRelu:     x >= 0: x; else x * slope[c] >> r, slope = trunc(w * 2**r), r the first with
            max|w| * 2**(r + 1) >= 127; input and output scale must agree (they are propagated)
 Abs:       |x|
+With zero points, Relu is F32, LeakyRelu and PRelu are float.
 Softmax over channels: y = round(e[max - x] / (sum * s_out)), e[d] = exp(-d * s_in * beta), float32
 """
 
@@ -13,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tpuc.ir import DType, Node, Value
-from tpuc.lowering.context import Lowering
+from tpuc.ir import DType, Node, QuantType, Value
+from tpuc.lowering.context import AsF32, Lowering
 from tpuc.lowering.functions import activation_function
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
@@ -28,13 +29,17 @@ def _source(ctx: Lowering, node: Node) -> Value:
     return ctx.as_int(value, node.name)
 
 
-def build_table(node: Node, dtype: DType, s_in: float, out: DType, s_out: float) -> np.ndarray:
+def build_table(
+    node: Node, source: tuple[DType, QuantType], target: tuple[DType, QuantType]
+) -> np.ndarray:
     """256 entries, indexed by the byte of the input."""
+    (dtype, given), (out, wanted) = source, target
     q = np.arange(256)
     if dtype == DType.SI8:
         q = np.where(q > 127, q - 256, q)
     with np.errstate(all="ignore"):
-        y = activation_function(node)(q * s_in) / s_out
+        y = activation_function(node)((q - given.zero_point) * given.scale) / wanted.scale
+        y = y + wanted.zero_point
     low, high = out.qrange
     # TPU-MLIR converts through a 32-bit integer, which turns what is not finite into its minimum
     y = np.where(np.isfinite(y), y, float(low))
@@ -46,7 +51,7 @@ def lower_lut(ctx: Lowering, node: Node) -> str | None:
     x = _source(ctx, node)
     assert x.quant is not None
     out, quant = ctx.qtype(node.output)
-    entries = build_table(node, x.dtype, x.quant.scale, out, quant.scale)
+    entries = build_table(node, (x.dtype, x.quant), (out, quant))
     table = ctx.weight(f"{node.name}_table", entries, out)
     ctx.emit_int(node, "Lut", [x, table])
     return None
@@ -54,12 +59,16 @@ def lower_lut(ctx: Lowering, node: Node) -> str | None:
 
 def lower_relu(ctx: Lowering, node: Node) -> str | None:
     """A Relu that no op could absorb."""
+    if ctx.asymmetric:
+        return AsF32("Relu has no form with zero points")
     ctx.emit_int(node, "Relu", [_source(ctx, node)])
     return None
 
 
 def lower_leaky(ctx: Lowering, node: Node) -> str | None:
     """LeakyRelu."""
+    if ctx.asymmetric:
+        return "LeakyRelu has no form with zero points"
     m, r = multiplier_shift(node.number("alpha"), 8)
     ctx.emit_int(node, "LeakyRelu", [_source(ctx, node)], {"multiplier": m, "rshift": r})
     return None
@@ -67,6 +76,8 @@ def lower_leaky(ctx: Lowering, node: Node) -> str | None:
 
 def lower_prelu(ctx: Lowering, node: Node) -> str | None:
     """PRelu."""
+    if ctx.asymmetric:
+        return "PRelu has no form with zero points"
     slope = node.weight(1)
     largest = float(np.abs(slope).max())
     r = 0

@@ -4,11 +4,12 @@
     wq      = saturate(round(w / s_w))
     bias    = round(b / (s_w * s_in)), int32
     m, r    = multiplier and shift of s_w * s_in / s_out, 32 bit
-    y       = saturate((sum(x * wq) + bias) * m >> r), rounding half up
+    y       = saturate(((sum((x - zp_in) * wq) + bias) * m >> r) + zp_out), rounding half up
 
 Two exceptions of TPU-MLIR: without bias and with min(w) >= 0 weights are unsigned (255 instead of
 127); and if w * 2**i is integer and fits for some i in 0..6, s_w is 2**-i for all channels. The
-limit of a fused relu needs no clamp: the output's unsigned range ends there.
+limit of a fused relu needs no clamp: the output's unsigned range ends there. TPU-MLIR keeps
+zp_in * sum(wq) in the bias, so that is rounded with it.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def _prepare(
     assert source is not None
     x = ctx.as_int(source, node.name)
     assert x.quant is not None
-    s_in, s_out = x.quant.scale, ctx.scale(node.output)
+    (s_in, zero), s_out = (x.quant.scale, x.quant.zero_point), ctx.scale(node.output)
     has_bias = b is not None and np.any(b != 0)
     unsigned = not has_bias and not signed and float(w.min()) >= 0
     kind = DType.UI8 if unsigned else DType.SI8
@@ -72,7 +73,8 @@ def _prepare(
     bias = None
     if has_bias:
         assert b is not None
-        rounded = round_away(b.astype(np.float64) / (scales * s_in))
+        shares = zero * q.reshape(len(q), -1).sum(1, dtype=np.int64)
+        rounded = round_away(b.astype(np.float64) / (scales * s_in) - shares) + shares
         clipped = np.clip(rounded, -(2**31), 2**31 - 1)
         bias = ctx.weight(f"{node.name}_bias_int32", clipped, DType.SI32)
     return x, filters, bias, scales * s_in / s_out

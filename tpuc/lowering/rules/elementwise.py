@@ -1,12 +1,16 @@
 """Element-wise arithmetic in INT8; `>>` rounds half up everywhere.
 
+x, a and b are the integers less their zero points; with zero points y gets its own at the end.
+
 Add:      y = saturate((a * m0 >> r0) + (b * m1 >> r1)), m, r of coeff * s_i / s_o in 8 bit
 Sub:      the same with a difference, and constants in the result's scale; float if an operand's
           threshold is above the result's
 Mul:      y = saturate(a * b * m >> r), m, r of s_a * s_b / s_o
 MulConst: y = saturate(x * m >> r), m, r of s_i * c / s_o
-AddConst: y = saturate((x * m + K) >> r), K = round(c / s_o) << r
-Max, Min: of the raw integers (TPU-MLIR ignores scales here unless the ranges were unified)
+AddConst: y = saturate((x * m + K) >> r), K = round(c / s_o) << r; float with zero points
+SubConst: alike; with zero points y = saturate(K - x), K = round(c / s_in)
+Max, Min: of the raw integers (TPU-MLIR ignores scales here unless the ranges were unified), zero
+          points included; MaxConst and MinConst give max(x, round(c / s_out)) without a zero point
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from tpuc.ir import Attr, DType, Node, QuantType, Value
-from tpuc.lowering.context import Lowering
+from tpuc.lowering.context import AsF32, Lowering
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
 
@@ -79,7 +83,10 @@ def lower_sub(ctx: Lowering, node: Node) -> str | None:
     """Sub of two operands, one possibly constant."""
     if len(node.inputs) != 2:
         return f"it has {len(node.inputs)} operands"
-    return reaches_further(ctx, node) or lower_add(ctx, node)
+    reason = reaches_further(ctx, node)
+    if reason is None and ctx.asymmetric:
+        reason = AsF32("differences have no form with zero points")
+    return reason or lower_add(ctx, node)
 
 
 def reaches_further(ctx: Lowering, node: Node) -> str | None:
@@ -132,9 +139,13 @@ def lower_add_const(ctx: Lowering, node: Node) -> str | None:
     reason = reaches_further(ctx, node) if node.op == "SubConst" else None
     if reason is not None:
         return reason
+    if ctx.asymmetric and node.op == "AddConst":
+        return "sums with a constant have no form with zero points"
     x = _source(ctx, node)
     s_out = ctx.scale(node.output)
     m, r = multiplier_shift(scale_of(x) / s_out, 8, True)
+    if ctx.asymmetric:
+        (m, r), s_out = (1, 0), scale_of(x)
     k = float(round_away(_const(node) / s_out)) * 2.0**r
     attrs: dict[str, Attr] = {"multiplier": m, "rshift": r, "const_val": k, **_relu(node)}
     if node.op == "SubConst":

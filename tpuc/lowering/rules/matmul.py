@@ -2,8 +2,9 @@
 
     s_w  = max|w| / 127 over the whole weight;  wq = saturate(round(w / s_w))
     bias = round(b / (s_w * s_in)), int32
-    y    = saturate((x @ wq + bias) * m >> r), rounding half away from zero
-Two activations multiply with their own scales; m, r from float32(s_in * s_right / s_out).
+    y    = saturate((((x - zp_in) @ wq + bias) * m >> r) + zp_out), rounding half away from zero
+Two activations multiply with their own scales; m, r from float32(s_in * s_right / s_out). With zero
+points such a product is F32.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from tpuc.ir import Attr, DType, Node
-from tpuc.lowering.context import Lowering
+from tpuc.lowering.context import AsF32, Lowering
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
 
@@ -26,12 +27,20 @@ def _quantize(w: np.ndarray) -> tuple[np.ndarray, float]:
     return q.astype(np.int8), scale
 
 
+def _columns(q: np.ndarray, node: Node, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum of the weights of each column, in the shape of the bias; 0 where it has another size."""
+    sums = q.sum(-1 if node.flag("right_transpose") else -2, dtype=np.int64)
+    return np.asarray(sums).reshape(shape) if sums.size == np.prod(shape) else np.zeros(shape)
+
+
 def lower_matmul(ctx: Lowering, node: Node) -> str | None:
     """MatMul with a constant or computed right operand."""
     left, right = node.inputs[:2]
     assert left is not None and right is not None
     if left.is_weight:
         return "its left operand is constant"
+    if right.data is None and ctx.asymmetric:
+        return AsF32("both operands are computed, and have zero points")
     bias = node.inputs[2] if len(node.inputs) > 2 else None
     x = ctx.as_int(left, node.name)
     assert x.quant is not None
@@ -42,7 +51,9 @@ def lower_matmul(ctx: Lowering, node: Node) -> str | None:
         q, s_right = ctx.memo.of(weight, DType.SI8, lambda: _quantize(weight))
         r = ctx.weight(f"{node.name}_filter_int8", q, DType.SI8)
         if bias is not None and bias.data is not None and np.any(bias.data != 0):
-            rounded = round_away(bias.data.astype(np.float64) / (s_right * s_in))
+            shares = x.quant.zero_point * _columns(q, node, bias.data.shape)
+            real = bias.data.astype(np.float64) / (s_right * s_in)
+            rounded = round_away(real - shares) + shares
             bias_q = ctx.weight(f"{node.name}_bias_int32", rounded, DType.SI32)
     else:
         if bias is not None:

@@ -3,8 +3,8 @@
 Reshape, Squeeze, Unsqueeze and Tile have the type of their input in any build, whatever type is
 asked for; the others are cast to the type asked for.
 
-Concat requantizes an operand whose scale or sign differs from the output's: x * m >> r (half up),
-m, r of s_i / s_out in 8 bit.
+Concat requantizes an operand whose scale or sign differs from the output's: x * m >> r (half up;
+with zero points half away from zero), m, r of s_i / s_out in 8 bit.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def lower_move(ctx: Lowering, node: Node) -> str | None:
     attrs = _moved_attrs(node)
     if node.op == "Pad":
         assert x.quant is not None
-        attrs["val"] = float(round_away(float(attrs["val"]) / x.quant.scale))  # type: ignore[arg-type]
+        whole = round_away(float(attrs["val"]) / x.quant.scale)  # type: ignore[arg-type]
+        attrs["val"] = float(whole) + x.quant.zero_point
     ctx.emit_int(node, node.op, [x], attrs, like=x)
     return None
 
@@ -60,14 +61,15 @@ def lower_concat(ctx: Lowering, node: Node) -> str | None:
     for value in node.inputs:
         assert value is not None
         kind, own = ctx.int_type(value, node.name)
-        if kind == dtype and own.scale == quant.scale:
+        if kind == dtype and own == quant:
             operands.append(ctx.as_int(value, node.name))
             continue
         name = f"{ctx.current(value).name}_to_{node.name}"
         m, r = multiplier_shift(own.scale / quant.scale, 8, True)
         fixed = Value("", value.shape, dtype, quant)
         attrs: dict[str, Attr] = {"multiplier": m, "rshift": r}
-        operands.append(ctx.helper(name, "MulShift", [ctx.as_int(value, name)], fixed, attrs))
+        op = "RequantInt" if ctx.asymmetric else "MulShift"
+        operands.append(ctx.helper(name, op, [ctx.as_int(value, name)], fixed, attrs))
     joined: dict[str, Attr] = {"axis": node.attrs["axis"], "do_relu": node.flag("do_relu")}
     ctx.emit_int(node, "Concat", operands, joined)
     return None
@@ -83,7 +85,7 @@ def name_shared_casts(graph: Graph) -> None:
         if node.op != "Cast" or node.output.dtype.is_float:
             continue
         source = node.activations[0]
-        users = [user for user, _ in node.output.uses if user.op == "MulShift"]
+        users = [user for user, _ in node.output.uses if user.op in ("MulShift", "RequantInt")]
         joins = [user for user in users if user.name.startswith(f"{source.name}_to_")]
         if joins:
             node.output.name = f"{source.name}{joins[0].name}_{node.output.dtype}"

@@ -32,6 +32,8 @@ def _covers(node: Node) -> str | None:
         return f"pools {node.activations[0].dtype} to {node.output.dtype}"
     if node.attrs["pool_mode"] == "Max":
         return None
+    if node.attrs.get("multiplier") is None:
+        return "averages with a scale and an offset"
     if any(node.ints("pads")) and not node.flag("count_include_pad"):
         return "count_include_pad is false with pads"
     factor, shift = node.integer("multiplier"), node.integer("rshift")
