@@ -32,11 +32,14 @@ class Finished:
         Wall clock, with process start.
     megabytes : float
         Largest resident memory of the process.
+    busy : float
+        Seconds of all cores, of its children too: what a busy machine does not change.
     """
 
     seconds: float
     megabytes: float
     output: str
+    busy: float = 0.0
 
 
 def run_program(
@@ -64,7 +67,8 @@ def run_program(
     text = log.read_text(errors="replace")
     if process.returncode and not may_fail:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{text[-1500:]}")
-    return Finished(seconds, usage.ru_maxrss / 1024, text)
+    busy = usage.ru_utime + usage.ru_stime
+    return Finished(seconds, usage.ru_maxrss / 1024, text, busy)
 
 
 @dataclass

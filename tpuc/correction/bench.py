@@ -124,11 +124,17 @@ class Walk:
         error: np.ndarray | float = 0.0
         count = 0
         for real, ours in self.pairs(name, twin or name):
-            sums = _similarity(real, ours, real.shape[0])
+            planes = axis == 1 and real.ndim > 2
+            channels = real.shape[1] if planes else 1
+            parts = _similarity(real, ours, real.shape[0] * channels)
+            sums = parts.reshape(real.shape[0], channels, -1).sum(axis=1)
             cosines += [_cosine(s) for s in sums]
             power += float(sums[:, 5].sum())
-            others = tuple(i for i in range(real.ndim) if i != axis % real.ndim)
-            error = error + (real - ours).sum(axis=others, dtype=np.float64)
+            if planes:
+                error = error + parts[:, 4].reshape(-1, channels).sum(axis=0)
+            else:
+                others = tuple(i for i in range(real.ndim) if i != axis % real.ndim)
+                error = error + (real - ours).sum(axis=others, dtype=np.float64)
             count += real.size // real.shape[axis]
         return Gap(float(np.mean(cosines)), power, np.asarray(error / count))
 
@@ -143,9 +149,10 @@ def output_cosine(graph: Graph, bench: Bench) -> float:
     return Walk(graph, bench).output_cos()
 
 
-def _similarity(a: np.ndarray, b: np.ndarray, samples: int) -> np.ndarray:
-    rows = (np.ascontiguousarray(v, np.float32).reshape(samples, -1) for v in (a, b))
-    return np.asarray(_calib.similarity(*rows, 1))
+def _similarity(a: np.ndarray, b: np.ndarray, rows: int) -> np.ndarray:
+    """Sums of each row: see the kernel."""
+    pair = (np.ascontiguousarray(v, np.float32).reshape(rows, -1) for v in (a, b))
+    return np.asarray(_calib.similarity(*pair, 1))
 
 
 def _cosine(sums: np.ndarray) -> float:

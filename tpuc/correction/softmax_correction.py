@@ -5,7 +5,11 @@
 A row of attention over many tokens has no value near 1, yet softmax is quantized as [0, 1]. A Mul
 by 1 / c behind the softmax, whose threshold is fixed at 1, and one by c behind the product with the
 values leave the float network as it was. What is above c of its head is clipped. It is what
-TPU-MLIR's `--smc` does.
+TPU-MLIR's `--smc` does, with the same c.
+
+It loses where rows differ much: on the small ViT of tests/golden weights reach 0.69 at a c of 0.16
+to 0.21, and the cosine of the outputs falls from 0.9989 to 0.9976 (TPU-MLIR's own: to 0.9978). With
+the largest weight of a head as c, which clips nothing, it would be 0.9990: clipping is what costs.
 """
 
 from __future__ import annotations
