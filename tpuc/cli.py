@@ -41,6 +41,9 @@ Tab completion: eval "$(tpuc --shell-completion install=bash)"
 Look into results with tpuc-tool (tpuc-tool --help).
 """
 
+_SWITCH = 2e-4
+"""Seconds that a thread waits for another's Python: kernels are done after that long."""
+
 _outcome: list[int] = []
 _interrupted: list[int] = []
 
@@ -55,6 +58,7 @@ def main() -> None:
         print(HELP.format(recipes=", ".join(names)), end="")
         return
     gc.set_threshold(100_000)  # importing torch makes many objects and little garbage
+    sys.setswitchinterval(_SWITCH)
     signal.signal(signal.SIGINT, _interrupt)
     try:
         status = _run(args)
@@ -196,6 +200,7 @@ def _build(config: Any, folder: Path, command: str, together: tuple[str, ...]) -
     from tpuc.config.composing import to_job
     from tpuc.pipeline import run
 
+    gc.freeze()  # what was imported is no garbage, now or later
     log = logging.getLogger("tpuc")
     try:
         job, plain = to_job(config)

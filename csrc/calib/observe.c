@@ -179,6 +179,16 @@ TPUC_CLONES void tpuc_similarity(const float *a, const float *b, int64_t n, doub
     out[0] = ab, out[1] = aa, out[2] = bb, out[3] = sa, out[4] = sn, out[5] = nn;
 }
 
+TPUC_CLONES double tpuc_squared_distance(const float *a, const float *b, int64_t n) {
+    double nn = 0.0;
+#pragma omp simd reduction(+ : nn)
+    for (int64_t i = 0; i < n; i++) {
+        double x = a[i], y = b[i], d = x - y;
+        nn += d * d;
+    }
+    return nn;
+}
+
 TPUC_CLONES void tpuc_fake_quantize(const float *x, int64_t n, float scale, float *out) {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {

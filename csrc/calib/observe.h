@@ -22,6 +22,9 @@ double tpuc_absolute_deviation(const float *x, int64_t n, float mean);
 /* out[0..5] = sums over all i, with n = a - b, of: a*b, a*a, b*b, a, n, n*n. */
 void tpuc_similarity(const float *a, const float *b, int64_t n, double *out);
 
+/* sum (a - b)^2, the last sum of tpuc_similarity. */
+double tpuc_squared_distance(const float *a, const float *b, int64_t n);
+
 /* out = clip(rint(x * scale), -128, 127) / scale, float32, halves to even. */
 void tpuc_fake_quantize(const float *x, int64_t n, float scale, float *out);
 

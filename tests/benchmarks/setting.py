@@ -59,7 +59,7 @@ def run_program(
             cwd=folder,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **env},
+            env={**_environment(), **env},
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
@@ -69,6 +69,11 @@ def run_program(
         raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{text[-1500:]}")
     busy = usage.ru_utime + usage.ru_stime
     return Finished(seconds, usage.ru_maxrss / 1024, text, busy)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but programs may keep their compiled modules, as installed ones do."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass

@@ -24,6 +24,9 @@ __all__ = ["INTEGERS", "element_types", "fold_constants", "static_shapes"]
 INTEGERS = (6, 7)
 """ONNX's numbers of INT32 and INT64."""
 
+_PLAIN = (1, *INTEGERS, 9, 11)
+"""Of FLOAT, INT32, INT64, BOOL and DOUBLE."""
+
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}
 
 
@@ -127,6 +130,8 @@ def _evaluate(
     import onnx
     from onnx.reference import ReferenceEvaluator
 
+    if proto.op_type == "Constant" and proto.attribute[0].t.data_type in _PLAIN:
+        return [_stored(proto, path)]
     feeds = {i: constants[i] for i in proto.input if i}
     infos = [
         onnx.helper.make_tensor_value_info(
@@ -145,6 +150,17 @@ def _evaluate(
     except Exception as error:
         where = f"{proto.op_type} '{proto.output[0]}'"
         raise ModelError(f"{path}: {where}: can not be evaluated ({_line(error)})") from error
+
+
+def _stored(proto: Any, path: Path) -> np.ndarray:
+    """Value of a Constant: most networks have hundreds, and evaluating each takes long."""
+    from onnx import numpy_helper
+
+    try:
+        return numpy_helper.to_array(proto.attribute[0].t)
+    except Exception as error:
+        where = f"Constant '{proto.output[0]}'"
+        raise ModelError(f"{path}: {where}: can not be read ({_line(error)})") from error
 
 
 def _plain(proto: Any) -> OnnxNode:

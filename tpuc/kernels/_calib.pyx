@@ -11,6 +11,7 @@ cdef extern from "calib/observe.h" nogil:
     double tpuc_octav(const float *x, int64_t n, double s, double quarter, float *scratch)
     double tpuc_absolute_deviation(const float *x, int64_t n, float mean)
     void tpuc_similarity(const float *a, const float *b, int64_t n, double *out)
+    double tpuc_squared_distance(const float *a, const float *b, int64_t n)
     void tpuc_fake_quantize(const float *x, int64_t n, float scale, float *out)
     int64_t tpuc_kl_search(const int64_t *counts, int64_t n, int64_t group, float *p, float *q)
 
@@ -81,7 +82,15 @@ def fake_quantize(const float[::1] x, float scale, float[::1] out):
 
 def squared_distance(const float[:, ::1] a, const float[:, ::1] b):
     """sum (a - b)**2 of each pair of rows: float64 (rows,)."""
-    return similarity(a, b, 1)[:, 5]
+    cdef Py_ssize_t i, rows = a.shape[0], n = a.shape[1]
+    if b.shape[0] != rows or b.shape[1] != n:
+        raise ValueError("shapes differ")
+    cdef double[::1] out = np.zeros(rows, np.float64)
+    if n:
+        with nogil:
+            for i in range(rows):
+                out[i] = tpuc_squared_distance(&a[i, 0], &b[i, 0], n)
+    return np.asarray(out)
 
 
 def kl_search(const int64_t[::1] counts, int group):

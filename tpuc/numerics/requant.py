@@ -42,7 +42,11 @@ def _best(words: bytes, bits: int, positive: bool) -> tuple[np.ndarray, np.ndarr
     scale = np.frombuffer(words, np.float32).astype(np.float64)
     best = np.full(scale.shape, np.inf, np.float32)
     shift = np.zeros(scale.shape, np.int64)
-    for n in range(0 if positive else -32, 31):
+    first = 0 if positive else -32
+    largest = float(np.abs(scale).max(initial=0.0))
+    for n in range(first, 31):
+        if n > first and largest * 2.0**n < 0.25:
+            continue  # all round to 0, as for the first n
         m = round_away(scale * 2.0**n)
         error = np.abs(m / 2.0**n - scale).astype(np.float32)
         better = (error < best) & (np.abs(m) < _LIMIT[bits])
