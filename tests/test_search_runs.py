@@ -166,3 +166,28 @@ def test_a_search_out_of_time_writes_the_best_so_far(home):
 def _trials(cache: Path) -> int:
     """Whole lines of journals."""
     return sum(p.read_bytes().count(b"\n") for p in cache.rglob("journal.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [("zoo:digits_calibration", True), ("zoo:digits_test", False), ("null", False)],
+)
+def test_samples_that_chose_by_labels_do_not_judge(home, path, refused):
+    done = tpuc(
+        "recipe=digits", "search=qtable", "search.objective=accuracy", f"evaluation.path={path}",
+        "stop_after=check", cwd=home,
+    )  # fmt: skip
+    assert done.returncode == (2 if refused else 0), done.stderr
+    said = "accuracy chooses by 30 samples, and 30 of them are among the 100 that judge"
+    assert (said in done.stderr) == refused
+
+
+def test_judges_are_samples_that_no_search_chose_by(home):
+    done = tpuc(
+        "recipe=digits", "search=qtable", "search.objective=accuracy", "evaluation.path=null",
+        "hydra.run.dir=apart", cwd=home,
+    )  # fmt: skip
+    assert done.returncode in (0, 3), done.stderr
+    said = json.loads((home / "apart/report.json").read_text())["accuracy"]
+    assert said["samples"] == 70
+    assert "also used to search" not in said["overlap"]

@@ -13,13 +13,14 @@ import numpy as np
 from tpuc.cache import StageCache
 from tpuc.config import Job
 from tpuc.dataset import Samples, open_samples, select_files
+from tpuc.errors import ConfigError
 from tpuc.evaluation.metrics import Similarity
 from tpuc.evaluation.pairs import ValuePairs
 from tpuc.files import write_whole
 from tpuc.ir import Graph
 from tpuc.progress import progress
 
-__all__ = ["Evaluated", "choose_samples", "evaluate", "fresh_samples"]
+__all__ = ["Evaluated", "check_judges", "choose_samples", "evaluate", "fresh_samples"]
 
 _BATCH = 4
 
@@ -76,12 +77,43 @@ def choose_samples(
 
 
 def fresh_samples(job: Job, dataset: Samples | None, used_before: int = 0) -> Samples | None:
-    """Samples of the dataset that chose nothing; all if there are none."""
+    """Samples of the dataset that chose nothing; all if there are none.
+
+    Those that no search chose by, where it chose by the labels: `check_judges` wants them apart.
+    """
     if dataset is None:
         return None
     searched = job.search.inference_num if job.search.method.name != "none" else 0
     fresh = dataset[max(job.calibration.input_num, searched, used_before) :]
+    if not len(fresh) and _searches_by_labels(job):
+        fresh = dataset[searched:]
     return fresh if len(fresh) else dataset
+
+
+def _searches_by_labels(job: Job) -> bool:
+    search = job.search
+    return search.method.name in ("threshold", "qtable", "sensitive_layer", "pareto") and (
+        search.objective.name == "accuracy"
+    )
+
+
+def check_judges(job: Job, dataset: Samples | None, judges: Samples | None) -> None:
+    """A search by labels is judged on other samples than those it chose by, whatever their names.
+
+    Raises
+    ------
+    ConfigError : some samples would choose and judge
+    """
+    if dataset is None or judges is None or not _searches_by_labels(job):
+        return
+    chosen = set(dataset[: job.search.inference_num].digests)
+    both = len(chosen & set(judges.digests))
+    if both:
+        raise ConfigError(
+            f"search.objective: accuracy chooses by {len(chosen)} samples, and {both} of them are "
+            f"among the {len(judges)} that judge; expected other samples to judge. "
+            "Hint: search.inference_num, evaluation.path, search.objective=cos"
+        )
 
 
 def evaluate(

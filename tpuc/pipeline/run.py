@@ -25,7 +25,7 @@ from tpuc.pipeline.correcting import (
 from tpuc.pipeline.deciding import decide
 from tpuc.pipeline.delegating import check_delegate, delegate
 from tpuc.pipeline.emitting import emit_bmodel
-from tpuc.pipeline.evaluating import choose_samples, evaluate, fresh_samples
+from tpuc.pipeline.evaluating import check_judges, choose_samples, evaluate, fresh_samples
 from tpuc.pipeline.finishing import finish, versions, write_tables
 from tpuc.pipeline.gathered import Gathered
 from tpuc.pipeline.importing import import_model, model_name, model_path
@@ -130,6 +130,10 @@ class _Build:
             learn, judge = correction_samples(job, self.dataset)
             used = used_until(self.dataset, learn, judge)
         self.task = open_task(job, graph, fresh_samples(job, self.dataset, used), self.zoo)
+        if job.stop_after in (None, "check", "evaluate", "emit"):
+            judges = self.task.samples if self.task else None
+            judges = choose_samples(job, graph, self.dataset, self.zoo, used, judges)
+            check_judges(job, self.dataset, judges)
         self.g = g
         if not _stops(job, "check"):
             self.graph_key = write_top(self.folder, self.name, graph)
