@@ -22,6 +22,8 @@ def _conv(
     pads = attrs.setdefault("pads", (0, 0, 0, 0))
     dilations = attrs.setdefault("dilations", (1, 1))
     weights = rng.integers(-128, 128, (out, shape[1] // group, *kernel)).astype(np.int8)
+    if attrs.pop("unsigned", False):
+        weights = weights.view(np.uint8)
     size = [
         (s + pads[i] + pads[i + 2] - (kernel[i] - 1) * dilations[i] - 1) // strides[i] + 1
         for i, s in enumerate(shape[2:])
@@ -37,6 +39,11 @@ def _conv(
     target = ((shape[0], out, *size), result)
     attrs["kernel_shape"] = kernel
     return single_op("Conv2D", [(tuple(shape), source)], target, attrs, [weights, bias])
+
+
+def _some(shape: tuple[int, ...], kind: type) -> np.ndarray:
+    limits = np.iinfo(kind)
+    return np.random.default_rng(3).integers(limits.min, limits.max + 1, shape).astype(kind)
 
 
 def _matmul(rows: tuple[int, ...], depth: int, width: int) -> Graph:
@@ -177,6 +184,60 @@ CASES: dict[str, Callable[[], Graph]] = {
     ),
     "upsample": lambda: single_op(
         "Upsample", [((1, 5, 3, 4), U8)], ((1, 5, 6, 12), U8), {"scale_h": 2, "scale_w": 3}
+    ),
+    "add a constant": lambda: single_op(
+        "Add",
+        [((1, 3, 7, 11), U8)],
+        ((1, 3, 7, 11), U8),
+        {"multipliers": (93, 29), "rshifts": (7, 5)},
+        [_some((1, 3, 1, 11), np.int8)],
+    ),
+    "mul by a row": lambda: single_op(
+        "Mul",
+        [((1, 4, 80), U8)],
+        ((1, 4, 80), U8),
+        {"multiplier": 77, "rshift": 14},
+        [_some((1, 1, 80), np.uint8)],
+    ),
+    "mul by a column": lambda: single_op(
+        "Mul",
+        [((2, 4, 80), U8), ((2, 4, 1), S8)],
+        ((2, 4, 80), S8),
+        {"multiplier": 77, "rshift": 14},
+    ),
+    "conv unsigned filter": lambda: _conv((1, 16, 4, 8), 3, (1, 1), "uu", unsigned=True),
+    "concat a constant": lambda: single_op(
+        "Concat", [((1, 3, 5), S8)], ((1, 5, 5), S8), {"axis": 1}, [_some((1, 2, 5), np.int8)]
+    ),
+    "roll": lambda: single_op(
+        "SwapDimInner", [((2, 9, 5, 4), S8)], ((2, 9, 5, 4), S8), {"offset": (0, 2, 4, 0)}
+    ),
+    "space to depth": lambda: single_op(
+        "Depth2Space",
+        [((1, 6, 8, 5), S8)],
+        ((1, 3, 4, 20), S8),
+        {
+            "block_h": 2,
+            "block_w": 2,
+            "is_CRD": False,
+            "is_inversed": True,
+            "in_is_NCHW": False,
+            "out_is_NCHW": False,
+            "swap_cr": True,
+        },
+    ),
+    "depth to space": lambda: single_op(
+        "Depth2Space",
+        [((2, 12, 3, 5), S8)],
+        ((2, 3, 6, 10), S8),
+        {"block_h": 2, "block_w": 2, "is_CRD": True, "is_inversed": False},
+    ),
+    "tile": lambda: single_op("Tile", [((2, 3, 5), S8)], ((2, 9, 10), S8), {"tile": (1, 3, 2)}),
+    "pad": lambda: single_op(
+        "Pad",
+        [((2, 3, 5, 6), S8)],
+        ((2, 3, 8, 9), S8),
+        {"mode": "constant", "paddings": (0, 0, 1, 2, 0, 0, 2, 1), "val": -7.0},
     ),
     "reshape": lambda: single_op("Reshape", [((2, 7, 9), U8)], ((14, 9), U8), {"shape": (14, 9)}),
 }

@@ -70,7 +70,8 @@ def _conv(chip: Chip, c: Decoded) -> None:
     x = operand(chip, c, "a", shape, c["a_signed"])
     taps, blocks, rows = c["kernel_h"] * c["kernel_w"], -(-c["a_c"] // 64), -(-c["r_c"] // LANES)
     size = blocks * taps * 64
-    raw = chip.local[:, c["b_addr"] : c["b_addr"] + rows * size].view(np.int8)
+    raw = chip.local[:, c["b_addr"] : c["b_addr"] + rows * size]
+    raw = raw.view(np.int8 if c["b_signed"] else np.uint8)
     filters = raw.reshape(LANES, rows, blocks, taps, 64).transpose(1, 0, 3, 2, 4)
     filters = filters.reshape(rows * LANES, taps, blocks * 64)[: c["r_c"], :, : c["a_c"]]
     total = np.zeros(result_shape(c))
@@ -187,7 +188,10 @@ def _dma(chip: Chip, c: Decoded) -> None:
     shape = tuple(c[f"s_{axis}"] for axis in "nchw")
     address, steps = _side(chip, c, "s", dtype)
     near = address < GLOBAL
-    if near:
+    if c["fill"]:
+        bits = np.array([c["constant"]], "<u4").view(dtype)[0]
+        values = np.full(shape, bits, dtype)
+    elif near:
         values = chip.read(address - LOCAL, shape, steps, dtype)
     else:
         values = _far(chip, address, shape, steps, dtype).copy()

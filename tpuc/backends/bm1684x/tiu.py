@@ -73,10 +73,10 @@ def window_fields(w: Window, a: Local) -> dict[str, int]:
     }
 
 
-def convolve(e: Emitter, r: Local, a: Local, filters: int, window: Window) -> None:
-    """int32 sums of a * filter; the filter lies at address `filters`."""
+def convolve(e: Emitter, r: Local, a: Local, filters: tuple[int, bool], window: Window) -> None:
+    """int32 sums of a * filter; `filters`: their address, and whether they are signed."""
     fields = {**_result(r), **window_fields(window, a), "a_c": a.shape[1]}
-    e.emit("conv", **fields, b_addr=filters, b_signed=1, c_const=1)
+    e.emit("conv", **fields, b_addr=filters[0], b_signed=int(filters[1]), c_const=1)
 
 
 def depthwise(e: Emitter, r: Local, a: Local, at: tuple[int, int], window: Window) -> None:

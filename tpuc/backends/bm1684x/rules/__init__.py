@@ -18,6 +18,7 @@ from tpuc.backends.bm1684x.rules import (
     matmul,
     movement,
     pooling,
+    rearranging,
 )
 from tpuc.backends.bm1684x.rules.rule import Rule
 from tpuc.ir import DType, Node
@@ -31,6 +32,7 @@ RULES: dict[str, Rule] = {
     **matmul.RULES,
     **movement.RULES,
     **pooling.RULES,
+    **rearranging.RULES,
 }
 
 FLOAT_RULES: dict[str, Rule] = {
@@ -42,6 +44,7 @@ FLOAT_RULES: dict[str, Rule] = {
     **matmul.FLOAT_RULES,
     **functions.RULES,
     **movement.RULES,
+    **rearranging.RULES,
 }
 _SHORT = (DType.F16, DType.BF16)
 

@@ -21,6 +21,7 @@ from tpuc.backends.bm1684x.command import LANES, S32, Element, Local, up
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
 from tpuc.backends.bm1684x.rules.folding import Fold, best_fold, fold, one_hot
 from tpuc.backends.bm1684x.rules.rule import (
+    BYTES,
     Rule,
     no_room,
     shape_of,
@@ -29,7 +30,7 @@ from tpuc.backends.bm1684x.rules.rule import (
     window_of,
 )
 from tpuc.backends.bm1684x.tiling import Axis, Band, Tile, Window, axes_of, choose_tile, cut, reach
-from tpuc.ir import DType, Node
+from tpuc.ir import Node
 
 __all__ = [
     "RULES",
@@ -55,7 +56,7 @@ class Part:
     types: tuple[Element, Element]
     axes: tuple[Axis, Axis]
     window: Window
-    filters: np.ndarray  # (O, I, KH, KW); depthwise (C, 1, KH, KW)
+    filters: np.ndarray  # (O, I, KH, KW), depthwise (C, 1, KH, KW); int8, or uint8 if not depthwise
     words: np.ndarray  # (O, 3): multiplier, -shift, bias
     rounding: int
     relu: bool
@@ -70,7 +71,7 @@ def pack(filters: np.ndarray, words: np.ndarray, is_depthwise: bool) -> np.ndarr
     count, depth, kh, kw = filters.shape
     rows = -(-count // LANES)
     padded = np.zeros((rows * LANES, up(depth) if not is_depthwise else 1, kh * kw), np.int8)
-    padded[:count, :depth] = filters.reshape(count, depth, kh * kw)
+    padded[:count, :depth] = filters.reshape(count, depth, kh * kw).view(np.int8)
     if is_depthwise:
         plain = padded.reshape(rows, LANES, kh * kw)
     else:
@@ -169,7 +170,7 @@ def compute(
     if part.is_depthwise:
         tiu.depthwise(e, sums, x, (filters, biases), window)
     else:
-        tiu.convolve(e, sums, x, filters, window)
+        tiu.convolve(e, sums, x, (filters, part.filters.dtype == np.int8), window)
         if part.words[some.first : some.first + some.count, 2].any():
             tiu.add_bias(e, sums, biases)
     tiu.requantize_channels(e, y, sums, some.block, part.rounding)
@@ -225,7 +226,7 @@ def why_not_weights(node: Node) -> str | None:
         if value is not None and value.data is None:
             return f"operand '{value.name}' is computed"
     filters = node.inputs[1]
-    if filters is None or filters.dtype != DType.SI8:
+    if filters is None or filters.dtype not in BYTES:
         return f"its filter is {None if filters is None else filters.dtype}"
     if filters.quant is not None and filters.quant.zero_point:
         return f"its filter has zero point {filters.quant.zero_point}"

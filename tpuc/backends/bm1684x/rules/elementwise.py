@@ -1,4 +1,4 @@
-"""Ops of one number, or of two at the same place, in pieces of any shape.
+"""Ops of one number, or of two at the same place, in 8 bits.
 
 Add, Sub:  saturate(half_up(a * m0 >> s0) +- half_up(b * m1 >> s1)), terms int16
 Mul:       saturate(half_up(a * b * m >> s))
@@ -7,7 +7,7 @@ others:    a table of all 256 results, computed by the reference
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,8 @@ import numpy as np
 from tpuc.backends.bm1684x import tiu
 from tpuc.backends.bm1684x.command import LANES, S16, S32, Local, Shape
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, dense, element_of, pieces
-from tpuc.backends.bm1684x.rules.rule import Rule, shape_of, why_not_bytes
+from tpuc.backends.bm1684x.rules.frames import framed, why_not_shapes
+from tpuc.backends.bm1684x.rules.rule import BYTES, Rule, shape_of, why_not_bytes
 from tpuc.backends.bm1684x.rules.scaling import (
     is_scaling,
     scale,
@@ -30,17 +31,16 @@ __all__ = ["RULES"]
 _COPIES = 8  # bytes of each number: two operands, two terms (or a product), a result, rounded up
 _LONGEST = 65535
 
-_Compute = Callable[[Emitter, Node, Sequence[Local]], Local]
-
 
 def _covers_pair(node: Node) -> str | None:
-    wrong = why_not_bytes(node)
+    wrong = why_not_bytes(node) or why_not_shapes(node)
     if wrong:
         return wrong
-    if len(node.activations) != 2 or len(node.inputs) != 2:
-        return f"has {len(node.activations)} computed operands of {len(node.inputs)}"
-    shapes = [list(v.shape) for v in (*node.activations, node.output)]
-    return None if shapes[0] == shapes[1] == shapes[2] else f"operands have shapes {shapes[:2]}"
+    for value in node.inputs:
+        assert value is not None
+        if value.dtype not in BYTES:
+            return f"operand '{value.name}' is {value.dtype}"
+    return None if len(node.inputs) == 2 else f"has {len(node.inputs)} operands"
 
 
 def _covers_sum(node: Node) -> str | None:
@@ -57,29 +57,6 @@ def _load(e: Emitter, value: Value, start: int, shape: Shape) -> Local:
     place = e.take(shape, element_of(value))
     e.load(Remote(e.addresses[value.name] + start, dense(shape)), place)
     return place
-
-
-def _in_pieces(compute: _Compute) -> Callable[[Emitter, Node], None]:
-    """Operands from global memory, as runs of numbers."""
-
-    def emit(e: Emitter, node: Node) -> None:
-        e.begin(node)
-        for start, lanes, width in pieces(node.output.size, e.longest(_COPIES)):
-            e.begin(node)
-            shape = 1, lanes, 1, width
-            y = compute(e, node, [_load(e, v, start, shape) for v in node.activations])
-            e.store(y, Remote(e.addresses[node.output.name] + start, dense(shape)))
-
-    return emit
-
-
-def _at_once(compute: _Compute) -> Callable[[Emitter, Node, bool], None]:
-    def whole(e: Emitter, node: Node, stays: bool) -> None:
-        shape = shape_of(node.output)
-        y = compute(e, node, [e.fetch(v, shape) for v in node.activations])
-        e.finish(node.output, y, stays)
-
-    return whole
 
 
 def _sum(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
@@ -117,12 +94,17 @@ def _covers_mul(node: Node) -> str | None:
     return why_not_scaling(node) if is_scaling(node) else _covers_pair(node)
 
 
+_PAIR = framed(_covers_sum, _sum)
+_PRODUCT = framed(_covers_pair, _product)
+
+
 def _mul(e: Emitter, node: Node) -> None:
-    (scale if is_scaling(node) else _in_pieces(_product))(e, node)
+    (scale if is_scaling(node) else _PRODUCT.emit)(e, node)
 
 
 def _mul_whole(e: Emitter, node: Node, stays: bool) -> None:
-    (scale_whole if is_scaling(node) else _at_once(_product))(e, node, stays)
+    assert _PRODUCT.whole is not None
+    (scale_whole if is_scaling(node) else _PRODUCT.whole)(e, node, stays)
 
 
 def _covers_table(node: Node) -> str | None:
@@ -173,8 +155,7 @@ def _table_whole(e: Emitter, node: Node, stays: bool) -> None:
 _UNARY = ("Lut", "MulShift", "AddConst", "SubConst", "MaxConst", "MinConst", "Relu", "LeakyRelu")
 
 RULES = {
-    "Add": Rule(_covers_sum, _in_pieces(_sum), _at_once(_sum)),
-    "Sub": Rule(_covers_sum, _in_pieces(_sum), _at_once(_sum)),
+    **dict.fromkeys(("Add", "Sub"), _PAIR),
     "Mul": Rule(_covers_mul, _mul, _mul_whole),
     **dict.fromkeys((*_UNARY, "Active"), Rule(_covers_table, _table, _table_whole)),
 }

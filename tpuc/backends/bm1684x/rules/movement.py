@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tpuc.backends.bm1684x.command import Shape
+from tpuc.backends.bm1684x.command import Element, Shape
 from tpuc.backends.bm1684x.emitter import Emitter, Remote, dense, element_of, pieces
+from tpuc.backends.bm1684x.rules.frames import place_of
 from tpuc.backends.bm1684x.rules.rule import KEPT, Rule
-from tpuc.ir import Node, Value
+from tpuc.ir import Node
 
-__all__ = ["ALIASES", "RULES"]
+__all__ = ["ALIASES", "RULES", "copy_runs", "why_not_alike", "why_not_same"]
 
 ALIASES = ("Reshape", "Squeeze", "Unsqueeze")
 _LONGEST = 65535
 
 
-def _why_not_same(node: Node) -> str | None:
+def why_not_same(node: Node) -> str | None:
     """Why operands and result are not the same numbers."""
     if node.flag("do_relu"):
         return "do_relu is true"
@@ -28,11 +29,19 @@ def _why_not_same(node: Node) -> str | None:
     return None
 
 
-def _why_not_alike(node: Node) -> str | None:
+def why_not_alike(node: Node) -> str | None:
     """The same, and that all of them are computed."""
     if len(node.activations) != len(node.inputs):
         return "an operand is a constant"
-    return _why_not_same(node)
+    return why_not_same(node)
+
+
+def _why_not_joined(node: Node) -> str | None:
+    """The same, constants among them."""
+    for value in node.inputs:
+        if value is None or value.dtype != node.output.dtype:
+            return f"joins {value and value.dtype} to {node.output.dtype}"
+    return why_not_same(node)
 
 
 def _view(e: Emitter, node: Node) -> None:
@@ -57,33 +66,33 @@ def _concat(e: Emitter, node: Node) -> None:
     axis = node.integer("axis") % len(target.shape)
     outer = _product(target.shape[:axis])
     pitch, at = target.size // outer, 0
-    for value in node.activations:
+    start, element = e.addresses[target.name], element_of(target)
+    for value in node.inputs:
+        assert value is not None
         e.begin(node)
         run = value.size // outer
-        _copy_runs(e, (value, run, 0), (target, pitch, at), (outer, run))
+        copy_runs(
+            e, (place_of(e, value), run), (start + at * element.size, pitch), (outer, run), element
+        )
         at += run
 
 
-def _copy_runs(
+def copy_runs(
     e: Emitter,
-    source: tuple[Value, int, int],
-    target: tuple[Value, int, int],
+    source: tuple[int, int],
+    target: tuple[int, int],
     size: tuple[int, int],
+    element: Element,
 ) -> None:
-    """`size`: count and length; of both sides the tensor, the distance of runs, the first."""
+    """`size`: count and length of runs; of both sides the address, and numbers between runs."""
     count, length = size
-    element = element_of(source[0])
     for first, rows in _parts(count):
         for start, lanes, width in pieces(length, _LONGEST):
-            shape = rows, lanes, 1, width
             sides = [
-                Remote(
-                    e.addresses[v.name] + (offset + first * pitch + start) * element.size,
-                    (pitch, width, width, 1),
-                )
-                for v, pitch, offset in (source, target)
+                Remote(at + (first * pitch + start) * element.size, (pitch, width, width, 1))
+                for at, pitch in (source, target)
             ]
-            e.copy(sides[0], sides[1], shape, element)
+            e.copy(sides[0], sides[1], (rows, lanes, 1, width), element)
 
 
 def _parts(count: int) -> Iterator[tuple[int, int]]:
@@ -147,7 +156,7 @@ def _permuted(node: Node) -> _Walk:
 
 
 def _covers_permute(node: Node) -> str | None:
-    return _why_not_alike(node) or _why_not_walk(_permuted(node))
+    return why_not_alike(node) or _why_not_walk(_permuted(node))
 
 
 def _permute(e: Emitter, node: Node) -> None:
@@ -175,7 +184,7 @@ def _sliced(node: Node) -> _Walk:
 def _covers_slice(node: Node) -> str | None:
     if any(v is not None for v in node.inputs[1:]):
         return "its places are an operand"
-    wrong = _why_not_same(node)
+    wrong = why_not_same(node)
     if wrong is None and min(step for _, step in _slices(node)) < 1:
         return f"steps are {list(node.ints('steps'))}"
     return wrong or _why_not_walk(_sliced(node))
@@ -189,7 +198,7 @@ def _covers_upsample(node: Node) -> str | None:
     if len(node.activations[0].shape) != 4:
         return f"its input has shape {list(node.activations[0].shape)}"
     n, c, h, w = node.activations[0].shape
-    return _why_not_alike(node) or _why_not_walk(_Walk((n * c, h, w), (h * w, w, 1), 0))
+    return why_not_alike(node) or _why_not_walk(_Walk((n * c, h, w), (h * w, w, 1), 0))
 
 
 def _upsample(e: Emitter, node: Node) -> None:
@@ -208,8 +217,8 @@ def _upsample(e: Emitter, node: Node) -> None:
 
 
 RULES = {
-    **dict.fromkeys(ALIASES, Rule(_why_not_alike, _view)),
-    "Concat": Rule(_why_not_alike, _concat),
+    **dict.fromkeys(ALIASES, Rule(why_not_alike, _view)),
+    "Concat": Rule(_why_not_joined, _concat),
     "Permute": Rule(_covers_permute, _permute),
     "Upsample": Rule(_covers_upsample, _upsample),
     "Slice": Rule(_covers_slice, _slice),
