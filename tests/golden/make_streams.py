@@ -4,6 +4,7 @@ model_deploy --debug ... writes both files:
 python -m tests.golden.make_streams FILE.bmodel compiler_profile_0.txt NAME
 
 EfficientNet-Lite0 as in the recipe; ResNet-18 and MobileNetV2 of `networks`, inputs 224 x 224.
+kinds/vit_f16: `vit` of `transformers`, for kinds of commands that convolutional networks lack.
 """
 
 from __future__ import annotations

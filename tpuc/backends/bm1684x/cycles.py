@@ -31,6 +31,7 @@ _BYTES = {  # in a cycle
     (True, True): 44.0,
 }
 _MUL, _ADD, _MAX, _MIN, _CAST, _ADD_SATURATED, _SUB_SATURATED = 0, 2, 4, 5, 14, 15, 16
+_DIV, _QUOTIENT, _ROOT = 12, 31, 30  # cycles of Newton's iterations, with all their steps
 _HALF_EVEN, _HALF_AWAY = 0, 1
 _F32 = 2
 _FLOATS = (1, 2, 5)
@@ -127,6 +128,8 @@ def _passes(f: Fields) -> int:
     result, source = f["r_type"], f["a_type"]
     if f["sub"] in (_ADD, _MAX, _MIN):
         return 2
+    if f["sub"] == _DIV:
+        return _QUOTIENT
     if f["sub"] in (_ADD_SATURATED, _SUB_SATURATED):
         narrower = ELEMENT_BYTES[result] < ELEMENT_BYTES[source]
         return 1 if narrower else 4 if f["r_layout"] == _STRIDED else 2
@@ -145,6 +148,19 @@ def _matrix(f: Fields) -> int:
     steps = depth * _times(f["r_w"] * ELEMENT_BYTES[f["a_type"]], _UNIT)
     more = _times(f["r_w"] * ELEMENT_BYTES[f["r_type"]], _UNIT) if f["accumulate"] else 0
     return f["a_n"] * (steps + more)
+
+
+def _matrix_rows(f: Fields) -> int:
+    depth = _times(f["b_c"] * ELEMENT_BYTES[f["a_type"]], _DEPTH)
+    return _times(f["r_c"], LANES) * depth * _times(f["r_w"], _PIXELS)
+
+
+def _function(f: Fields) -> int:
+    return _rows(f) * _wide(f, "ra") * (_ROOT if f["sub"] == 17 else f["b_n"])
+
+
+def _choose(f: Fields) -> int:
+    return 2 * _rows(f) * _wide(f, "ac")
 
 
 def _lane(f: Fields) -> int:
@@ -181,6 +197,9 @@ _RULES: dict[str, Callable[[Fields], int]] = {
     "requant": _requant,
     "gather": lambda f: _rows(f) * _times(f["r_w"], _UNIT),
     "matrix": _matrix,
+    "matrix_rows": _matrix_rows,
+    "function": _function,
+    "choose": _choose,
     "lane": _lane,
     "dma": _dma,
     "dma_matrix": _dma_matrix,
