@@ -156,6 +156,28 @@ SUMS: dict[str, _Make] = {
     "average of all": lambda t: _pool(t, "Avg", (1, 70, 8, 8), (8, 8)),
 }
 
+
+def _attention(dtype: DType, batch: int, tokens: int, masked: bool) -> Graph:
+    rng = np.random.default_rng(tokens)
+    width, dim = 40, 24
+    shapes = [(width, dim), (dim,)] * 3 + [(dim, width), (width,)]
+    weights = [None, None, *(rng.normal(size=s) / np.sqrt(s[0]) for s in shapes)]
+    inputs = [(batch, tokens, width)] + [(batch, 1, 1, tokens)] * masked
+    attrs = {"head": 1, "dim": dim, "has_bias": 15, "scale": dim**-0.5}
+    graph = float_op("Attention", dtype, inputs, inputs[0], attrs, weights)
+    if masked:  # the mask comes behind the weights
+        node = next(n for n in graph.nodes if n.op == "Attention")
+        order = [0, *range(2, len(node.inputs)), 1]
+        node.inputs = tuple(node.inputs[i] for i in order)
+        node.inputs[-1].uses[:] = [(node, len(order) - 1)]
+    return graph
+
+
+ATTENTION: dict[str, _Make] = {
+    "attention": lambda t: _attention(t, 2, 17, False),
+    "attention with a mask": lambda t: _attention(t, 2, 70, True),
+}
+
 PLAIN: dict[str, _Make] = {
     "max pool": lambda t: _pool(t, "Max", (1, 70, 9, 9), (3, 3), pads=(1, 1, 1, 1)),
     "add": lambda t: float_op("Add", t, [_PICTURE] * 2, _PICTURE, {"do_relu": True}),
@@ -273,9 +295,9 @@ def together(names: Sequence[str]) -> Graph:
 def every() -> dict[str, Callable[[], Graph]]:
     """All cases by name and type."""
     found = dict(CASES_OF_ONE_TYPE)
-    for group in (SUMS, PLAIN, FUNCTIONS):
+    for group in (SUMS, PLAIN, FUNCTIONS, ATTENTION):
         for name, make in group.items():
-            types = TYPES[1:] if name.startswith("product") else TYPES
+            types = TYPES[1:] if name.startswith(("product", "attention")) else TYPES
             found |= {f"{name} {t}": partial(make, t) for t in types}
     return found
 
@@ -293,6 +315,8 @@ def most_units(name: str, found: np.ndarray, expected: np.ndarray) -> tuple[floa
         least, most = (largest, 16.0) if dtype == F32 else (largest * 2**-10, 1.0)
     elif plain in FUNCTIONS:
         least, most = 0.25 if dtype == F32 else 1e-7, 8.0 if dtype == F32 else 1.0
+    elif plain in ATTENTION:
+        least, most = largest, 1.0  # steps that are each rounded
     else:
         least, most = 0.0, 0.0 if plain in PLAIN else 1.0
     return float(units(found, expected, dtype, least).max()), most

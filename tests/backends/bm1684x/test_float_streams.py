@@ -95,7 +95,7 @@ def test_every_operand_is_seen(streams, kind: str) -> None:
     ("kind", "fields", "told"),
     [
         ("choose", {"a_layout": 3}, "choose: operands that are not aligned"),
-        ("matrix_rows", {"sub": 5, "c_const": 1}, "matrix_rows: function 5"),
+        ("matrix_rows", {"sub": 6, "c_const": 1}, "matrix_rows: function 6"),
     ],
 )
 def test_what_is_not_understood_is_no_proof(kind: str, fields: dict[str, int], told: str) -> None:

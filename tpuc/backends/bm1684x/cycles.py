@@ -151,7 +151,8 @@ def _matrix(f: Fields) -> int:
 
 
 def _matrix_rows(f: Fields) -> int:
-    depth = _times(f["b_c"] * ELEMENT_BYTES[f["a_type"]], _DEPTH)
+    inner = f["b_c"] if f["sub"] == 4 else f["b_w"]
+    depth = _times(inner * ELEMENT_BYTES[f["a_type"]], _DEPTH)
     return _times(f["r_c"], LANES) * depth * _times(f["r_w"], _PIXELS)
 
 

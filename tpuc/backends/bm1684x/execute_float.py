@@ -122,10 +122,13 @@ def _cast(c: Decoded, a: np.ndarray) -> np.ndarray:
 def _matrix_rows(chip: Memory, c: Decoded) -> None:
     """Float or int32 sums: both are exact in float64."""
     shape = 1, c["b_c"], 1, c["b_w"]
-    a = operand(chip, c, "a", (1, c["r_c"], 1, c["b_c"]), c["a_signed"])
+    turned = c["sub"] == 5
+    depth = c["b_w"] if turned else c["b_c"]
+    a = operand(chip, c, "a", (1, c["r_c"], 1, depth), c["a_signed"])
     typed = {**c.fields, "b_type": c["a_type"]}
     b = operand(chip, Decoded(c.kind, c.engine, 0, 0, typed), "b", shape, c["b_signed"])
-    total = a[0, :, 0].astype(np.float64) @ b[0, :, 0].astype(np.float64)
+    right = b[0, :, 0].T if turned else b[0, :, 0]
+    total = a[0, :, 0].astype(np.float64) @ right.astype(np.float64)
     values = total.reshape(1, c["r_c"], 1, c["r_w"])
     sized = {**c.fields, "r_n": 1, "r_h": 1}
     exact = values if c["r_type"] in FLOAT_CODES else values.astype(np.int32)
@@ -169,5 +172,6 @@ FLOAT_KERNELS: dict[tuple[str, int], Callable[[Memory, Decoded], None]] = {
     **{("arith", sub): _arith for sub in (*_STEPS, 14, 19, 26)},
     **{("function", sub): _function for sub in (12, 17)},
     ("matrix_rows", 4): _matrix_rows,
+    ("matrix_rows", 5): _matrix_rows,
     **{("choose", sub): _choose for sub in _TESTS},
 }

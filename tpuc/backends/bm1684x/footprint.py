@@ -140,11 +140,11 @@ def _function(f: Fields) -> Footprint:
 
 
 def _matrix_rows(f: Fields) -> Footprint:
-    if f["sub"] != 4 or not f["c_const"] or f["a_const"] or f["b_const"]:
+    if f["sub"] not in (4, 5) or not f["c_const"] or f["a_const"] or f["b_const"]:
         raise ArtifactError(f"matrix_rows: function {f['sub']} has no known footprint")
     result = _tensor(f, "r", (1, f["r_c"], 1, f["r_w"]))
     reads = [
-        _tensor(f, "a", (1, f["r_c"], 1, f["b_c"])),
+        _tensor(f, "a", (1, f["r_c"], 1, f["b_c" if f["sub"] == 4 else "b_w"])),
         _tensor(Zeros({**f, "b_type": f["a_type"]}), "b", (1, f["b_c"], 1, f["b_w"])),
     ]
     if f["accumulate"]:

@@ -179,12 +179,14 @@ def largest(e: Emitter, r: Local, a: Local, window: Window) -> None:
     e.emit("window", sub=4, **_result(r), **window_fields(window, a), d_addr=low)
 
 
-def multiply_rows(e: Emitter, r: Local, a: Local, b: Local) -> None:
-    """r = a b; each row of a matrix is a channel: (1, M, 1, N) of (1, M, 1, K) and (1, K, 1, N).
+def multiply_rows(e: Emitter, r: Local, a: Local, b: Local, turned: bool = False) -> None:
+    """r = a b, or a times b turned; each row of a matrix is a channel.
 
-    Sums of short floats are exact and rounded once; those of 8-bit integers are int32.
+    (1, M, 1, N) of (1, M, 1, K) and (1, K, 1, N) or (1, N, 1, K). Sums of short floats are exact
+    and rounded once, or float32; those of 8-bit integers are int32.
     """
     fields = {"r_addr": r.address, "r_type": r.element.code, "r_c": r.shape[1], "r_w": r.shape[3]}
     fields |= {"a_addr": a.address, "a_type": a.element.code, "a_signed": int(a.element.signed)}
     fields |= {"b_addr": b.address, "b_c": b.shape[1], "b_w": b.shape[3]}
-    e.emit("matrix_rows", sub=4, **fields, b_signed=int(b.element.signed), c_const=1)
+    sub = 5 if turned else 4
+    e.emit("matrix_rows", sub=sub, **fields, b_signed=int(b.element.signed), c_const=1)

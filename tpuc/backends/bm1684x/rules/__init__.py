@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tpuc.backends.bm1684x.rules import (
     along,
+    attention,
     casts,
     convolution,
     elementwise,
@@ -37,6 +38,7 @@ RULES: dict[str, Rule] = {
 
 FLOAT_RULES: dict[str, Rule] = {
     **along.RULES,
+    **attention.RULES,
     **casts.FLOAT_RULES,
     **float_convolution.RULES,
     **float_elementwise.RULES,

@@ -27,7 +27,7 @@ from tpuc.backends.bm1684x.rules.rule import Rule, why_not_floats
 from tpuc.backends.bm1684x.tiling import Window
 from tpuc.ir import DType, Node, Value
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "soft_maximum"]
 
 _LONGEST = 65535
 Compute = Callable[[Emitter, Node, Local, "_Constants"], Local]
@@ -167,16 +167,21 @@ def _load_constants(e: Emitter, node: Node, rows: _Rows) -> _Constants:
     return _Constants(*found)
 
 
+def soft_maximum(e: Emitter, y: Local, x: Local) -> None:
+    """y = softmax(x) along the width, float32; y is not x."""
+    with e.scope():
+        most, below = e.take((*x.shape[:3], 1), F32), e.take(x.shape, F32)
+        tiu_float.largest(e, most, x, _over_all(x.shape))
+        tiu_float.combine(e, "sub", below, x, most)
+        exponential(e, y, below)
+        tiu_float.total(e, most, y, _over_all(x.shape), 1.0)
+        tiu_float.combine(e, "div", y, y, most)
+
+
 def _softmax(e: Emitter, node: Node, x: Local, constants: _Constants) -> Local:
     x = widen(e, x)
-    one = (*x.shape[:3], 1)
-    most, y = e.take(one, F32), e.take(x.shape, F32)
-    below = e.take(x.shape, F32)
-    tiu_float.largest(e, most, x, _over_all(x.shape))
-    tiu_float.combine(e, "sub", below, x, most)
-    exponential(e, y, below)
-    tiu_float.total(e, most, y, _over_all(x.shape), 1.0)
-    tiu_float.combine(e, "div", y, y, most)
+    y = e.take(x.shape, F32)
+    soft_maximum(e, y, x)
     return narrow(e, node, y)
 
 
