@@ -154,7 +154,7 @@ def test_what_is_lost_is_told(text):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("ls -l", "no command of TPU-MLIR"),
+        ("# nothing", "no command of TPU-MLIR"),
         ("run_calibration n.mlir --serch x", "no option --serch. Hint: --search"),
         ("run_calibration n.mlir --input_num", "--input_num: has no value"),
         ("run_calibration n.mlir --input_num ten", "--input_num ten"),

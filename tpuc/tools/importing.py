@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tpuc.errors import ConfigError
 from tpuc.files import write_whole
-from tpuc.tools.vendor_commands import assemble, read_script, recipe_text
+from tpuc.tools.vendor_commands import assemble, read_script, recipe_text, stand_in
 
 __all__ = ["SUMMARY", "add_arguments", "execute"]
 
@@ -35,6 +35,10 @@ def execute(args: argparse.Namespace) -> int:
     ConfigError : an option is unknown or malformed, no command is found, or the file exists
     """
     commands, others = read_script("\n".join(_text(word) for word in args.commands))
+    if others and not commands:
+        here = stand_in(others[0])
+        hint = f" Hint: {here}" if here and not here.startswith("nothing") else ""
+        raise ConfigError(f"'{others[0]}': builds nothing, a recipe has no place for it.{hint}")
     draft = assemble(commands)
     text = recipe_text(draft, commands, others)
     if args.output is None:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from tpuc.tools.vendor_commands.assemble import Draft
+from tpuc.tools.vendor_commands.companions import stand_in
 from tpuc.tools.vendor_commands.shell import Command
 
 __all__ = ["recipe_text"]
@@ -37,7 +38,9 @@ def recipe_text(draft: Draft, commands: Sequence[Command], others: Sequence[str]
     tail += _section("Changes the result, and could not be taken over:", draft, True)
     tail += _section("Has no counterpart:", draft, False)
     tail += _comment("The script builds these as well; add to the command:", draft.also)
-    tail += _comment("Lines of the script without a counterpart:", others)
+    tail += _comment("Lines of the script that build nothing, and what does their work here:", [
+        f"{line}: {stand_in(line) or 'nothing'}" for line in others
+    ])  # fmt: skip
     return "\n".join([*head, *body, *tail]) + "\n"
 
 

@@ -68,7 +68,9 @@ def read_script(text: str) -> tuple[list[Command], list[str]]:
 
 
 def _lines(text: str) -> list[str]:
-    joined = re.sub(r"\\[ \t]*\r?\n", " ", text)
+    """Lines as a shell sees them: joined behind a backslash, but not across a prompt or the end."""
+    joined = re.sub(r"\\[ \t]*(\r?\n(?=[ \t]*\$ )|$(?![\r\n]))", "\n", text)
+    joined = re.sub(r"\\[ \t]*\r?\n", " ", joined)
     return [re.sub(r"^\s*\$ ", "", line).strip() for line in joined.splitlines()]
 
 
