@@ -78,7 +78,13 @@ def _default(value: Any) -> str:
 def keys_page(about: dict[str, str]) -> str:
     """docs/keys.md."""
     vendor = _from_vendor()
-    lines = ["# Every key", "", "Written by `python -m scripts.make_docs`.", ""]
+    lines = [
+        "# Every key",
+        "",
+        "Written by `python -m scripts.make_docs`. The last column names the",
+        "program and the option under which TPU-MLIR's manual has its section on the key.",
+        "",
+    ]
     group = None
     for key, kind, default in keys():
         top = key.split(".")[0] if "." in key else "top level"
@@ -103,8 +109,27 @@ def migration_page() -> str:
     ]  # fmt: skip
     for program, content in PROGRAMS.items():
         lines += ["", f"## {program}", "", "| option | here |", "|---|---|"]
+        if content.positional:
+            lines.append(f"| `FILE.mlir` | {_becomes(Option(content.positional))} |")
         lines += [f"| `--{name}` | {_becomes(o)} |" for name, o in content.options.items()]
+    lines += _situations()
     return "\n".join(lines) + "\n"
+
+
+def _situations() -> list[str]:
+    """The manual's table of cases."""
+    rows = (
+        ("first try, time is no matter, no method in mind", "`search=threshold`"),
+        ("first try, method known", "`calibration=mse`, or another"),
+        ("first try in little time, no method in mind", "`calibration=kl`, the default"),
+        ("not accurate enough, weights with one scale a layer (bm1684)",
+         "`correction=auto`, or `correction.smoothquant=true correction.weight_equalization=true "
+         "correction.bias_correction=true`"),
+        ("not accurate enough still", "`search=qtable`"),
+    )  # fmt: skip
+    return ["", "## Which of them when", "", "| situation | here |", "|---|---|"] + [
+        f"| {situation} | {here} |" for situation, here in rows
+    ]
 
 
 def _becomes(option: Option) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from scripts.make_docs import keys, pages
 from tests.test_cli import BIN
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+PARAMETERS = DOCS.parent / "tests/golden/tools/manual_parameters.json"
 PAGES = sorted(p.name for p in DOCS.glob("*.md"))
 
 
@@ -26,6 +28,16 @@ def blocks(page: str) -> list[str]:
 @pytest.mark.parametrize("page", ["keys.md", "migration.md"])
 def test_generated_pages_are_current(page):
     assert (DOCS / page).read_text() == pages()[page], "python -m scripts.make_docs"
+
+
+def test_every_parameter_of_the_manuals_tables_is_in_the_migration_page():
+    text = (DOCS / "migration.md").read_text()
+    for program, names in json.loads(PARAMETERS.read_text()).items():
+        section = re.search(rf"^## {program}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+        assert section is not None, program
+        for name in names:
+            cell = f"`{name}`" if "." in name else f"`--{name}`"
+            assert f"| {cell} |" in section[1], f"{program} {name}"
 
 
 def test_every_key_is_explained_and_no_other():
