@@ -63,7 +63,7 @@ def sweep() -> tuple[SweepRow, ...]:
         overrides = (f"calibration={number}",)
         accuracy = Accuracy(20, cos, cos - 0.01, 30.0)
         return SweepRow(overrides, f"tpuc x={number}", str(number), "done", "", accuracy,
-                        bmodel_bytes=size, seconds=float(number))  # fmt: skip
+                        bmodel_bytes=size, seconds=float(number), has_page=number > 0)  # fmt: skip
 
     failed = SweepRow((HOSTILE,), "tpuc", "3", "failed", "ConfigError: " + HOSTILE)
     return run(0, 0.99, 1000), run(1, 0.999, 2000), run(2, 0.98, 1500), failed

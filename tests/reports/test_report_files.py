@@ -175,6 +175,11 @@ def test_what_all_runs_of_a_sweep_share_is_said_once():
     assert "Sweep of 0 runs" in sweep_html(())
 
 
+def test_a_run_without_a_page_has_no_link_to_one():
+    links = re.findall(r'href="(\d)/report.html"', sweep_html(sweep()))
+    assert links == ["1", "2"]
+
+
 def test_sweep_json(tmp_path):
     write_sweep(tmp_path, sweep())
     runs = json.loads((tmp_path / "sweep.json").read_text())["runs"]

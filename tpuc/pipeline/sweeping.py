@@ -85,6 +85,7 @@ def _row(folder: Path) -> tuple[int, SweepRow]:
         cost=_pick(Cost, content["cost"]),
         bmodel_bytes=bmodels[0] if bmodels else None,
         seconds=round(sum(t["seconds"] for t in content["timings"]), 3),
+        has_page=(folder / "report.html").is_file(),
     )
 
 

@@ -252,6 +252,8 @@ class SweepRow:
     status : {'done', 'goal missed', 'failed'}
     error : str
         One line, if it failed.
+    has_page : bool
+        Whether its folder holds report.html.
     """
 
     overrides: tuple[str, ...]
@@ -263,3 +265,4 @@ class SweepRow:
     cost: Cost = Cost()
     bmodel_bytes: int | None = None
     seconds: float | None = None
+    has_page: bool = False
