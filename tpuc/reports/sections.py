@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tpuc.reports.closeup import closeups
-from tpuc.reports.data import ReportData
+from tpuc.reports.data import Note, ReportData
 from tpuc.reports.figures import figures
 from tpuc.reports.graph_view import graph_view
 from tpuc.reports.searched import searched_view
@@ -92,6 +92,13 @@ def _cost(data: ReportData) -> View:
     }
 
 
+def _skipped(data: ReportData) -> View:
+    topics: dict[str, list[Note]] = {}
+    for note in data.skipped:
+        topics.setdefault(note.topic, []).append(note)
+    return {"skipped": topics.items()} if topics else None
+
+
 def _where(present: Callable[[ReportData], object]) -> Callable[[ReportData], View]:
     """A section that shows only `data`, and only where there is something."""
     return lambda data: {} if present(data) else None
@@ -112,5 +119,5 @@ SECTIONS = (
     Section("delegate", "TPU-MLIR", _where(lambda data: data.delegate)),
     Section("cost", "Cost", _cost),
     Section("build", "Build", _where(lambda data: True)),
-    Section("skipped", "", _where(lambda data: data.skipped)),
+    Section("skipped", "", _skipped),
 )

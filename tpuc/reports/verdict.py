@@ -116,6 +116,9 @@ def _hints(data: ReportData, level: str) -> list[Hint]:
         if isinstance(samples, int) and 0 < samples < _FEW_SAMPLES:
             said = f"only {samples} samples were calibrated"
             hints.append(Hint("dataset.path=FOLDER calibration.input_num=100", said))
+        if data.mode.startswith("INT") and data.correction is None:
+            said = "tries thresholds and corrections of weights; none makes the chip slower"
+            hints.append(Hint("correction=auto", said))
         hints += _search_hints(data)
         hints += _layer_hints(data)
         if data.mode.startswith("INT"):
