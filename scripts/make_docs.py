@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that must not drift: keys.md (schema) and migration.md (importer).
+"""Writes what must not drift in docs/: keys.md (schema), migration.md (importer), dataflow.svg.
 
 python -m scripts.make_docs
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from scripts.dataflow import dataflow_svg
 from tpuc.config.schema import Job
 from tpuc.tools.vendor_commands import is_key
 from tpuc.tools.vendor_commands.options import PROGRAMS, Option
@@ -143,7 +144,11 @@ def _becomes(option: Option) -> str:
 def pages() -> dict[str, str]:
     """Content of each page by its name."""
     about = yaml.safe_load((ROOT / "docs/keys.yaml").read_text(encoding="utf-8"))
-    return {"keys.md": keys_page(about), "migration.md": migration_page()}
+    return {
+        "keys.md": keys_page(about),
+        "migration.md": migration_page(),
+        "dataflow.svg": dataflow_svg(),
+    }
 
 
 if __name__ == "__main__":
