@@ -51,6 +51,14 @@ def test_links_lead_somewhere(page):
         assert (DOCS / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_are_there(page):
+    named = re.findall(r"`((?:tpuc|tests|conf|scripts|csrc)/[\w/.*]+)`", (DOCS / page).read_text())
+    for path in named:
+        if "NAME" not in path:
+            assert list(DOCS.parent.glob(path)), path
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)])
 def test_every_command_runs(page, tmp_path):
     env = {**os.environ, "TPUC_CACHE": str(tmp_path / "cache"),
