@@ -13,14 +13,14 @@ __all__ = ["lines"]
 
 GRID = (
     "calibration=kl,mse,max,percentile9999,aciq_laplace,aciq_gauss",
-    "calibration.input_num=8,16",
-    "evaluation.input_num=4,8",
+    "calibration.input_num=4,8",
+    "evaluation.input_num=2,4",
 )
 RUNS = 24
 
 
 def lines(setting: Setting) -> Iterator[Line]:
-    """The default recipe, six threshold methods on 8 and 16 pictures, judged on 4 and 8."""
+    """The default recipe, six threshold methods on 4 and 8 pictures, judged on 2 and 4."""
     apart, rows = _sweep(setting, "apart", "cache=null")
     yield Line(f"{RUNS} runs, nothing shared", _said(apart))
     shared, others = _sweep(setting, "shared", f"cache={setting.work / 'shared-cache'}")
