@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -101,6 +102,13 @@ def test_optuna_searches_two_objectives(home):
         assert len(rows(home / name)) == 4
         found.append((home / name / "optimization_results.yaml").read_bytes())
     assert found[0] == found[1]
+
+
+@pytest.mark.skipif(shutil.which("srun") is not None, reason="this is a cluster")
+def test_a_cluster_that_is_not_there_is_one_line(home):
+    done = tpuc(*SWEEP, "hydra/launcher=submitit_slurm", cwd=home)
+    assert done.returncode == 2
+    assert "no srun on PATH" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_a_launcher_that_is_not_there_is_one_line(home):

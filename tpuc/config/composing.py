@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,11 @@ def preflight(args: list[str]) -> None:
     for override in overrides:
         if "=" not in override and not override.startswith("~"):
             raise ConfigError(f"'{override}': expected key=value, for example recipe=digits")
+    if "hydra/launcher=submitit_slurm" in overrides and shutil.which("srun") is None:
+        raise ConfigError(
+            "hydra/launcher=submitit_slurm: no srun on PATH; expected a machine of a Slurm "
+            "cluster. Hint: hydra/launcher=submitit_local runs here"
+        )
     chosen = [o for o in map(_as_group, overrides) if not o.startswith("hydra")]
     paths = _search_paths(folder)
     extra = [f"hydra.searchpath=['file://{p}']" for p in paths[1:]]
