@@ -41,6 +41,16 @@ def test_boxes_equal_those_of_tpu_mlir(name: str) -> None:
         assert np.array_equal(found.numpy().reshape(-1, 7), golden[name])
 
 
+def test_yolov7_is_decoded_as_yolov5_is() -> None:
+    arrays = heads("yolov5")
+    found = []
+    for version in ("yolov5", "yolov7"):
+        graph = network([a.shape for a in arrays])
+        add_postprocess(graph, version)
+        found.append(graph.nodes[-1])
+    assert found[0].attrs == found[1].attrs  # TPU-MLIR knows the former only
+
+
 def test_each_sample_of_a_wide_run_has_its_own_table() -> None:
     (x,) = heads("yolov8")
     graph = network([x.shape])

@@ -7,7 +7,7 @@ import numpy as np
 __all__ = ["CASES", "SIDE", "heads"]
 
 SIDE = 64
-CASES = ("yolov5", "yolov5_grids", "yolov5_grids_none", "yolov8")
+CASES = ("yolov5", "yolov5_grids", "yolov5_grids_none", "yolov8", "yolov11")
 
 
 def heads(name: str) -> list[np.ndarray]:

@@ -32,6 +32,17 @@ assert converters  # importing it registers every converter
 _WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What Python raises in a converter where an attribute or input is not what the operator says."""
 
+_FORMS = {
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), "steps as MatMul, Sigmoid and Tanh"),
+    **dict.fromkeys(("If", "Loop", "Scan"), "an export without control flow"),
+    "NonMaxSuppression": "model.add_postprocess, for YOLO",
+    "NonZero": "Where",
+    "OneHot": "Gather of the rows of a constant",
+    "RoiAlign": "GridSample",
+    "Trilu": "Mul with a constant mask",
+}
+"""What takes the place of operators whose own names say little."""
+
 Shapes = Mapping[str, Sequence[int]] | Sequence[Sequence[int]]
 
 
@@ -235,12 +246,22 @@ def _by_name(shapes: Shapes | None, names: list[str]) -> dict[str, tuple[int, ..
 def _check_support(nodes: Sequence[OnnxNode], model: onnx.ModelProto, path: Path) -> None:
     missing = Counter(n.op_type for n in nodes if n.op_type not in CONVERTERS)
     if missing:
-        listed = ", ".join(f"{op} (x{count})" for op, count in sorted(missing.items()))
+        listed = ", ".join(
+            f"{op} (x{count}; {_instead(op)})" for op, count in sorted(missing.items())
+        )
         first = next(n for n in nodes if n.op_type in missing)
         raise UnsupportedError(
             f"{path} (opset {_opset(model)}): unsupported operators: {listed}; "
             f"the first is {first}. Hint: end the model before them with model.output_names"
         )
+
+
+def _instead(op: str) -> str:
+    """The supported form that comes nearest to an operator."""
+    if op in _FORMS:
+        return f"supported: {_FORMS[op]}"
+    close = difflib.get_close_matches(op.split(".")[-1], sorted(CONVERTERS), 1, 0.5)
+    return f"nearest supported: {close[0]}" if close else "nothing supported is like it"
 
 
 def _output(context: Context, name: str, path: Path) -> Value:

@@ -14,6 +14,7 @@ _ANCHORS = (
     *(30.0, 61.0, 62.0, 45.0, 59.0, 119.0),
     *(116.0, 90.0, 156.0, 198.0, 373.0, 326.0),
 )  # YOLOv5's, as published: width and height in pixels, three a grid, finest grid first
+_KNOWN = {"yolov7": "yolov5"}  # decoded, they are the same, and TPU-MLIR has no word for yolov7
 _TOP = 200  # boxes of a sample
 _LIMIT = 0.5  # of score and IoU
 
@@ -63,7 +64,7 @@ def add_postprocess(graph: Graph, version: str) -> None:
         "nms_threshold": _LIMIT,
         "num_boxes": 3,
         "obj_threshold": _LIMIT,
-        "version": version,
+        "version": _KNOWN.get(version, version),
     }
     graph.nodes.append(Node("YoloDetection", tuple(outputs), (out,), attrs))
     graph.outputs = [out]
