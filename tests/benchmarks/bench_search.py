@@ -32,6 +32,8 @@ def lines(setting: Setting) -> Iterator[Line]:
     for name, run in ours.items():
         theirs = _vendors(setting, name, count) if setting.vendor and name in FASTER else None
         yield _time(name, run, theirs)
+        against = f"TPU-MLIR {theirs.busy:.0f} s" if theirs else ""
+        yield Line(f"search={name}, of all processors", f"{run.busy:.1f} s", against)
     most = max(run.megabytes for run in ours.values())
     yield Line("peak memory of a search", f"{most:.0f} MB", "", "2 GB", most < MEMORY)
     if setting.vendor:
