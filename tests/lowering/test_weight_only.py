@@ -14,7 +14,7 @@ from tests.golden.float_cases import made
 from tpuc.backends.bmodel import read_bmodel, write_bmodel
 from tpuc.errors import ConfigError
 from tpuc.ir.text_parse import load_mlir
-from tpuc.lowering import Groups, lower
+from tpuc.lowering import Groups, Lowerer, lower
 from tpuc.processors import load_processor
 from tpuc.simulator import Program, interpret
 
@@ -33,7 +33,8 @@ def bm1684x():
 def _build(name: str, processor):
     mode, size, symmetric = name.split("_")
     groups = Groups(int(size), symmetric == "True")
-    return lower(load_mlir(FOLDER / "net.mlir"), None, processor, mode, groups=groups)
+    graph = load_mlir(FOLDER / "net.mlir")
+    return Lowerer(graph, processor, groups=groups).lower(None, mode)
 
 
 def _expected(name: str) -> dict[str, np.ndarray]:
@@ -72,7 +73,8 @@ def test_four_bits_take_half_a_byte_in_a_bmodel_and_run_the_same(bm1684x, tmp_pa
 
 
 def test_what_groups_do_not_divide_stays_float_and_says_why(bm1684x):
-    lowered = lower(load_mlir(FOLDER / "net.mlir"), None, bm1684x, "W8F16", groups=Groups(96))
+    lowerer = Lowerer(load_mlir(FOLDER / "net.mlir"), bm1684x, groups=Groups(96))
+    lowered = lowerer.lower(None, "W8F16")
     ops = {n.name: n.op for n in lowered.graph.nodes}
     assert sorted(op for op in ops.values() if op.endswith("MatMul")) == ["MatMul", "MatMul"]
     why = "128 terms are no multiple of quantize.q_group_size=96"

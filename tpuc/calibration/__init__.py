@@ -20,7 +20,7 @@ import numpy as np
 from tpuc.artifacts import CalibrationTable
 from tpuc.calibration.observing import Batch, Engine, Options, observe
 from tpuc.calibration.part_asymmetric import affine_ops, affine_tensors
-from tpuc.calibration.selecting import choose_thresholds, percentile, table_row
+from tpuc.calibration.selecting import choose_thresholds, four_bit_row, percentile, table_row
 from tpuc.calibration.tuning import tune
 from tpuc.ir import Graph
 
@@ -94,9 +94,10 @@ def calibrate(
             n: table_row(observers[n], t, "percentile9999" if n in affine else method)
             for n, t in thresholds.items()
         }
+        four = {n: four_bit_row(observers[n], method) for n in ranges} if options.four_bits else {}
         model = f"{graph.name}.mlir"
         tables[method] = CalibrationTable(
-            ranges, method, model, options.samples, options.bins, tune_num, asym_ops=named
+            ranges, method, model, options.samples, options.bins, tune_num, four, asym_ops=named
         )
     return CalibrationResult(
         tables,

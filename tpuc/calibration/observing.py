@@ -43,6 +43,8 @@ class Options:
         (Tuning can not change max and percentile9999: they start at its upper end.)
     part_asymmetric : bool
         Give results of SiLU and GELU that only Conv and MatMul read a zero point.
+    four_bits : bool
+        Also find thresholds for 4 bits (kl, max, percentile9999).
     """
 
     methods: tuple[str, ...]
@@ -52,6 +54,7 @@ class Options:
     kurtosis: bool = False
     tune_mse: bool = False
     part_asymmetric: bool = False
+    four_bits: bool = False
 
 
 class Engine(Protocol):

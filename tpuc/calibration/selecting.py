@@ -14,7 +14,7 @@ from tpuc.calibration.observing import LEAST
 from tpuc.calibration.thresholds import kl_threshold
 from tpuc.ir import Graph
 
-__all__ = ["choose_thresholds", "percentile", "table_row"]
+__all__ = ["choose_thresholds", "four_bit_row", "percentile", "table_row"]
 
 _LAST_FIVE = {"mse", "aciq_gauss", "aciq_laplace"}
 """Methods that keep the full range of inputs and, without outliers, of the last tensors."""
@@ -48,15 +48,25 @@ def choose_thresholds(
     return {n: LEAST if not t > LEAST else t for n, t in found.items()}
 
 
+def four_bit_row(o: TensorObserver, method: str) -> Range:
+    """Row of the section `#int4_th`: (-threshold * 8 / 7, threshold), whatever the sign."""
+    if method == "kl":
+        threshold = _kl(o, 8)
+    else:
+        threshold = o.abs_max if method == "max" else percentile(o)
+    threshold = threshold if threshold > LEAST else LEAST
+    return Range(round(threshold, 7), round(-threshold * 8.0 / 7.0, 7), round(threshold, 7))
+
+
 def percentile(o: TensorObserver) -> float:
     """The larger of both percentiles."""
     return max(abs(o.edge("high")), abs(o.edge("low")))
 
 
-def _kl(o: TensorObserver) -> float:
+def _kl(o: TensorObserver, levels: int = 128) -> float:
     if not len(o.histogram.counts):
         return min(1.0, o.abs_max)
-    return min(kl_threshold(o.histogram.counts, o.histogram.width), o.abs_max)
+    return min(kl_threshold(o.histogram.counts, o.histogram.width, levels), o.abs_max)
 
 
 def _last_five(

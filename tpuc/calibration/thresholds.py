@@ -34,9 +34,9 @@ def kl_threshold(counts: np.ndarray, width: float, groups: int = _GROUPS) -> flo
     width : float
         Width of a bin.
     groups : int
-        Levels of the quantized distribution: 128 for 8 bits.
+        Levels of the quantized distribution: 128 for 8 bits, 8 for 4.
     """
-    counts = _padded(np.asarray(counts, np.int64), groups)
+    counts = _padded(np.asarray(counts, np.int64), _GROUPS)  # of 8 groups too, as TPU-MLIR
     while len(counts) > _MAX_BINS:
         counts = _padded(counts.reshape(-1, 2).sum(axis=1), groups)
         width *= 2

@@ -15,6 +15,8 @@ from tpuc.processors import Processor, load_processor
 
 __all__ = ["STAGES", "check_job", "nearest"]
 
+FOUR_BIT_METHODS = ("kl", "max", "percentile9999")
+
 STAGES = (
     "check",
     "import",
@@ -147,7 +149,13 @@ def _check_calibration(job: Job) -> None:
         )
     if job.dataset.path is not None and job.dataset.list is not None:
         raise ConfigError("dataset.path and dataset.list are both set; expected one of them")
-    needs_data = job.quantize.mode.name == "INT8" and method != "from_file"
+    mode = job.quantize.mode.name
+    if mode == "INT4" and method not in (*FOUR_BIT_METHODS, "from_file"):
+        raise ConfigError(
+            f"calibration.method: {method} has no 4-bit thresholds; quantize.mode=INT4 takes "
+            f"{', '.join(FOUR_BIT_METHODS)}. Hint: calibration=kl"
+        )
+    needs_data = mode in ("INT8", "INT4") and method != "from_file"
     if needs_data and job.dataset.path is None and job.dataset.list is None:
         raise ConfigError(
             f"dataset.path: not set; calibration.method={method} needs samples. "

@@ -140,6 +140,7 @@ _ROWS: list[OpSpec] = [
             "YoloDetection"
         ).split()
     ],
+    same("RequantFp", "input", {"scale": A("f64"), "offset": A("f64", 0.0)}),
     same("RequantInt", "input", {**_ONE, "round_mode": A("str", "HalfAwayFromZero")}),
     same(
         "Attention",

@@ -32,6 +32,7 @@ __all__ = [
     "zero_of",
 ]
 
+_BYTES = (DType.SI8, DType.UI8, DType.SI4, DType.UI4)
 _TAIL = 64  # one whole vector may be read behind the last byte
 
 
@@ -83,7 +84,7 @@ def geometry(shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
 
 def bias_of(value: Value) -> int:
     """Byte less the stored integer."""
-    return 128 if value.dtype == DType.SI8 else 0
+    return 128 if value.dtype in (DType.SI8, DType.SI4) else 0
 
 
 def zero_of(value: Value) -> int:
@@ -92,8 +93,8 @@ def zero_of(value: Value) -> int:
 
 
 def is_bytes(value: Value) -> bool:
-    """True if the int8 kernels can hold the value: 8 bits, rank 2 to 6."""
-    return value.dtype in (DType.SI8, DType.UI8) and geometry(value.shape) is not None
+    """True if the int8 kernels can hold the value: 8 or 4 bits, rank 2 to 6."""
+    return value.dtype in _BYTES and geometry(value.shape) is not None
 
 
 def is_floats(value: Value) -> bool:

@@ -8,13 +8,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
-from tpuc.artifacts import CalibrationTable, QuantizeTable
+from tpuc.artifacts import CalibrationTable, Choice, QuantizeTable
 from tpuc.errors import ConfigError, TableError
 from tpuc.ir import DType, Graph, Node, QuantType, Value, verify, with_defaults
 from tpuc.lowering.context import AsF32, Lowering, Memo
+from tpuc.lowering.four_bit_ops import four_bit_ops, rows_of
 from tpuc.lowering.fuse_attention import fuse_attention
 from tpuc.lowering.merge_operands import merge_operands
 from tpuc.lowering.prepare import fold_scales
@@ -28,6 +30,7 @@ from tpuc.lowering.rules import (
     keep_type,
     lower_cast,
     lower_float,
+    lower_four_bits,
     lower_weight_only,
     name_shared_casts,
 )
@@ -68,11 +71,10 @@ def lower(
     processor: Processor,
     mode: str = "INT8",
     qtable: QuantizeTable | None = None,
-    groups: Groups | None = None,
     asymmetric: bool = False,
 ) -> Lowered:
     """Lower a canonical graph once; parameters and errors as `Lowerer.lower`."""
-    return Lowerer(graph, processor, groups=groups).lower(table, mode, qtable, asymmetric)
+    return Lowerer(graph, processor).lower(table, mode, qtable, asymmetric)
 
 
 def float_twin(graph: Graph) -> Graph:
@@ -132,8 +134,9 @@ class Lowerer:
         Parameters
         ----------
         table : CalibrationTable, optional
-            Needed for INT8. Ops that it does not name stay F32.
-        mode : {'INT8', 'F32', 'F16', 'BF16', 'W8F16', 'W8BF16', 'W4F16', 'W4BF16'}
+            Needed for INT8 and INT4. Ops that it does not name stay F32.
+        mode : str
+            INT8, INT4, F32, F16, BF16, W8F16, W8BF16, W4F16 or W4BF16.
             Type of every op that `qtable` does not name.
         asymmetric : bool
             8-bit activations have zero points, and the ranges that the table gives as min and max.
@@ -144,33 +147,24 @@ class Lowerer:
         TableError : the qtable names an op that the graph does not have
         """
         processor = self._processor
-        processor.require(mode)
-        if mode == "INT8" and table is None:
-            raise ConfigError("quantize.mode=INT8 needs a calibration table")
-        if asymmetric:
-            processor.require_zero_points("quantize.asymmetric")
-        if table is not None and table.asym_ops:
-            processor.require_zero_points("calibration table, section #asym_op")
         choices = qtable.choices if qtable else {}
-        for choice in choices.values():
-            processor.require(choice.mode)
+        _require(processor, table, [mode, *(c.mode for c in choices.values())], asymmetric)
         self._check_names(choices)
         graph = self._with_attention(k for k, v in choices.items() if v.mode != mode)
         out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
-        imported = self._imported(graph, table, asymmetric)
-        ranges = propagate(graph, imported, processor)
-        imported |= self._imported(self._graph, table, asymmetric)
-        ctx = Lowering(out, ranges, processor, memo=self._memo, imported=imported)
-        ctx.asymmetric = asymmetric
-        ctx.affine = affine_tensors(graph, table) if table else frozenset()
-        ctx.rules = int8_rules(processor)
+        four = four_bit_ops(graph, table, lambda n: self._mode(choices, n, mode))
+        ctx = self._begin(graph, out, table, asymmetric, four)
         for node in steps(graph.nodes, "lowering"):
             named = choices.get(self._origins.get(node.name, node.name))
-            chosen = mode if named is None else named.mode
+            chosen = self._mode(choices, node, mode)
             if named is not None and chosen != mode:
                 ctx.reasons[node.name] = named.reason or "set by the quantize table"
             if self._weight_only(ctx, node, chosen):
                 continue
+            if node.name in four:
+                lower_four_bits(ctx, node, graph, partial(rows_of, table, self._origins))
+                continue
+            chosen = "INT8" if chosen == "INT4" else chosen
             chosen = WEIGHT_ONLY[chosen][1].name if chosen in WEIGHT_ONLY else chosen
             _lower_node(ctx, node, chosen, _FLOAT[processor.float_type])
         for value in graph.outputs:
@@ -179,6 +173,23 @@ class Lowerer:
         name_shared_casts(out)
         out.sort()
         return Lowered(verify(out, "tpu"), ctx.reasons)
+
+    def _begin(
+        self,
+        graph: Graph,
+        out: Graph,
+        table: CalibrationTable | None,
+        asymmetric: bool,
+        four_bits: frozenset[str],
+    ) -> Lowering:
+        imported = self._imported(graph, table, asymmetric, four_bits)
+        ranges = propagate(graph, imported, self._processor)
+        imported |= self._imported(self._graph, table, asymmetric, four_bits)
+        ctx = Lowering(out, ranges, self._processor, memo=self._memo, imported=imported)
+        ctx.asymmetric, ctx.four_bits = asymmetric, four_bits
+        ctx.affine = affine_tensors(graph, table) if table else frozenset()
+        ctx.rules = int8_rules(self._processor)
+        return ctx
 
     def _weight_only(self, ctx: Lowering, node: Node, mode: str) -> bool:
         """Lower the node with weights alone quantized, if the mode says so and it can be."""
@@ -189,10 +200,17 @@ class Lowerer:
             ctx.reasons[node.name] = reason
         return reason is None
 
-    def _imported(self, graph: Graph, table: CalibrationTable | None, asymmetric: bool) -> Ranges:
+    def _mode(self, choices: Mapping[str, Choice], node: Node, mode: str) -> str:
+        named = choices.get(self._origins.get(node.name, node.name))
+        return mode if named is None else named.mode
+
+    def _imported(
+        self, graph: Graph, table: CalibrationTable | None, asymmetric: bool, four: frozenset[str]
+    ) -> Ranges:
         if table is None:
             return {}
-        return import_ranges(graph, table, self._origins, asymmetric, self._processor.unsigned)
+        unsigned = self._processor.unsigned
+        return import_ranges(graph, table, self._origins, asymmetric, unsigned, four)
 
     def _with_attention(self, chosen: Iterable[str]) -> Graph:
         """The graph with every attention fused that has no op of another type inside."""
@@ -207,6 +225,20 @@ class Lowerer:
         for name in names:
             if name not in self._known:
                 raise TableError(f"quantize table: the model has no op '{name}'")
+
+
+def _require(
+    processor: Processor, table: CalibrationTable | None, modes: list[str], asymmetric: bool
+) -> None:
+    """Check that the processor has what is asked for; raises as `Lowerer.lower`."""
+    for mode in modes:
+        processor.require(mode)
+    if modes[0] in ("INT8", "INT4") and table is None:
+        raise ConfigError(f"quantize.mode={modes[0]} needs a calibration table")
+    if asymmetric:
+        processor.require_zero_points("quantize.asymmetric")
+    if table is not None and table.asym_ops:
+        processor.require_zero_points("calibration table, section #asym_op")
 
 
 def _lower_node(ctx: Lowering, node: Node, mode: str, fallback: DType) -> None:

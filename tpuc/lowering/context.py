@@ -58,6 +58,8 @@ class Lowering:
         Integers of activations have zero points.
     affine : frozenset of str
         Tensors that have one in any case.
+    four_bits : frozenset of str
+        Ops that compute with 4-bit numbers.
     every : bool
         Every Top tensor is to be there under its own name.
     """
@@ -71,6 +73,8 @@ class Lowering:
     every: bool = False
     asymmetric: bool = False
     affine: frozenset[str] = frozenset()
+    four_bits: frozenset[str] = frozenset()
+    nibbles: dict[int, Value] = field(default_factory=dict)  # by id of a Top value
     imported: Ranges = field(default_factory=dict)
     titles: dict[int, str] = field(default_factory=dict)  # by id of a Top value that has no op
     memo: Memo = field(default_factory=Memo)
@@ -144,6 +148,11 @@ class Lowering:
         now = self.real(value)
         title = self.titles.get(id(value), now.name)
         return now if now.dtype == dtype else self._cast(now, dtype, None, user, title)
+
+    def narrow(self, value: Value, dtype: DType, quant: QuantType, user: str) -> Value:
+        """A float tensor cast to an integer type of the caller's choice."""
+        now = self.real(value)
+        return self._cast(now, dtype, quant, user, self.titles.get(id(value), now.name))
 
     def recast(self, value: Value, dtype: DType, user: str) -> Value:
         """A tensor of Graph[tpu] as plain integers of another type."""

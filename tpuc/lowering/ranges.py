@@ -6,7 +6,7 @@ otherwise it is unsigned, (0, threshold).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tpuc.artifacts import CalibrationTable, Range
 from tpuc.ir import Graph, Node
@@ -27,6 +27,7 @@ def import_ranges(
     origins: Mapping[str, str] | None = None,
     asymmetric: bool = False,
     unsigned: bool = True,
+    four_bits: Collection[str] = (),
 ) -> Ranges:
     """Range of every output that the table knows (TPU-MLIR's import of a calibration table).
 
@@ -39,13 +40,15 @@ def import_ranges(
                       from Sigmoid or Relu; Sub is signed
     a fused relu:     the minimum is 0
 
-    Where nothing is `unsigned`, every range is (-max, max).
+    Results of ops in `four_bits` have those of the section `#int4_th`. Where nothing is
+    `unsigned`, every range is (-max, max).
     """
     ranges: Ranges = {}
     own = affine_tensors(graph, table)
     for node in graph.nodes:
         for out in node.outputs:
-            entry = table.ranges.get((origins or {}).get(out.name, out.name))
+            rows = table.int4 if out.name in four_bits else table.ranges
+            entry = rows.get((origins or {}).get(out.name, out.name))
             if entry is not None:
                 affine = asymmetric or out.name in own
                 low, high = _range(node, entry, affine)

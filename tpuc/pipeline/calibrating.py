@@ -119,8 +119,7 @@ def calibrate_job(
         "tuning": list(tuning.digests) if tuning else [],
         "searching": _is_searching(job),
         "bins": job.calibration.histogram_bins,
-        "kurtosis": job.calibration.kurtosis,
-        "part_asymmetric": job.quantize.part_asymmetric,
+        "more": _more(job),
     }
     groups = {" ".join(g): g for g in [methods, *_siblings(job, methods, inputs.together)]}
     measured: list[str] = []
@@ -143,6 +142,12 @@ def calibrate_job(
     start = first if given is None else given.table  # sensitive_layer starts from the user's table
     found = histograms, notes["kurtosis"], tuple(notes["zeros"])
     return Calibrated(start, tables, *found, cached, tuple(measured))
+
+
+def _more(job: Job) -> list[bool]:
+    """What the tables hold besides 8-bit thresholds."""
+    quantize = job.quantize
+    return [job.calibration.kurtosis, quantize.part_asymmetric, quantize.mode.name == "INT4"]
 
 
 def _siblings(
@@ -204,8 +209,9 @@ def _measure(
     searching = _is_searching(job)
     methods = tuple(dict.fromkeys(m for group in places for m in group))
     affine = job.quantize.part_asymmetric
-    options = Options(methods, len(chosen), bins, threads, kurtosis, searching, affine)
-    tune_batch = next(tuning.batches(len(tuning))) if tuning else None
+    four = job.quantize.mode.name == "INT4"
+    options = Options(methods, len(chosen), bins, threads, kurtosis, searching, affine, four)
+    tune_batch = next(tuning.batches(len(tuning))) if tuning and not four else None
     result = calibrate(graph, engine, batches, options, tune_batch)
     notes = {
         "histograms": {n: _coarse(*h) for n, h in result.histograms.items() if len(h[0])},

@@ -7,7 +7,7 @@ from typing import Any
 from tpuc.artifacts import QuantizeTable
 from tpuc.calibration import table as table_text
 from tpuc.config import Job
-from tpuc.lowering import Groups, Lowered, lower
+from tpuc.lowering import Groups, Lowered, Lowerer
 from tpuc.pipeline.gathered import Gathered
 from tpuc.search import qtable as qtable_text
 
@@ -20,7 +20,8 @@ def lower_job(g: Gathered, choices: QuantizeTable) -> Lowered:
     quantize = g.job.quantize
     groups = Groups(quantize.q_group_size, quantize.q_symmetric)
     mode, asymmetric = quantize.mode.name, quantize.asymmetric
-    return lower(graph, g.table, g.processor, mode, choices, groups, asymmetric)
+    lowerer = Lowerer(graph, g.processor, groups=groups)
+    return lowerer.lower(g.table, mode, choices, asymmetric)
 
 
 def lowered_key(job: Job, g: Gathered, graph_key: str) -> dict[str, Any]:

@@ -141,7 +141,7 @@ class _Build:
     def calibrate(self) -> None:
         """Stage calibrate, for integer builds."""
         job, g = self.job, self.g
-        if job.quantize.mode.name != "INT8":
+        if job.quantize.mode.name not in ("INT8", "INT4"):
             return
         symmetric = g.decided.symmetric if g.decided else ()
         self.rewriter = Rewriter(

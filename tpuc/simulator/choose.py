@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tpuc.errors import Skip
-from tpuc.ir import Node
+from tpuc.ir import DType, Node
 from tpuc.kernels import _int8
 from tpuc.kernels.conv import ConvSpec, pack_conv
 from tpuc.kernels.depthwise import is_depthwise, pack_depthwise
@@ -19,6 +19,7 @@ from tpuc.kernels.requant_words import Unfit, normal_shift
 from tpuc.simulator.choose_deconv import choose_deconv, choose_requant_axis
 from tpuc.simulator.choose_elementwise import PAIRS, low_of
 from tpuc.simulator.choose_float import choose_float
+from tpuc.simulator.choose_four_bits import conv_sums_kernel, cut_to_four_bits
 from tpuc.simulator.choose_matmul import choose_matmul
 from tpuc.simulator.choose_movement import choose_join, choose_move
 from tpuc.simulator.image_kernel import ImageKernel, Run, pads_of, pair_of, rounding_of
@@ -42,17 +43,17 @@ def choose(node: Node) -> ImageKernel | PlainKernel | Skip:
 
 def _image_kernel(node: Node) -> ImageKernel | Skip:
     if node.op == "Cast" or (len(node.outputs) == 1 and node.output.dtype.is_float):
-        return choose_float(node)
+        return cut_to_four_bits(node, choose_float(node))
     make = _MAKERS.get(node.op)
     if make is None:
         return Skip(f"{node.op} has no C kernel", (node.name,))
-    words = node.op in ("Deconv", "RequantIntAxis")  # int32 on one side
+    words = node.op in ("Deconv", "RequantIntAxis", "Conv2D")  # int32 on one side
     if len(node.outputs) != 1 or not (words or is_bytes(node.output)):
         return Skip(f"its result is {node.output.dtype} {node.output.shape}", (node.name,))
     if not node.activations or not all(words or is_bytes(v) for v in node.activations):
         return Skip("an operand is not an 8-bit tensor of rank 2 to 6", (node.name,))
     try:
-        return make(node)
+        return cut_to_four_bits(node, make(node))
     except Unfit as reason:
         return Skip(str(reason), (node.name,))
 
@@ -82,6 +83,8 @@ def _bias(node: Node, channels: int) -> np.ndarray:
 
 
 def _conv(node: Node) -> ImageKernel:
+    if node.output.dtype == DType.SI32:
+        return conv_sums_kernel(node)
     weights = _weights(node)
     if weights.ndim not in (3, 4):
         raise Unfit(f"its filter is {weights.shape}")
@@ -191,6 +194,7 @@ _MAKERS: dict[str, Callable[[Node], ImageKernel]] = {
         [
             "Lut",
             "MulShift",
+            "RequantFp",
             "RequantInt",
             "AddConst",
             "SubConst",

@@ -149,7 +149,7 @@ def border_casts(graph: Graph, kernels: Mapping[str, ImageKernel]) -> set[str]:
     for node in graph.nodes:
         if node.op == "Cast" and node.name in kernels:
             source, out = node.activations[0], node.output
-            loads = source.name in inputs and source.dtype == DType.F32
+            loads = source.name in inputs and source.dtype == DType.F32 and out.dtype.bits != 4
             if (loads and source.name not in read) or not out.users:
                 found.add(node.name)
     return found

@@ -10,7 +10,7 @@ import numpy as np
 from tpuc.ir import Node
 from tpuc.kernels.reference.registry import clip, finish, kernel
 from tpuc.numerics.qdm import shift_two_steps
-from tpuc.numerics.rounding import shift_half_away, shift_half_up
+from tpuc.numerics.rounding import round_away, shift_half_away, shift_half_up
 
 __all__ = ["scaled"]
 
@@ -34,6 +34,13 @@ def _requant_axis(node: Node, x: np.ndarray, words: np.ndarray) -> np.ndarray:
 def _requant(node: Node, x: np.ndarray) -> np.ndarray:
     product = x.astype(np.int64) * node.integer("multiplier")
     return finish(node, shift_half_away(product, node.integer("rshift")))
+
+
+@kernel("RequantFp")
+def _requant_by_scale(node: Node, x: np.ndarray) -> np.ndarray:
+    """In float32, halves away from zero."""
+    scaled = x.astype(np.float32) * np.float32(node.number("scale"))
+    return finish(node, round_away(scaled + np.float32(node.number("offset"))).astype(np.int64))
 
 
 @kernel("MatMul")

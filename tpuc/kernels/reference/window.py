@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tpuc.ir import Node
+from tpuc.ir import DType, Node
 from tpuc.ir.shapes import infer_shapes
 from tpuc.kernels.reference.arithmetic import scaled
 from tpuc.kernels.reference.registry import clip, finish, kernel, zero_point
@@ -63,6 +63,8 @@ def _as_2d(node: Node) -> dict[str, Any]:
 @kernel("Conv2D")
 def _conv(node: Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
     sums = conv_sums(node, x, w, b)
+    if node.output.dtype == DType.SI32:
+        return sums.astype(np.int32)
     shape = (1, -1, *([1] * (sums.ndim - 2)))
     m = np.array(node.attrs["multiplier"], np.int64).reshape(shape)
     r = np.array(node.attrs["rshift"], np.int64).reshape(shape)

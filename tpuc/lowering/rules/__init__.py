@@ -16,6 +16,7 @@ from tpuc.lowering.rules.attention import lower_attention
 from tpuc.lowering.rules.convolution import CONVOLUTION_INT8
 from tpuc.lowering.rules.elementwise import ELEMENTWISE_INT8
 from tpuc.lowering.rules.floating import lower_float
+from tpuc.lowering.rules.four_bits import can_be_four_bits, lower_four_bits
 from tpuc.lowering.rules.matmul import MATMUL_INT8
 from tpuc.lowering.rules.movement import (
     KEEP_TYPE,
@@ -36,10 +37,12 @@ __all__ = [
     "KEEP_TYPE",
     "WEIGHT_ONLY",
     "Groups",
+    "can_be_four_bits",
     "int8_rules",
     "keep_type",
     "lower_cast",
     "lower_float",
+    "lower_four_bits",
     "lower_weight_only",
     "name_shared_casts",
 ]
