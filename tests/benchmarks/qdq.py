@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 from pathlib import Path
 
@@ -60,16 +62,17 @@ def session(
     feeds = [{name: whole[i : i + batch]} for i in range(0, len(whole), batch)]
     logging.disable(logging.WARNING)
     ort.set_default_logger_severity(4)
-    quantize_static(
-        str(wide),
-        str(quantized),
-        _Reader(feeds),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=_METHODS[method],
-    )
+    with contextlib.redirect_stdout(io.StringIO()):  # it tells how it calibrates
+        quantize_static(
+            str(wide),
+            str(quantized),
+            _Reader(feeds),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=_METHODS[method],
+        )
     logging.disable(logging.NOTSET)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads

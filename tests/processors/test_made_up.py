@@ -49,3 +49,16 @@ def test_what_it_lacks_is_refused_with_what_it_has(home):
     done = tpuc(home, *words, "quantize=f16")
     assert done.returncode == 2
     assert "tpu9 has no F16; it has INT8, BF16, F32" in done.stderr
+
+
+def test_a_changed_fact_changes_the_integers(home):
+    facts = yaml.safe_load((home / "mine" / "processor" / "tpu9.yaml").read_text())
+    facts.update(name="tpu8", requant="shift_only")
+    (home / "mine" / "processor" / "tpu8.yaml").write_text(yaml.safe_dump(facts))
+    built = []
+    for name in ("tpu9", "tpu8"):
+        words = ("--config-dir", "mine", "recipe=digits", f"processor={name}")
+        done = tpuc(home, *words, f"hydra.run.dir={name}")
+        assert done.returncode == 0, done.stderr
+        built.append(json.loads((home / name / "report.json").read_text())["accuracy"])
+    assert built[0]["output_cos_mean"] > built[1]["output_cos_mean"] > 0.9
