@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.kernels.single_op import integers, single_op
-from tpuc.ir import DType, Graph, Value
+from tpuc.ir import DType, Graph, QuantType, Value
 
 S8, U8 = DType.SI8, DType.UI8
 
@@ -71,6 +71,13 @@ def _pair(op: str, types: tuple[DType, DType, DType], shape=(1, 5, 7, 11), **att
     else:
         attrs = {"multiplier": 77, "rshift": 13, **attrs}
     return single_op(op, [(shape, types[0]), (shape, types[1])], (shape, types[2]), attrs)
+
+
+def _softmax(shape: tuple[int, ...], dtype: DType, scale: float) -> Graph:
+    table = np.exp(-np.arange(256) * scale).astype(np.float32)
+    graph = single_op("Softmax", [(shape, dtype)], (shape, U8), {"axis": 1}, [table])
+    graph.outputs[0].quant = QuantType(1 / 255)
+    return graph
 
 
 def _lut(shape: tuple[int, ...], dtype: DType) -> Graph:
@@ -239,6 +246,8 @@ CASES: dict[str, Callable[[], Graph]] = {
         ((2, 3, 8, 9), S8),
         {"mode": "constant", "paddings": (0, 0, 1, 2, 0, 0, 2, 1), "val": -7.0},
     ),
+    "softmax": lambda: _softmax((2, 16, 4, 9), S8, 0.031),
+    "softmax unsigned": lambda: _softmax((1, 70, 5, 3), U8, 0.11),
     "reshape": lambda: single_op("Reshape", [((2, 7, 9), U8)], ((14, 9), U8), {"shape": (14, 9)}),
 }
 

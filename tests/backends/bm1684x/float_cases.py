@@ -252,11 +252,35 @@ FUNCTIONS: dict[str, _Make] = {
     "div": lambda t: float_op("Div", t, [_PICTURE] * 2, _PICTURE),
 }
 
+
+def _gather(dtype: DType) -> Graph:
+    graph = Graph("gather", "tpu")
+    places = Value("places", (2, 9), DType.SI32)
+    graph.add("Input", [], [places], with_defaults("Input", {}, "tpu"))
+    table = round_to(np.random.default_rng(0).normal(size=(70, 33)).astype(np.float32), dtype)
+    result = Value("y", (2, 9, 33), dtype)
+    operands = [Value("table", table.shape, dtype, None, table), places]
+    graph.add("Gather", operands, [result], with_defaults("Gather", {"axis": 0}, "tpu"))
+    graph.outputs = [_cast(graph, result, F32, "out")]
+    return graph
+
+
+def _counts() -> Graph:
+    graph = Graph("counts", "tpu")
+    counts = Value("counts", (1, 50), DType.SI32, QuantType(1.0))
+    graph.add("Input", [], [counts], with_defaults("Input", {}, "tpu"))
+    graph.outputs = [_cast(graph, counts, F32, "out")]
+    return graph
+
+
 CASES_OF_ONE_TYPE: dict[str, Callable[[], Graph]] = {
     "to int8 by f16": lambda: _through([(F16, None), (S8, 0.037), (F16, None)], _PICTURE),
     "to uint8 by f16": lambda: _through([(F16, None), (U8, 0.0123), (F16, None)], _PICTURE),
     "to int8 by bf16": lambda: _through([(BF16, None), (S8, 0.037), (BF16, None)], _PICTURE),
     "int8 to float32": lambda: _through([(S8, 0.037), (F32, None)], _PICTURE),
+    "rows of a table f16": lambda: _gather(F16),
+    "rows of a table f32": lambda: _gather(F32),
+    "integers to float32": _counts,
     "f16 from int8": lambda: _through([(U8, 0.0123), (F16, None)], _PICTURE),
 }
 
@@ -266,6 +290,9 @@ def feeds_of(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     feeds = {}
     for value in graph.inputs:
+        if value.dtype == DType.SI32:
+            feeds[value.name] = rng.integers(0, 70, value.shape).astype(np.int32)
+            continue
         x = rng.normal(size=value.shape) * 3
         kind = rng.integers(0, 16, value.shape)
         x = np.where(kind == 0, 0, np.where(kind == 1, np.round(x) + 0.5, x))

@@ -101,6 +101,7 @@ def compile_graph(graph: Graph, in_parts: bool = False) -> Compiled:
     missing = why_not(graph)
     if missing is not None:
         raise UnsupportedError(f"{missing.reason}. Hint: ask `why_not` first")
+    _check_weights(graph)
     plan = plan_memory(graph)
     emitter, placed = emit_graph(graph, plan, in_parts)
     check_meaning(emitter.commands, placed)
@@ -112,6 +113,20 @@ def compile_graph(graph: Graph, in_parts: bool = False) -> Compiled:
             f"than {_MOST_WEIGHTS}. Hint: fewer weights"
         )
     return _encoded(graph, plan, (emitter, placed), coefficients)
+
+
+def _check_weights(graph: Graph) -> None:
+    """Fail before weights are packed that no address can reach."""
+    sizes = {
+        f"{node}": sum(v.size * v.dtype.bits // 8 for v in node.inputs if v and v.is_weight)
+        for node in graph.nodes
+    }
+    if sum(sizes.values()) >= _MOST_WEIGHTS:
+        most = max(sizes, key=lambda name: sizes[name])
+        raise UnsupportedError(
+            f"{most}: has {sizes[most]} bytes of weights, all ops {sum(sizes.values())}; expected "
+            f"less than {_MOST_WEIGHTS} in all. Hint: a shorter type in quantize, fewer weights"
+        )
 
 
 def _encoded(
@@ -145,7 +160,9 @@ def _relocate(command: Command, by: int) -> Command:
     if command.engine == "tiu":
         return command
     fields = dict(command.fields)
-    for side in ("s", "r"):
+    for side in ("s", "r", "i"):
+        if f"{side}_low" not in fields:
+            continue
         address = fields[f"{side}_low"] | fields[f"{side}_high"] << 32
         if address >= NEURONS:
             address += by

@@ -124,6 +124,12 @@ def _dma(c: Decoded) -> str:
     return f"copy {kind} {_place(c, 's')} -> {_place(c, 'r')}"
 
 
+def _dma_gather(c: Decoded) -> str:
+    kind = f"{_TYPES.get(c['type'], '?')}[{c['r_h']}x{c['r_w']}]"
+    rows = f"{_place(c, 's')} by {_place(c, 'i')}"
+    return f"gather rows {kind} {rows} -> {_place(c, 'r')}"
+
+
 def _plain(c: Decoded) -> str:
     return f"{c.kind} {c['sub']}"
 
@@ -137,4 +143,5 @@ _TEXTS: dict[str, Callable[[Decoded], str]] = {
     "function": _function,
     "choose": _choose,
     "dma": _dma,
+    "dma_gather": _dma_gather,
 }

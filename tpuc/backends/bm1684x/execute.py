@@ -223,6 +223,20 @@ def _store_matrix(chip: Chip, c: Decoded) -> None:
     _far(chip, there, (1, 1, c["r_h"], width), (0, 0, c["r_hstr"], 1), dtype)[0, 0] = values
 
 
+def _dma_gather(chip: Chip, c: Decoded) -> None:
+    dtype, row = type_of(c["type"], 1), c["s_w"]
+    sides = {}
+    for side, count, width, kind in (
+        ("s", c["s_h"], row, dtype),
+        ("i", c["i_h"], 1, np.dtype(np.int32)),
+        ("r", c["r_h"], row, dtype),
+    ):
+        address = c[f"{side}_low"] | c[f"{side}_high"] << 32
+        shape, steps = (1, 1, count, width), (0, 0, c[f"{side}_hstr"], 1)
+        sides[side] = _far(chip, address, shape, steps, kind)[0, 0]
+    sides["r"][...] = sides["s"][sides["i"][:, 0]]
+
+
 _RULES: dict[tuple[str, int], Callable[[Chip, Decoded], None]] = {
     ("conv", 0): _conv,
     ("window", 0): _depthwise,
@@ -234,6 +248,7 @@ _RULES: dict[tuple[str, int], Callable[[Chip, Decoded], None]] = {
     ("gather", 5): _gather,
     ("gather", 13): _gather,
     ("dma", 0): _dma,
+    ("dma_gather", 0): _dma_gather,
     ("dma", 3): _spread,
     ("dma_matrix", 0): _store_matrix,
 }

@@ -149,6 +149,13 @@ def _function(chip: Memory, c: Decoded) -> None:
     store(chip, c, _flushed(made))
 
 
+def _gather(chip: Memory, c: Decoded) -> None:
+    index = operand(chip, c, "b", (c["r_n"], c["b_c"], 1, c["b_w"]), 0)
+    tables = chip.local[:, c["a_addr"] : c["a_addr"] + 4 * c["a_w"]].view("<f4")
+    lanes = (np.arange(c["b_c"]) % LANES).reshape(1, -1, 1, 1)
+    store(chip, c, tables[lanes, index])
+
+
 def _choose(chip: Memory, c: Decoded) -> None:
     shape = result_shape(c)
     a, b = operand(chip, c, "a", shape, 1), _beside(chip, c, "b", "a")
@@ -171,6 +178,7 @@ FLOAT_KERNELS: dict[tuple[str, int], Callable[[Memory, Decoded], None]] = {
     ("window", 4): _pool,
     **{("arith", sub): _arith for sub in (*_STEPS, 14, 19, 26)},
     **{("function", sub): _function for sub in (12, 17)},
+    ("gather", 5): _gather,
     ("matrix_rows", 4): _matrix_rows,
     ("matrix_rows", 5): _matrix_rows,
     **{("choose", sub): _choose for sub in _TESTS},

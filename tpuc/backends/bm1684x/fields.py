@@ -180,6 +180,19 @@ _KINDS = (
         )
         for name, opcode in (("dma", 0), ("dma_matrix", 1))
     ),
+    _kind(
+        "dma_gather",
+        96,
+        7,
+        range(1),
+        "strided@1+1 fill@39+1 type@40+3 constant@96+32 s_cstr@128+32 s_hstr@160+32 r_cstr@192+32 "
+        "r_hstr@224+32 i_cstr@256+32 i_hstr@288+32 s_c@336+16 s_h@352+32 s_w@384+16 r_c@400+16 "
+        "r_h@416+32 r_w@448+16 i_c@464+16 i_h@480+32 s_low@512+32 s_high@544+8 r_low@576+32 "
+        "r_high@608+8 i_low@640+32 i_high@672+8 lanes_low@704+32 lanes_high@736+32",
+        strided=1,
+        lanes_low=_ALL_LANES,
+        lanes_high=_ALL_LANES,
+    ),
     _kind("dma_end", 16, 6, range(1), "", short=1),
 )
 

@@ -201,6 +201,22 @@ def _dma_matrix(f: Fields) -> Footprint:
     return Footprint((local,), (there,)) if stores else Footprint((there,), (local,))
 
 
+def _dma_gather(f: Fields) -> Footprint:
+    """All of the table, all positions, all rows of the result; in global memory."""
+    if f["s_c"] != 1 or f["r_c"] != 1 or f["i_c"] != 1:
+        raise ArtifactError("dma_gather: more than one table has no known footprint")
+    spans = []
+    sides = ("s", f["s_h"], f["s_w"]), ("i", f["i_h"], 1), ("r", f["r_h"], f["r_w"])
+    for side, count, row in sides:
+        size = 4 if side == "i" else ELEMENT_BYTES[f["type"]]
+        address = f[f"{side}_low"] | f[f"{side}_high"] << 32
+        if address < GLOBAL:
+            raise ArtifactError("dma_gather: local memory has no known footprint")
+        length = ((count - 1) * f[f"{side}_hstr"] + row) * size
+        spans.append(Span(True, address, address + length))
+    return Footprint((spans[0], spans[1]), (spans[2],))
+
+
 def _side(f: Fields, side: str, shape: list[int]) -> Span:
     size = ELEMENT_BYTES[f["type"]]
     address = f[f"{side}_low"] | f[f"{side}_high"] << 32
@@ -225,5 +241,6 @@ _RULES: dict[str, Callable[[Fields], Footprint]] = {
     "matrix_rows": _matrix_rows,
     "choose": _choose,
     "dma": _dma,
+    "dma_gather": _dma_gather,
     "dma_matrix": _dma_matrix,
 }

@@ -205,7 +205,8 @@ def dequantize(e: Emitter, r: Local, a: Local, scale: float) -> None:
 
 
 def look_up(e: Emitter, r: Local, table: Local, index: Local) -> None:
-    """table[index]; each lane has its own copy of the 256 bytes."""
-    fields = {"a_addr": table.address, "a_layout": _STRIDED, "a_h": 1, "a_w": 256}
+    """table[index]; each lane has its own copy of the 256 bytes, or float32 numbers."""
+    fields = {"a_type": table.element.code, "a_addr": table.address, "a_layout": _STRIDED}
+    fields |= {"a_h": 1, "a_w": 256}
     fields |= {"b_addr": index.address, "b_c": index.shape[1], "b_w": index.shape[3]}
     e.emit("gather", sub=5, **_result(r), **fields)

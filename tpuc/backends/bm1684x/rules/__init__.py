@@ -20,6 +20,8 @@ from tpuc.backends.bm1684x.rules import (
     movement,
     pooling,
     rearranging,
+    selecting,
+    softmax_bytes,
 )
 from tpuc.backends.bm1684x.rules.rule import Rule
 from tpuc.ir import DType, Node
@@ -34,6 +36,8 @@ RULES: dict[str, Rule] = {
     **movement.RULES,
     **pooling.RULES,
     **rearranging.RULES,
+    **selecting.RULES,
+    **softmax_bytes.RULES,
 }
 
 FLOAT_RULES: dict[str, Rule] = {
@@ -47,6 +51,7 @@ FLOAT_RULES: dict[str, Rule] = {
     **functions.RULES,
     **movement.RULES,
     **rearranging.RULES,
+    **selecting.RULES,
 }
 _SHORT = (DType.F16, DType.BF16)
 

@@ -27,10 +27,10 @@ from tpuc.backends.bm1684x.rules.rule import Rule, why_not_floats
 from tpuc.backends.bm1684x.tiling import Window
 from tpuc.ir import DType, Node, Value
 
-__all__ = ["RULES", "soft_maximum"]
+__all__ = ["RULES", "Constants", "along", "over_all", "soft_maximum"]
 
 _LONGEST = 65535
-Compute = Callable[[Emitter, Node, Local, "_Constants"], Local]
+Compute = Callable[[Emitter, Node, Local, "Constants"], Local]
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,15 @@ class _Rows:
 
 
 @dataclass(frozen=True)
-class _Constants:
+class Constants:
     """Float32 weight and bias, the same in each lane."""
 
     weight: Local | None = None
     bias: Local | None = None
 
 
-def _over_all(shape: tuple[int, int, int, int]) -> Window:
+def over_all(shape: tuple[int, int, int, int]) -> Window:
+    """A window of all numbers of a row."""
     return Window((1, shape[3]))
 
 
@@ -142,7 +143,12 @@ def _most_rows(e: Emitter, node: Node, compute: Compute, rows: _Rows) -> int:
     probe.begin(node)
     constants = _load_constants(probe, node, rows)
     fixed = probe.most
-    compute(probe, node, probe.take((1, LANES, 1, rows.size), element_of(node.output)), constants)
+    try:
+        x = probe.take((1, LANES, 1, rows.size), element_of(node.activations[0]))
+        compute(probe, node, x, constants)
+    except NoRoom as error:
+        told = str(error).partition(": ")[2]
+        raise NoRoom(f"{node}: a row of {rows.size} numbers {told}") from error
     each = probe.most - fixed
     if each > e.room:
         raise NoRoom(
@@ -152,9 +158,9 @@ def _most_rows(e: Emitter, node: Node, compute: Compute, rows: _Rows) -> int:
     return min(e.room // each * LANES, _LONGEST)
 
 
-def _load_constants(e: Emitter, node: Node, rows: _Rows) -> _Constants:
+def _load_constants(e: Emitter, node: Node, rows: _Rows) -> Constants:
     if node.op != "LayerNorm":
-        return _Constants()
+        return Constants()
     found: list[Local | None] = []
     for value in (*node.inputs[1:], None, None)[:2]:
         if value is None or value.data is None:
@@ -164,21 +170,21 @@ def _load_constants(e: Emitter, node: Node, rows: _Rows) -> _Constants:
         flat = np.ascontiguousarray(value.data.reshape(-1), "<f4")
         e.load(Remote(e.constant(flat), (0, 0, rows.size, 1)), place)
         found.append(place)
-    return _Constants(*found)
+    return Constants(*found)
 
 
 def soft_maximum(e: Emitter, y: Local, x: Local) -> None:
     """y = softmax(x) along the width, float32; y is not x."""
     with e.scope():
         most, below = e.take((*x.shape[:3], 1), F32), e.take(x.shape, F32)
-        tiu_float.largest(e, most, x, _over_all(x.shape))
+        tiu_float.largest(e, most, x, over_all(x.shape))
         tiu_float.combine(e, "sub", below, x, most)
         exponential(e, y, below)
-        tiu_float.total(e, most, y, _over_all(x.shape), 1.0)
+        tiu_float.total(e, most, y, over_all(x.shape), 1.0)
         tiu_float.combine(e, "div", y, y, most)
 
 
-def _softmax(e: Emitter, node: Node, x: Local, constants: _Constants) -> Local:
+def _softmax(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:
     x = widen(e, x)
     y = e.take(x.shape, F32)
     soft_maximum(e, y, x)
@@ -191,26 +197,26 @@ def _rounded(number: float, dtype: DType) -> float:
     return float(from_stored(stored(np.array([number], np.float32), dtype), code)[0])
 
 
-def _reduce(e: Emitter, node: Node, x: Local, constants: _Constants) -> Local:
+def _reduce(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:
     x = widen(e, x)
     y = e.take((*x.shape[:3], 1), F32)
     mode = node.text("mode")
     if mode == "ReduceMax":
-        tiu_float.largest(e, y, x, _over_all(x.shape))
+        tiu_float.largest(e, y, x, over_all(x.shape))
     else:
         share = _rounded(1.0 / x.shape[3], node.output.dtype) if mode == "ReduceMean" else 1.0
-        tiu_float.total(e, y, x, _over_all(x.shape), share)
+        tiu_float.total(e, y, x, over_all(x.shape), share)
     return narrow(e, node, y)
 
 
 _MODES = ("ReduceMean", "ReduceSum", "ReduceMax")
 
 
-def _layer_norm(e: Emitter, node: Node, x: Local, constants: _Constants) -> Local:
+def _layer_norm(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:
     if x.element == BF16:
         return _layer_norm_short(e, node, x, constants)
     x = widen(e, x)
-    window, share = _over_all(x.shape), 1.0 / x.shape[3]
+    window, share = over_all(x.shape), 1.0 / x.shape[3]
     mean, y, square = e.take((*x.shape[:3], 1), F32), e.take(x.shape, F32), e.take(x.shape, F32)
     inverse = e.take(mean.shape, F32)
     tiu_float.total(e, mean, x, window, share)
@@ -227,9 +233,9 @@ def _layer_norm(e: Emitter, node: Node, x: Local, constants: _Constants) -> Loca
     return narrow(e, node, y)
 
 
-def _layer_norm_short(e: Emitter, node: Node, x: Local, constants: _Constants) -> Local:
+def _layer_norm_short(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:
     """Every step rounded to bfloat16, but for the running sums."""
-    window, share = _over_all(x.shape), _rounded(1.0 / x.shape[3], DType.BF16)
+    window, share = over_all(x.shape), _rounded(1.0 / x.shape[3], DType.BF16)
     one = (*x.shape[:3], 1)
     wide, sums, root = e.take(x.shape, F32), e.take(one, F32), e.take(one, F32)
     y, square, short = e.take(x.shape, BF16), e.take(x.shape, BF16), e.take(one, BF16)
@@ -259,8 +265,13 @@ def _layer_norm_short(e: Emitter, node: Node, x: Local, constants: _Constants) -
     return y
 
 
+def along(covers: Callable[[Node], str | None], compute: Compute) -> Rule:
+    """A rule of such an op."""
+    return Rule(covers, _emit(compute))
+
+
 RULES = {
-    "Softmax": Rule(_covers_softmax, _emit(_softmax)),
-    "LayerNorm": Rule(_covers_norm, _emit(_layer_norm)),
-    "Reduce": Rule(_covers_reduce, _emit(_reduce)),
+    "Softmax": along(_covers_softmax, _softmax),
+    "LayerNorm": along(_covers_norm, _layer_norm),
+    "Reduce": along(_covers_reduce, _reduce),
 }

@@ -25,6 +25,9 @@ _COPIES = 9  # bytes of each number: float, int32 and 8 bits
 
 def _covers(node: Node) -> str | None:
     source, target = node.activations[0], node.output
+    if (source.dtype, target.dtype) == (DType.SI32, DType.F32):
+        scale = 1.0 if source.quant is None else source.quant.scale
+        return None if scale == 1.0 else f"scale is {scale}"
     for one, other in ((source, target), (target, source)):
         if one.dtype == DType.F32 and other.dtype in BYTES:
             zero = other.quant.zero_point if other.quant is not None else 0
@@ -36,10 +39,10 @@ def _emit(e: Emitter, node: Node) -> None:
     source, target = node.activations[0], node.output
     types = element_of(source), element_of(target)
     quant = target.quant if types[0] == F32 else source.quant
-    assert quant is not None
     e.begin(node)
     row = e.rows.pop(source.name, None)
     if row is not None:
+        assert quant is not None
         y = e.take(row.shape, types[1])
         tiu.dequantize(e, y, row, float(np.float32(quant.scale)))
         e.store_row(y, e.addresses[target.name], target.size)
@@ -49,12 +52,16 @@ def _emit(e: Emitter, node: Node) -> None:
         shape = 1, lanes, 1, width
         x, y = e.take(shape, types[0]), e.take(shape, types[1])
         e.load(Remote(e.addresses[source.name] + start * types[0].size, dense(shape)), x)
-        if types[0] == F32:
+        if types[0] == S32:
+            tiu_float.convert(e, y, x)
+        elif types[0] == F32:
+            assert quant is not None
             whole = e.take(shape, S32)
             tiu.multiply_float(e, x, x, float(np.float32(1.0 / quant.scale)))
             tiu.cast(e, whole, x)
             tiu.cast(e, y, whole)
         else:
+            assert quant is not None
             tiu.dequantize(e, y, x, float(np.float32(quant.scale)))
         e.store(y, Remote(e.addresses[target.name] + start * types[1].size, dense(shape)))
 

@@ -1,0 +1,76 @@
+"""What no instructions can do: one line that names the op and the limit, before anything is cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.backends.bm1684x.float_cases import F16, F32, float_op
+from tpuc.backends.bm1684x import compile_graph, why_not
+from tpuc.errors import UnsupportedError
+from tpuc.ir import Graph
+from tpuc.pipeline.emitting import emit_bmodel
+
+
+def _pool(**attrs) -> Graph:
+    more = {"pool_mode": "Max", "kernel_shape": (3, 3), "strides": (1, 1), "pads": (0,) * 4}
+    return float_op("Pool2D", F32, [(1, 3, 40, 40)], (1, 3, 4, 4), {**more, **attrs})
+
+
+NOT_COVERED = {
+    "strides [16, 16] do not fit 4 bits": lambda: _pool(strides=(16, 16)),
+    "pads [0, 20, 0, 20] do not fit 4 bits": lambda: _pool(pads=(0, 20, 0, 20)),
+    "has 70000 numbers along its axis; at most 65535": lambda: float_op(
+        "Softmax", F32, [(2, 70000)], (2, 70000), {"axis": 1}
+    ),
+    "moves [2, 70000, 2] numbers; expected 4 axes of at most 65535": lambda: float_op(
+        "Permute", F16, [(70000, 2, 2)], (2, 70000, 2), {"order": (1, 0, 2)}
+    ),
+    "mode is LN": lambda: float_op("Active", F16, [(1, 8)], (1, 8), {"mode": "LN", "coeffs": ()}),
+}
+
+
+@pytest.mark.parametrize("reason", NOT_COVERED)
+def test_what_a_command_can_not_say_is_named(reason: str) -> None:
+    skip = why_not(NOT_COVERED[reason]())
+    assert skip is not None and skip.nodes == ("y",)
+    assert skip.reason.endswith(f"'y': {reason}")
+
+
+TOO_LARGE = {
+    "Softmax 'y': a row of 60000 numbers": lambda: float_op(
+        "Softmax", F32, [(2, 60000)], (2, 60000), {"axis": 1}
+    ),
+    "MatMul 'y': 64 rows of 65535 numbers": lambda: float_op(
+        "MatMul", F16, [(1, 70, 65535), (1, 65535, 128)], (1, 70, 128)
+    ),
+}
+
+
+@pytest.mark.parametrize("told", TOO_LARGE)
+def test_what_local_memory_can_not_hold_is_named(told: str) -> None:
+    graph = TOO_LARGE[told]()
+    with pytest.raises(UnsupportedError, match=rf"{told}.* bytes of each lane; expected at most "):
+        compile_graph(graph)
+
+
+def test_weights_beyond_all_addresses_are_named() -> None:
+    """Four GiB that take no memory here."""
+    shape = 1 << 16, 1 << 15
+    graph = float_op("MatMul", F16, [(1, 8)], (1, 8), {}, [np.zeros((8, 8))])
+    weight = graph.nodes[2].inputs[1]
+    weight.shape, weight.data = shape, np.broadcast_to(np.float32(0), shape)
+    told = r"MatMul 'y': has 4294967296 bytes of weights.*expected less than 4294967296 in all"
+    with pytest.raises(UnsupportedError, match=told):
+        compile_graph(graph)
+
+
+def test_a_file_without_instructions_says_which_op(tmp_path, bm1684x) -> None:
+    from dataclasses import replace
+
+    chip = replace(bm1684x, instructions="tiu_dma", lanes=64, lane_bytes=262144, eu_bytes=64)
+    for graph in (NOT_COVERED["mode is LN"](), next(iter(TOO_LARGE.values()))()):
+        emitted = emit_bmodel(tmp_path / "x.bmodel", graph, chip)
+        assert emitted.instruction_bytes is None
+        assert emitted.skip is not None and "'y'" in emitted.skip.reason
+        assert (tmp_path / "x.bmodel").exists()
