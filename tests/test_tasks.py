@@ -84,6 +84,19 @@ def test_embedding_of_float_integer_and_mixed(home):
     assert chosen.count("_GELU F16") == 6  # as pattern match says of BERT
 
 
+def test_scores_that_share_a_scale_with_pixels_are_told_of(home):
+    done = tpuc(
+        "recipe=tiny_yolo", "quantize.pattern_match=false", "calibration.input_num=10",
+        "evaluation=none", "evaluation.path=null", "evaluation.annotations=null",
+        "calibration=max", "report.html=false", "hydra.run.dir=shared", cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    notes = json.loads((home / "shared" / "report.json").read_text())["skipped"]
+    told = [n for n in notes if n["topic"] == "shared scale"]
+    assert [n["nodes"] for n in told] == [["output_Concat"]]
+    assert "'Sigmoid_output_0_Sigmoid'" in told[0]["reason"].replace("/", "")
+
+
 def test_pooling_must_fit_the_network(home):
     done = tpuc(
         "recipe=digits", "evaluation=embedding", "evaluation.pooling=mean", "stop_after=check",

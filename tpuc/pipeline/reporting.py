@@ -11,6 +11,7 @@ from tpuc.ir import Node
 from tpuc.pipeline.correcting import correction_view
 from tpuc.pipeline.gathered import Gathered
 from tpuc.pipeline.layer_rows import layer_rows
+from tpuc.pipeline.shared_scales import shared_scales
 from tpuc.reports import (
     Accuracy,
     Artifact,
@@ -170,7 +171,7 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
     """Everything the report says."""
     twins = {n.name: n for n in g.lowered.nodes}
     layers = layer_rows(g, twins)
-    notes = list(g.notes)
+    notes = [*g.notes, *shared_scales(g.top, g.lowered, g.table)]
     if g.calibrated and g.calibrated.zeros:
         notes.append(Note("all-zero tensors", "zero in every sample", g.calibrated.zeros))
     return ReportData(
