@@ -4,7 +4,8 @@
  *         iy * stride + i * dilation = oy + top,  ix * stride + j * dilation = ox + left
  *     requantize: clamp((v + (v < 0 ? -1 : 0) + r[c]) >> s[c], low, 255),  v = y * m[c]
  *
- * Halves go away from zero; r[c] = 2^(s-1) + (zero << s), s > 0. Sums fit int32, checked by the
+ * Halves go away from zero; r[c] = 2^(s-1) + (zero << s), s > 0. In two steps:
+ * y = zero + ((t + (t < 0 && s > 0 ? -1 : 0) + r[c]) >> s[c]), t = (v + 2^30) >> 31, r[c] = 2^(s-1). Sums fit int32, checked by the
  * caller. */
 #ifndef TPUC_DECONV_H
 #define TPUC_DECONV_H
@@ -24,7 +25,7 @@ void tpuc_deconv_run(const tpuc_deconv *deconv, const tpuc_image *in, const tpuc
 
 typedef struct {
     const int64_t *m, *r, *s; /* by channel */
-    int32_t low;
+    int32_t low, two_steps, zero;
 } tpuc_requant_axis;
 
 void tpuc_requant_axis_run(const tpuc_requant_axis *op, const tpuc_image *in,

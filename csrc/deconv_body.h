@@ -21,8 +21,22 @@ static void apart(const uint8_t *x, int zero, const int16_t *w, int channels, in
     for (int c = 0; c < channels; c++) sum[c] += (x[c] - zero) * w[c];
 }
 
+static void requant_twice(const tpuc_requant_axis *op, const int32_t *in, uint8_t *out,
+                          int channels) {
+    const int64_t *m = op->m, *r = op->r, *s = op->s, low = op->low, zero = op->zero;
+    for (int c = 0; c < channels; c++) {
+        const int64_t t = (in[c] * m[c] + (1 << 30)) >> 31;
+        const int64_t y = ((t + (t < 0 && s[c] > 0 ? -1 : 0) + r[c]) >> s[c]) + zero;
+        out[c] = (uint8_t)(y < low ? low : y > 255 ? 255 : y);
+    }
+}
+
 static void requant(const tpuc_requant_axis *op, const int32_t *in, uint8_t *out, int channels) {
     const int64_t *m = op->m, *r = op->r, *s = op->s, low = op->low;
+    if (op->two_steps) {
+        requant_twice(op, in, out, channels);
+        return;
+    }
     for (int c = 0; c < channels; c++) {
         const int64_t v = in[c] * m[c], y = (v + (v < 0 ? -1 : 0) + r[c]) >> s[c];
         out[c] = (uint8_t)(y < low ? low : y > 255 ? 255 : y);

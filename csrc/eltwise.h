@@ -5,7 +5,7 @@
  *     Mul:  y = (a * b * m0 + h0) >> s0
  *     Twice: y = (t + (t < 0 ? -1 : 0) + h0) >> s0, t = (a * b * m0 + 2^30) >> 31  (s0 = 0: y = t)
  *     Max, Min: y = (max(a * m0, b * m1) + h0) >> s0, the same with min
- *     PRelu: y = a, or (a * b + h0) >> s0 where a is below 0
+ *     PRelu: y = (a * m1 + h1) >> s1, or (a * b + h0) >> s0 where a is below 0
  *     stored byte = clamp(y + zero, low, 255)
  *
  * a and b are the integers behind the stored bytes, less their zero points, and zero is the byte of

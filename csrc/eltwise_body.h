@@ -59,10 +59,10 @@ static void extreme_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_
 static void prelu_run(const tpuc_eltwise *op, const tpuc_pair *t, const uint8_t *a,
                       const uint8_t *b, uint8_t *out, ptrdiff_t count) {
     const int32_t s0 = op->s0, h0 = half_of(s0), za = t->a_zero, zb = t->b_zero;
-    const int32_t zero = t->zero, low = op->low;
+    const int32_t m1 = op->m1, s1 = op->s1, h1 = half_of(s1), zero = t->zero, low = op->low;
     for (ptrdiff_t i = 0; i < count; i++) {
-        const int32_t x = a[i] - za, scaled = (x * (b[i] - zb) + h0) >> s0;
-        out[i] = clamped((x < 0 ? scaled : x) + zero, low);
+        const int32_t x = a[i] - za, below = (x * (b[i] - zb) + h0) >> s0;
+        out[i] = clamped((x < 0 ? below : (x * m1 + h1) >> s1) + zero, low);
     }
 }
 

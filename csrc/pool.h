@@ -2,8 +2,8 @@
  *
  *     Max:  y = max over the window's pixels inside the picture
  *     Avg:  v = sum over them (all of the window where padding counts as zeros), or
- *           v = round(float32(sum / count) * float32(area)), halves away, where padding does not
- * count
+ *           v = round(float32(sum / count) * float32(area)), halves away or up, where
+ *           padding does not count
  *     y = (v * m + h) >> s,   h = 2^(s-1), 0 if s = 0
  *     stored byte = clamp(y + zero, low, 255)
  * affine average: y = round(float32(sum of stored integers / area) * area * scale + offset), halves
@@ -17,7 +17,7 @@
 #include "image.h"
 
 typedef struct {
-    int32_t maximum, exclude_pad; /* flags */
+    int32_t maximum, exclude_pad; /* flags; exclude_pad 2: halves up */
     int32_t kernel_h, kernel_w, stride_h, stride_w, top, left;
     int32_t multiplier, rshift, low, affine;
     double scale, offset;

@@ -48,7 +48,10 @@ static void average(const tpuc_pool *p, const tpuc_window *t, int from, int coun
     const float area = (float)(p->kernel_h * p->kernel_w);
     for (int c = 0; c < count; c++) {
         int32_t v = sum[c] - less;
-        if (p->exclude_pad) v = (int32_t)roundf((float)((double)v / (double)pixels) * area);
+        if (p->exclude_pad) {
+            const float whole = (float)((double)v / (double)pixels) * area;
+            v = (int32_t)(p->exclude_pad == 2 ? floor((double)whole + 0.5) : round((double)whole));
+        }
         const int64_t y = (((int64_t)v * p->multiplier + half) >> p->rshift) + t->zero;
         t->out[from + c] = (uint8_t)(y < p->low ? p->low : y > 255 ? 255 : y);
     }

@@ -26,7 +26,7 @@ enum { TPUC_LANES = 16 };
 LANES lanes lanes_finish(lanes v, const tpuc_float_end *end) {
     v = lanes_min(lanes_set(end->high), lanes_max(lanes_set(end->low), v));
     if (end->type == TPUC_F16) return lanes_f16(v);
-    return end->type == TPUC_BF16 ? lanes_bf16(v) : v;
+    return end->type == TPUC_F32 ? v : lanes_bf16(v, end->type == TPUC_BF16);
 }
 
 LANES lanes lanes_load_some(const float *p, int count) {

@@ -54,14 +54,18 @@ LANES __m256 lanes_half_f16(__m256 v) {
 }
 LANES lanes lanes_f16(lanes v) { return (lanes){lanes_half_f16(v.a), lanes_half_f16(v.b)}; }
 
-LANES __m256 lanes_half_bf16(__m256 v) {
+/* To the nearest, or cut. */
+LANES __m256 lanes_half_bf16(__m256 v, int nearest) {
     const __m256i bits = _mm256_castps_si256(v);
     const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
     const __m256i up = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
-    const __m256i kept = _mm256_and_si256(up, _mm256_set1_epi32((int)0xFFFF0000));
+    const __m256i number = nearest ? up : bits;
+    const __m256i kept = _mm256_and_si256(number, _mm256_set1_epi32((int)0xFFFF0000));
     return lanes_pick(v, v, _mm256_castsi256_ps(kept));
 }
-LANES lanes lanes_bf16(lanes v) { return (lanes){lanes_half_bf16(v.a), lanes_half_bf16(v.b)}; }
+LANES lanes lanes_bf16(lanes v, int nearest) {
+    return (lanes){lanes_half_bf16(v.a, nearest), lanes_half_bf16(v.b, nearest)};
+}
 
 LANES __m256 lanes_half_from(const uint8_t *p, int zero) {
     const __m256i q = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));

@@ -37,11 +37,13 @@ LANES lanes lanes_f16(lanes v) {
     return _mm512_cvtph_ps(_mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
-LANES lanes lanes_bf16(lanes v) {
+/* To the nearest, or cut. */
+LANES lanes lanes_bf16(lanes v, int nearest) {
     const __m512i bits = _mm512_castps_si512(v);
     const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
     const __m512i up = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
-    const __m512i kept = _mm512_and_si512(up, _mm512_set1_epi32((int)0xFFFF0000));
+    const __m512i number = nearest ? up : bits;
+    const __m512i kept = _mm512_and_si512(number, _mm512_set1_epi32((int)0xFFFF0000));
     return lanes_if_nan(v, v, _mm512_castsi512_ps(kept));
 }
 

@@ -50,15 +50,16 @@ LANES float lanes_one_f16(float v) {
 }
 LANES lanes lanes_f16(lanes v) { EACH(lanes_one_f16(v.v[i])) }
 
-LANES float lanes_one_bf16(float v) {
+/* To the nearest, or cut. */
+LANES float lanes_one_bf16(float v, int nearest) {
     uint32_t bits;
     memcpy(&bits, &v, 4);
-    if ((bits & 0x7FFFFFFFu) <= 0x7F800000u)
-        bits = (bits + 0x7FFFu + ((bits >> 16) & 1u)) & 0xFFFF0000u;
+    const uint32_t up = nearest ? 0x7FFFu + ((bits >> 16) & 1u) : 0u;
+    if ((bits & 0x7FFFFFFFu) <= 0x7F800000u) bits = (bits + up) & 0xFFFF0000u;
     memcpy(&v, &bits, 4);
     return v;
 }
-LANES lanes lanes_bf16(lanes v) { EACH(lanes_one_bf16(v.v[i])) }
+LANES lanes lanes_bf16(lanes v, int nearest) { EACH(lanes_one_bf16(v.v[i], nearest)) }
 
 LANES lanes lanes_from_bytes(const uint8_t *p, int zero) { EACH((float)((int)p[i] - zero)) }
 

@@ -85,7 +85,7 @@ static int look_up(const float *in, float *out, ptrdiff_t count, const float *ta
         float y[TPUC_LANES];
         if (type == TPUC_F16) lanes_bits_f16(at, x);
         else lanes_bits_bf16(at, x);
-        strange |= lanes_differ(type == TPUC_F16 ? lanes_f16(x) : lanes_bf16(x), x);
+        strange |= lanes_differ(type == TPUC_F16 ? lanes_f16(x) : lanes_bf16(x, 1), x);
         for (int j = 0; j < TPUC_LANES; j++) y[j] = table[at[j]];
         lanes_store_some(out + i, lanes_load(y), n);
     }

@@ -34,7 +34,7 @@ def make(name: str, work: Path) -> None:
     np.savez(work / "in.npz", input=networks.sample(0))
     (work / "qtable").write_text(qtable_text(case, op_names(networks.mlir_text(case.network))))
     net, shape = case.network, str([list(networks.SHAPE)]).replace(" ", "")
-    deploy = ["--mlir", f"{net}.mlir", "--quantize", case.mode, "--processor", "bm1684x"]
+    deploy = ["--mlir", f"{net}.mlir", "--quantize", case.mode, "--processor", case.processor]
     if case.mode == "INT8":
         deploy += ["--calibration_table", str(networks.table_file(net))]
         deploy += ["--quantize_table", "qtable"]

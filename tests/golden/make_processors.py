@@ -41,10 +41,12 @@ PROCESSORS = {
         "F16": ["mobilenet_v2"],
         "BF16": ["mobilenet_v2"],
     },
-    "cv183x": {"INT8": ["mobilenet_v2", "resnet18"]},
-    "cv182x": {"INT8": ["mobilenet_v2", "resnet18"]},
-    "cv181x": {"INT8": ["mobilenet_v2", "resnet18"]},
-    "cv180x": {"INT8": ["mobilenet_v2", "resnet18"]},
+    "cv183x": {
+        "INT8": ["densenet121", "mobilenet_v2", "mobilenet_v3_small", "resnet18"],
+    },
+    "cv182x": {"INT8": ["mobilenet_v2", "resnet18"], "BF16": ["mobilenet_v2"]},
+    "cv181x": {"INT8": ["mobilenet_v2", "resnet18"], "BF16": ["mobilenet_v2"]},
+    "cv180x": {"INT8": ["mobilenet_v2", "resnet18"], "BF16": ["mobilenet_v2"]},
 }
 
 

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parent / "mixed"
 
 
 class MixedCase(NamedTuple):
-    """One build on bm1684x."""
+    """One build."""
 
     network: str
     mode: str
@@ -25,6 +25,7 @@ class MixedCase(NamedTuple):
     """Types of the ops that the quantize table names."""
     every: int = 1
     """It names one op in `every`, chosen by the ops' names."""
+    processor: str = "bm1684x"
 
 
 CASES = {
@@ -34,6 +35,10 @@ CASES = {
     "mobilenet_v3_small_f16_f32": MixedCase("mobilenet_v3_small", "INT8", ("F16", "F32"), 4),
     "shufflenet_v2_x0_5_f16_f32": MixedCase("shufflenet_v2_x0_5", "INT8", ("F16", "F32"), 4),
     "squeezenet1_1_all_types": MixedCase("squeezenet1_1", "INT8", ("F16", "F32", "BF16"), 2),
+    "mobilenet_v3_small_cv183x": MixedCase("mobilenet_v3_small", "INT8", ("BF16",), 4, "cv183x"),
+    "resnet18_bf16_cv183x": MixedCase("resnet18", "BF16", processor="cv183x"),
+    "mobilenet_v3_small_bf16_cv183x": MixedCase("mobilenet_v3_small", "BF16", processor="cv183x"),
+    "resnet18_cv181x": MixedCase("resnet18", "INT8", ("BF16",), 3, "cv181x"),
 }
 
 

@@ -91,6 +91,23 @@ def test_requantization_by_channel(
     check(graph)
 
 
+def test_requantization_in_two_steps(isa: str) -> None:
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-128, 128, (19, 4, 3, 3)).astype(np.int8)
+    attrs = {"strides": (2, 2), "pads": (1, 1, 1, 1), "group": 1, "dilations": (1, 1)}
+    graph = _graph((2, 4, 5, 6), DType.SI8, weights, None, attrs)
+    raw = graph.outputs[0]
+    raw.name = "sums"
+    m, r = rng.integers(2**30, 2**31, 19), np.arange(19)
+    words = np.stack([m, r, np.zeros(19, int)], 1)
+    quant = Value("words", words.shape, DType.SI32, None, words.astype(np.int32))
+    result = Value("out", raw.shape, DType.SI8, ONE)
+    end = with_defaults("RequantIntAxis", {"quant_mode": "QDM"}, "tpu")
+    graph.add("RequantIntAxis", [raw, quant], [result], end)
+    graph.outputs = [result]
+    check(graph)
+
+
 def test_sums_beyond_int32_run_on_the_reference(isa: str) -> None:
     weights = np.full((1, 66000, 1, 1), -128, np.int8)
     attrs = {"strides": (1, 1), "pads": (0, 0, 0, 0), "group": 1, "dilations": (1, 1)}

@@ -83,6 +83,17 @@ def test_products_shifted_twice(multiplier: int, rshift: int, isa: str) -> None:
     check(single_op("Mul", [(shape, DType.SI8)] * 2, (shape, DType.SI8), attrs))
 
 
+@pytest.mark.parametrize(("multiplier", "rshift"), [(1, 0), (64, 6), (119, 3)])
+def test_slopes_beside_a_factor(multiplier: int, rshift: int, isa: str) -> None:
+    """PRelu and LeakyRelu whose numbers above 0 are scaled too."""
+    shape = (2, 20, 5, 6)
+    slopes = np.random.default_rng(0).integers(-128, 128, (1, 20, 1, 1)).astype(np.int8)
+    words = {"rshift": 7, "multiplier_pos": multiplier, "rshift_pos": rshift}
+    check(single_op("PRelu", [(shape, DType.SI8)], (shape, DType.SI8), words, [slopes]))
+    words = {"multiplier": multiplier, "rshift": rshift, "multiplier_neg": 76, "rshift_neg": 8}
+    check(single_op("LeakyRelu", [(shape, DType.SI8)], (shape, DType.SI8), words))
+
+
 @st.composite
 def repeated(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """A shape, and two that broadcast to it."""

@@ -246,7 +246,9 @@ def test_concat_of_a_constant() -> None:
 NO_LIMITS = {"min": -np.inf, "max": np.inf}
 
 
-def _chain(kinds: list[tuple[DType, QuantType | None]], shape: tuple[int, ...]) -> Graph:
+def _chain(
+    kinds: list[tuple[DType, QuantType | None]], shape: tuple[int, ...], through: str = ""
+) -> Graph:
     """Casts between two Clips, which keep everything as an image."""
     graph = Graph("casts", "tpu")
     value = Value("in", shape)
@@ -256,7 +258,7 @@ def _chain(kinds: list[tuple[DType, QuantType | None]], shape: tuple[int, ...]) 
     value = first
     for index, (dtype, quant) in enumerate(kinds):
         made = Value(f"c{index}", shape, dtype, quant)
-        graph.add("Cast", [value], [made], with_defaults("Cast", {}, "tpu"))
+        graph.add("Cast", [value], [made], with_defaults("Cast", {"through": through}, "tpu"))
         value = made
     graph.add("Clip", [value], [last], with_defaults("Clip", NO_LIMITS, "tpu"))
     graph.outputs = [last]
@@ -271,6 +273,18 @@ def test_casts_to_bytes_and_back(dtype: DType, kind: DType, shape: tuple[int, ..
     special = numbers(np.random.default_rng(4), shape)
     special.flat[:: max(1, special.size // 9)] = [np.nan, 1e30, -1e30][special.size % 3]
     for feeds in ({"in": special}, {"in": numbers(np.random.default_rng(5), shape)}):
+        expected = interpret(graph, feeds)["out"]
+        np.testing.assert_array_equal(run_everywhere(graph, feeds), expected)
+
+
+@pytest.mark.parametrize("dtype", [DType.F32, DType.BF16])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_casts_through_bf16(dtype: DType, shape: tuple[int, ...]) -> None:
+    """To BF16 by cutting, to integers with halves to even."""
+    kinds = [(dtype, None), (DType.SI8, QuantType(0.5)), (dtype, None)]
+    graph = _chain(kinds, shape, "BF16")
+    halves = np.round(numbers(np.random.default_rng(6), shape) * 64) / 4
+    for feeds in ({"in": halves}, {"in": numbers(np.random.default_rng(7), shape)}):
         expected = interpret(graph, feeds)["out"]
         np.testing.assert_array_equal(run_everywhere(graph, feeds), expected)
 

@@ -50,7 +50,8 @@ def test_max_outside_of_the_picture(isa: str) -> None:
 def test_average(window: str, types: tuple[DType, DType], include: bool, isa: str) -> None:
     fields = {"count_include_pad": include, **WINDOWS[window]}
     for channels in (1, 16, 67):
-        check(build((2, channels, 7, 6), types, "Avg", **fields))
+        for mode in ("HalfAwayFromZero", "HalfUp"):
+            check(build((2, channels, 7, 6), types, "Avg", round_mode=mode, **fields))
 
 
 @pytest.mark.parametrize("rshift", [-2, 0, 1, 31])

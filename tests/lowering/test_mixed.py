@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 
 from tests.golden import networks
 from tests.golden.mixed_cases import CASES, digest, expected, qtable_text
@@ -11,12 +14,18 @@ from tpuc.calibration import table as table_text
 from tpuc.ir import Graph
 from tpuc.kernels.casts import to_float32
 from tpuc.lowering import lower
+from tpuc.processors import Processor, load_processor
 from tpuc.search import qtable as qtable_file
 from tpuc.simulator import Program, interpret
 
 
+def facts_of(name: str) -> Processor:
+    folder = Path(__file__).parents[2] / "conf" / "processor"
+    return load_processor(yaml.safe_load((folder / f"{name}.yaml").read_text()))
+
+
 @pytest.fixture(scope="module", params=list(CASES))
-def build(request, golden, bm1684x) -> tuple[Graph, dict[str, str]]:
+def build(request, golden) -> tuple[Graph, dict[str, str]]:
     case = CASES[request.param]
     graph = golden(case.network)
     ops = [n.name for n in graph.nodes if n.op != "Input"]
@@ -24,7 +33,9 @@ def build(request, golden, bm1684x) -> tuple[Graph, dict[str, str]]:
     table = None
     if case.mode == "INT8":
         table = table_text.read(networks.table_file(case.network))
-    return lower(graph, table, bm1684x, case.mode, qtable).graph, expected(request.param)
+    return lower(graph, table, facts_of(case.processor), case.mode, qtable).graph, expected(
+        request.param
+    )
 
 
 def test_the_types_and_casts_are_tpu_mlirs(build) -> None:

@@ -114,19 +114,42 @@ _ROWS: list[OpSpec] = [
             "pool_mode": A("str"),
             "count_include_pad": A("bool", False),
             "keepdims": A("bool", True),
+            "round_mode": A("str", "HalfAwayFromZero"),  # of a sum without its padding
         },
         fuses_relu=True,
     ),
     same("Lut", "input table"),
+    same(
+        "LutBF16",
+        "input table mantissa",
+        {"lut_mode": A("str"), "min_range": A("f64", 0.0), "max_range": A("f64", 0.0)},
+    ),
     same("Active", "input", {"mode": A("str"), "coeffs": A("f64[]", ())}),
     same("Relu", "input", {"relu_limit": A("f64", -1.0)}),
-    same("LeakyRelu", "input", {**_ONE, "alpha": A("f64", None)}),
-    same("PRelu", "input slope", {"rshift": A("si32", None)}),
+    same(
+        "LeakyRelu",
+        "input",
+        {
+            **_ONE,
+            "multiplier_neg": A("si32", None),
+            "rshift_neg": A("si32", None),
+            "alpha": A("f64", None),
+        },
+    ),
+    same(
+        "PRelu",
+        "input slope",
+        {
+            "rshift": A("si32", None),
+            "multiplier_pos": A("si32", None),
+            "rshift_pos": A("si32", None),
+        },
+    ),
     same("Clip", "input", {"min": A("f64"), "max": A("f64")}),
     same("Pow", "input", {"exponent": A("f64")}),
     same(
         "Softmax",
-        "input table?",
+        "input table? slope? power? mantissa?",
         {"axis": A("si32"), "beta": A("f64", 1.0), "log": A("bool", False)},
     ),
     row("Concat", "inputs*", {**_EACH, "axis": A("si32", 1)}, fuses_relu=True),
@@ -135,12 +158,14 @@ _ROWS: list[OpSpec] = [
         _as_top(name)
         for name in (
             "Reshape Permute Squeeze Unsqueeze Slice Tile Gather Upsample Interp Depth2Space "
-            "Reduce Arg SwapDimInner LayerNorm RMSNorm InstanceNorm GroupNorm Compare CompareConst "
+            "Arg SwapDimInner RMSNorm InstanceNorm GroupNorm Compare CompareConst "
             "Where Mod CumSum GatherElements GatherND ScatterND ScatterElements TopK GridSampler "
             "YoloDetection"
         ).split()
     ],
     same("RequantFp", "input", {"scale": A("f64"), "offset": A("f64", 0.0)}),
+    _as_top("Reduce", **_ONE),
+    row("LayerNorm", "input weight? bias? table? mantissa?", TOP_OPS["LayerNorm"].attrs),
     same("RequantInt", "input", {**_ONE, "round_mode": A("str", "HalfAwayFromZero")}),
     same(
         "Attention",

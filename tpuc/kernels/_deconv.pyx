@@ -16,7 +16,7 @@ cdef extern from "deconv.h" nogil:
         const int64_t *m
         const int64_t *r
         const int64_t *s
-        int32_t low
+        int32_t low, two_steps, zero
     void tpuc_requant_axis_run(
         const tpuc_requant_axis *, const tpuc_image *, const tpuc_image *, int)
 
@@ -48,8 +48,10 @@ cdef class RequantAxis:
     cdef tpuc_requant_axis op
     cdef object kept
 
-    def __init__(self, const int64_t[::1] m, const int64_t[::1] r, const int64_t[::1] s, int low):
+    def __init__(self, const int64_t[::1] m, const int64_t[::1] r, const int64_t[::1] s, int low,
+                 bint two_steps=False, int zero=0):
         self.op.m, self.op.r, self.op.s, self.op.low = &m[0], &r[0], &s[0], low
+        self.op.two_steps, self.op.zero = two_steps, zero
         self.kept = m, r, s
 
     def run(self, View source, View target, int threads):

@@ -267,7 +267,7 @@ cdef class Pool:
 
     cdef tpuc_pool pool
 
-    def __init__(self, bint maximum, bint exclude_pad, kernel, strides, origin, requant, int low,
+    def __init__(self, bint maximum, int exclude_pad, kernel, strides, origin, requant, int low,
                  affine=None):
         self.pool.maximum, self.pool.exclude_pad, self.pool.low = maximum, exclude_pad, low
         self.pool.kernel_h, self.pool.kernel_w = kernel

@@ -9,6 +9,7 @@ F32 -> F16 or BF16:     nearest even
 F16 <-> BF16, to F32:   the number unchanged, as in TPU-MLIR's simulator
 On processors whose casts go through BF16, halves to even:
 F32 -> int:  saturate(round(x * (float32(1) / float32(scale))))
+F32 -> BF16: the upper 16 bits
 BF16 -> int: saturate(round(bf16(x * bf16(1 / scale))))
 int -> any float: bf16(bf16(scale) * q)
 """
@@ -19,11 +20,12 @@ import numpy as np
 
 from tpuc.ir import DType, Node, Value
 from tpuc.numerics.qparams import dequantize
-from tpuc.numerics.rounding import round_away, round_bf16, round_f16
+from tpuc.numerics.rounding import cut_bf16, round_away, round_bf16, round_f16
 
 __all__ = [
     "cast",
     "cast_rounding",
+    "cuts",
     "dequantize_factor",
     "quantize_factor",
     "round_to",
@@ -49,6 +51,11 @@ def through_bf16(node: Node) -> bool:
     return node.attrs.get("through") == "BF16"
 
 
+def cuts(source: DType, target: DType, short: bool) -> bool:
+    """Whether a cast between floats takes the upper bits, unrounded."""
+    return short and source == DType.F32 and target == DType.BF16
+
+
 def quantize_factor(scale: float, kind: DType, short: bool = False) -> float:
     """What a float of type `kind` is multiplied by to be rounded to an integer."""
     if short and kind == DType.F32:
@@ -64,6 +71,8 @@ def dequantize_factor(scale: float, kind: DType, short: bool = False) -> float:
 def cast(x: np.ndarray, source: Value, target: Value, short: bool = False) -> np.ndarray:
     """Convert a stored array of `source`'s type to `target`'s; `short`: through BF16."""
     if source.dtype.is_float and target.dtype.is_float:
+        if cuts(source.dtype, target.dtype, short):
+            return cut_bf16(x)
         return round_to(x, cast_rounding(source.dtype, target.dtype))
     if source.dtype.is_float:
         return (

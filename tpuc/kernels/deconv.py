@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tpuc.kernels._deconv import Deconv, RequantAxis
-from tpuc.kernels.requant_words import Unfit, normal_shift
+from tpuc.kernels.requant_words import Rounding, Unfit, normal_shift
 
 __all__ = ["Deconv", "RequantAxis", "pack_deconv", "pack_requant_axis"]
 
@@ -39,7 +39,9 @@ def pack_deconv(
     return Deconv((group, per_in, per_out), (kh, kw), *window, packed, bias.astype(np.int32))
 
 
-def pack_requant_axis(words: np.ndarray, zero: int, low: int, away: bool = True) -> RequantAxis:
+def pack_requant_axis(
+    words: np.ndarray, zero: int, low: int, mode: Rounding = Rounding.AWAY
+) -> RequantAxis:
     """The kernel of a requantization by channel.
 
     Halves go up as halves away from zero do that are moved: x + half >> s is
@@ -51,15 +53,21 @@ def pack_requant_axis(words: np.ndarray, zero: int, low: int, away: bool = True)
         Multiplier, shift, zero point.
     zero, low : int
         Zero byte and smallest byte of the result.
-    away : bool
-        Halves away from zero; else up.
+    mode : Rounding
+        Of two steps, the shift is that of the second.
 
     Raises
     ------
     Unfit : a shift or a multiplier is out of range
     """
+    if mode == Rounding.TWO_STEPS:
+        m, s, point = np.ascontiguousarray(words.T, np.int64)
+        if np.any(m < 0) or np.any(s < 0) or np.any(s > 31) or np.any(point != 0):
+            raise Unfit("a shift or a multiplier out of range for two steps")
+        half = np.where(s > 0, np.int64(1) << np.maximum(s - 1, 0), 0)
+        return RequantAxis(m, half, s, low, True, zero)
     m, s = normal_shift(words[:, 0].astype(np.int64), words[:, 1].astype(np.int64))
-    if not away:
+    if mode == Rounding.UP:
         if np.any(s > 31) or np.any(np.abs(m) >= 2**30):
             raise Unfit("a multiplier or a shift too large for halves up")
         half = np.where(s == 0, 1, (np.int64(1) << s) + 1)

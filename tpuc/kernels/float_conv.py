@@ -8,14 +8,17 @@ import numpy as np
 
 from tpuc.ir import DType
 from tpuc.kernels import _float
+from tpuc.kernels.casts import cast_rounding, cuts
 from tpuc.kernels.float_order import SumOrder
 from tpuc.kernels.image import Need
 from tpuc.kernels.requant_words import Unfit
 
-__all__ = ["FloatConvSpec", "end_of", "kind_of", "pack_float_conv"]
+__all__ = ["FloatConvSpec", "cast_end", "end_of", "kind_of", "pack_float_conv"]
 
 _LANES = 16
 _KINDS = {DType.F32: 0, DType.F16: 1, DType.BF16: 2}
+_CUT = 3
+"""BF16 by cutting float32."""
 
 
 def kind_of(dtype: DType) -> int:
@@ -26,6 +29,13 @@ def kind_of(dtype: DType) -> int:
 def end_of(dtype: DType, low: float = -np.inf, high: float = np.inf) -> _float.End:
     """Limits, then rounding to `dtype`."""
     return _float.End(low, high, _KINDS[dtype])
+
+
+def cast_end(source: DType, target: DType, short: bool) -> _float.End:
+    """What a cast between floats does; `short`: as `kernels.casts.cast`."""
+    if cuts(source, target, short):
+        return _float.End(-np.inf, np.inf, _CUT)
+    return end_of(cast_rounding(source, target))
 
 
 @dataclass(frozen=True)

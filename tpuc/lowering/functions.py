@@ -75,6 +75,12 @@ def activation_function(node: Node) -> Function:
         if attrs["approx_mode"] == "sigm":
             return lambda x: x * _sigmoid(1.702 * x)
         return _gelu_tanh if attrs["approx_mode"] == "tanh" else _gelu
+    if node.op == "SubConst":
+        const, sign = float(attrs["const_val"]), -1.0 if node.flag("is_reverse") else 1.0  # type: ignore[arg-type]
+        return lambda x: (x - const) * sign
+    if node.op == "MulConst":
+        factor = float(attrs["const_val"])  # type: ignore[arg-type]
+        return lambda x: x * factor
     if node.op == "Pow":
         exponent = float(attrs["exponent"])  # type: ignore[arg-type]
         return lambda x: np.power(x, exponent)

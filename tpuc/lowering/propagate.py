@@ -134,7 +134,8 @@ def _backward(graph: Graph, ranges: Ranges, processor: Processor) -> None:
         if node.op in _BACKWARD:
             ranges[ends[0]] = ranges[ends[1]]
         elif node.op in slopes:
-            ranges[ends[0]] = (ranges[ends[0]][0], ranges[ends[1]][1])
+            high = ranges[ends[1]][1]
+            ranges[ends[0]] = (ranges[ends[0]][0] if processor.unsigned else -high, high)
 
 
 def _add_of_muls(graph: Graph, ranges: Ranges) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 __all__ = [
+    "cut_bf16",
     "round_away",
     "round_bf16",
     "round_f16",
@@ -31,6 +32,12 @@ def round_f16(x: np.ndarray) -> np.ndarray:
     """Round float32 to IEEE half, nearest even, and back; overflow becomes infinity."""
     with np.errstate(over="ignore"):
         return np.asarray(x, np.float32).astype(np.float16).astype(np.float32)
+
+
+def cut_bf16(x: np.ndarray) -> np.ndarray:
+    """The upper 16 bits of float32."""
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    return (bits & np.uint32(0xFFFF0000)).view(np.float32).reshape(np.shape(x))
 
 
 def round_bf16(x: np.ndarray) -> np.ndarray:

@@ -47,6 +47,8 @@ class Processor:
         that is cut, not rounded.
     unsigned : bool
         Activations that are never negative have an unsigned type.
+    functions : str
+        How functions of one float are computed: `exact`, rounded once, or from `bf16_tables`.
     casts : str
         What casts between integers and floats compute in: the `float` type itself, halves away
         from zero, or `bf16`, halves to even (but for the network's inputs, which are F32).
@@ -75,6 +77,7 @@ class Processor:
     average: str = "scaled"
     unsigned: bool = True
     casts: str = "float"
+    functions: str = "exact"
     instructions: str = ""
     lanes: int = 0
     lane_bytes: int = 0

@@ -164,7 +164,8 @@ def _pool(node: Node) -> ImageKernel:
     m, s = normal_shift(factor[0], factor[1])
     if abs(int(m[0])) * kernel[0] * kernel[1] * 255 / 2.0 ** int(s[0]) >= 2.0**31 - 256:
         raise Unfit("a result beyond int32")
-    exclude = not node.attrs["count_include_pad"] and any(pads) and not maximum
+    exclude = int(not node.attrs["count_include_pad"] and any(pads) and not maximum)
+    exclude *= 2 if node.attrs.get("round_mode") == "HalfUp" else 1
     pool = _int8.Pool(
         maximum, exclude, kernel, strides, pads[:2], (int(m[0]), int(s[0])), low_of(node), affine
     )

@@ -9,7 +9,7 @@ from tpuc.kernels.deconv import pack_deconv, pack_requant_axis
 from tpuc.kernels.image import is_bytes, zero_of
 from tpuc.kernels.requant_words import Unfit
 from tpuc.simulator.choose_elementwise import low_of
-from tpuc.simulator.image_kernel import ImageKernel, pads_of, pair_of
+from tpuc.simulator.image_kernel import ImageKernel, pads_of, pair_of, rounding_of
 
 __all__ = ["choose_deconv", "choose_requant_axis"]
 
@@ -52,6 +52,5 @@ def choose_requant_axis(node: Node) -> ImageKernel:
     words = _constant(node.inputs[1], "table").reshape(-1, 3)
     if source.dtype != DType.SI32 or not is_bytes(result) or len(words) != result.shape[1]:
         raise Unfit(f"from {source.dtype} {source.shape} to {result.dtype} {result.shape}")
-    away = node.attrs["round_mode"] != "HalfUp"
-    kernel = pack_requant_axis(words, zero_of(result), low_of(node), away)
+    kernel = pack_requant_axis(words, zero_of(result), low_of(node), rounding_of(node))
     return ImageKernel(lambda s, target, threads: kernel.run(s[0], target, threads), (source,))

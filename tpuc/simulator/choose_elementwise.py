@@ -100,6 +100,8 @@ def _terms(node: Node) -> tuple[list[Value], list[int], list[int], int]:
         m[0], s[0] = node.integer("multiplier"), node.integer("rshift")
     elif node.op == "PRelu":
         s[0] = node.integer("rshift")
+        if node.attrs.get("multiplier_pos") is not None:
+            m[1], s[1] = node.integer("multiplier_pos"), node.integer("rshift_pos")
     ordered = node.op in ("Sub", "PRelu")
     swapped = bool(node.attrs.get("is_reverse")) if ordered else _fits_second(operands, node.output)
     if swapped:

@@ -15,8 +15,8 @@ from tpuc.errors import Skip
 from tpuc.ir import DType, Node
 from tpuc.kernels import _float
 from tpuc.kernels._int8 import View
-from tpuc.kernels.casts import cast_rounding, dequantize_factor, quantize_factor, through_bf16
-from tpuc.kernels.float_conv import FloatConvSpec, end_of, pack_float_conv
+from tpuc.kernels.casts import dequantize_factor, quantize_factor, through_bf16
+from tpuc.kernels.float_conv import FloatConvSpec, cast_end, end_of, pack_float_conv
 from tpuc.kernels.float_order import conv_order
 from tpuc.kernels.image import constant_image, geometry, is_bytes, is_floats, is_image
 from tpuc.kernels.requant_words import Unfit
@@ -125,7 +125,7 @@ def _cast(node: Node) -> ImageKernel:
     source, target = node.activations[0], node.output
     short = through_bf16(node)
     if source.dtype.is_float and target.dtype.is_float:
-        return copy_kernel(node, end_of(cast_rounding(source.dtype, target.dtype)))
+        return copy_kernel(node, cast_end(source.dtype, target.dtype, short))
     if is_bytes(source) and target.dtype.is_float:
         assert source.quant is not None
         scale = dequantize_factor(source.quant.scale, target.dtype, short)

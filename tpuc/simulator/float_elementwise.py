@@ -224,6 +224,21 @@ def _function(
     return np.ascontiguousarray(_run_apart(node, x, source))
 
 
+def _bf16_tables(node: Node) -> ImageKernel:
+    """Two small tables, as one of all BF16 numbers."""
+    source = node.activations[0]
+    if source.dtype != DType.BF16 or len(node.activations) != 1:
+        raise Unfit(f"tables for {source.dtype}")
+    bits = np.arange(65536, dtype=np.uint32) << np.uint32(16)
+    operands = [v.data if v is not None else None for v in node.inputs[1:]]
+    table = np.ascontiguousarray(run_node(node, [bits.view(np.float32), *operands])[0])
+
+    def run(sources: Sequence[View], target: View, threads: int) -> None:
+        _float.look_up(table, kind_of(DType.BF16), sources[0], target, threads)
+
+    return ImageKernel(run, (source,))
+
+
 ELEMENTWISE: dict[str, Callable[[Node], ImageKernel]] = {
     **dict.fromkeys(_PAIRS, _pair),
     **dict.fromkeys(["AddConst", "SubConst", "MulConst", "Reciprocal"], _const),
@@ -233,5 +248,6 @@ ELEMENTWISE: dict[str, Callable[[Node], ImageKernel]] = {
     "PRelu": _prelu,
     "Relu": _relu,
     "Clip": _clip,
+    "LutBF16": _bf16_tables,
     **dict.fromkeys(["Active", "LeakyRelu", "Pow"], _table),
 }

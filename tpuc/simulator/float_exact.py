@@ -16,6 +16,8 @@ import numpy as np
 
 from tpuc.ir import DType, Node
 from tpuc.kernels.casts import round_to
+from tpuc.numerics.bf16_tables import SOFTMAX_REACH, run_mantissa, run_slope
+from tpuc.numerics.rounding import round_bf16
 from tpuc.simulator.float_attention import attention
 from tpuc.simulator.float_norms import group_norm, instance_norm, layer_norm, rms_norm
 
@@ -39,13 +41,25 @@ def _sum_in_turn(x: np.ndarray, axis: int) -> np.ndarray:
     return np.take(np.add.accumulate(x, axis=axis, dtype=np.float32), [-1], axis=axis)
 
 
-def _softmax(node: Node, x: np.ndarray) -> np.ndarray | None:
+def _softmax(node: Node, x: np.ndarray, *tables: np.ndarray) -> np.ndarray | None:
+    if tables:
+        return _softmax_of_tables(node, x, *(t.reshape(-1) for t in tables))
     if node.attrs["log"] or node.number("beta") != 1.0:
         return None
     axis = node.integer("axis")
     below = (x - x.max(axis=axis, keepdims=True)).astype(np.float64)
     powers = np.exp(below).astype(np.float32)
     return powers / _sum_in_turn(powers, axis)
+
+
+def _softmax_of_tables(node: Node, x: np.ndarray, *tables: np.ndarray) -> np.ndarray:
+    """Exponentials and the reciprocal of their sum from BF16 tables, each step in BF16."""
+    base, slope, power, mantissa = tables
+    axis = node.integer("axis")
+    below = round_bf16(x - x.max(axis=axis, keepdims=True))
+    powers = run_slope(below, base, slope, SOFTMAX_REACH)
+    total = round_bf16(_sum_in_turn(powers, axis))
+    return powers * run_mantissa(total, power, mantissa)
 
 
 def _reduce(node: Node, x: np.ndarray) -> np.ndarray | None:
@@ -64,7 +78,18 @@ def _reduce(node: Node, x: np.ndarray) -> np.ndarray | None:
     return total.reshape([*x.shape[: axes[0]], *kept, *x.shape[axes[-1] + 1 :]] or [1])
 
 
+def _look_up(
+    node: Node, x: np.ndarray, table: np.ndarray, mantissa: np.ndarray
+) -> np.ndarray | None:
+    first, second = table.reshape(-1), mantissa.reshape(-1)
+    mode = node.text("lut_mode")
+    if mode == "Slope":
+        return run_slope(x, first, second, node.number("max_range"))
+    return run_mantissa(x, first, second, sums=mode == "Log")
+
+
 EXACT: dict[str, Callable[..., np.ndarray | None]] = {
+    "LutBF16": _look_up,
     "Softmax": _softmax,
     "Reduce": _reduce,
     "Attention": attention,

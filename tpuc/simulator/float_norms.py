@@ -16,6 +16,7 @@ import numpy as np
 
 from tpuc.ir import DType, Node
 from tpuc.kernels.casts import round_to
+from tpuc.numerics.bf16_tables import run_mantissa
 
 __all__ = ["group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
@@ -30,15 +31,21 @@ def _short(x: np.ndarray | np.float32 | float) -> np.ndarray:
 
 
 def layer_norm(
-    node: Node, x: np.ndarray, weight: np.ndarray | None = None, bias: np.ndarray | None = None
+    node: Node,
+    x: np.ndarray,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    *tables: np.ndarray,
 ) -> np.ndarray:
-    """LayerNorm over the axes from `axis` on."""
+    """LayerNorm over the axes from `axis` on; `tables` of 1 / sqrt, where it is looked up."""
     axis = node.integer("axis")
     rows = np.ascontiguousarray(x, np.float32).reshape(int(np.prod(x.shape[:axis])), -1)
     weight = None if weight is None else weight.reshape(1, -1)
     bias = None if bias is None else bias.reshape(1, -1)
-    step = _layer_bf16 if node.output.dtype == DType.BF16 else _layer_f32
-    return step(rows, weight, bias, np.float32(node.number("eps"))).reshape(x.shape)
+    eps = np.float32(node.number("eps"))
+    if node.output.dtype == DType.BF16:
+        return _layer_bf16(rows, weight, bias, eps, tables).reshape(x.shape)
+    return _layer_f32(rows, weight, bias, eps).reshape(x.shape)
 
 
 def _layer_f32(
@@ -53,11 +60,20 @@ def _layer_f32(
 
 
 def _layer_bf16(
-    x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, eps: np.float32
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    bias: np.ndarray | None,
+    eps: np.float32,
+    tables: tuple[np.ndarray, ...],
 ) -> np.ndarray:
     share = _short(1.0 / x.shape[1])
     centred = _short(x - _short(_sum(x * share)))
-    inverse = _inverse_root(_sum(_short(_short(centred * centred) * share)), eps)
+    squares = _sum(_short(_short(centred * centred) * share))
+    if tables:
+        power, mantissa = (t.reshape(-1) for t in tables)
+        inverse = run_mantissa(_short(_short(squares) + _short(eps)), power, mantissa)
+    else:
+        inverse = _inverse_root(squares, eps)
     out = _short(centred * inverse)
     out = out if weight is None else _short(out * weight)
     return out if bias is None else _short(out + bias)

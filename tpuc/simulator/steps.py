@@ -11,7 +11,7 @@ import numpy as np
 from tpuc.ir import DType, Graph, Node, Value
 from tpuc.kernels._float import FloatView
 from tpuc.kernels.casts import dequantize_factor, quantize_factor, through_bf16
-from tpuc.kernels.float_conv import end_of
+from tpuc.kernels.float_conv import cast_end
 from tpuc.kernels.image import is_bytes
 from tpuc.simulator.heads import Heads, find_heads
 from tpuc.simulator.image_kernel import ImageKernel
@@ -260,7 +260,7 @@ class Machine:
 
     def _load_cast(self, source: Value, out: Value, short: bool) -> Step:
         view, threads = self.views[out.name], self.threads
-        end = end_of(out.dtype) if out.dtype.is_float else None
+        end = cast_end(source.dtype, out.dtype, short) if out.dtype.is_float else None
         inverse = 0.0 if out.quant is None else quantize_factor(out.quant.scale, DType.F32, short)
 
         def load() -> None:

@@ -23,14 +23,21 @@ def _relu(node: Node, x: np.ndarray) -> np.ndarray:
 
 @kernel("LeakyRelu")
 def _leaky(node: Node, x: np.ndarray) -> np.ndarray:
-    scaled = shift_half_up(x.astype(np.int64) * node.integer("multiplier"), node.integer("rshift"))
-    return finish(node, np.where(x >= 0, x.astype(np.int64), scaled))
+    wide = x.astype(np.int64)
+    scaled = shift_half_up(wide * node.integer("multiplier"), node.integer("rshift"))
+    if node.attrs.get("multiplier_neg") is None:
+        return finish(node, np.where(x >= 0, wide, scaled))
+    below = shift_half_up(wide * node.integer("multiplier_neg"), node.integer("rshift_neg"))
+    return finish(node, np.where(x >= 0, scaled, below))
 
 
 @kernel("PRelu")
 def _prelu(node: Node, x: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    scaled = shift_half_up(x.astype(np.int64) * slope.astype(np.int64), node.integer("rshift"))
-    return finish(node, np.where(x >= 0, x.astype(np.int64), scaled))
+    wide = x.astype(np.int64)
+    scaled = shift_half_up(wide * slope.astype(np.int64), node.integer("rshift"))
+    if node.attrs.get("multiplier_pos") is not None:
+        wide = shift_half_up(wide * node.integer("multiplier_pos"), node.integer("rshift_pos"))
+    return finish(node, np.where(x >= 0, wide, scaled))
 
 
 @kernel("Active", stored=True)

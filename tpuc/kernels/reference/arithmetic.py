@@ -102,9 +102,18 @@ def _sub(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _mul(node: Node, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     product = x.astype(np.int64) * y.astype(np.int64)
     m, r = node.integer("multiplier"), node.integer("rshift")
-    if node.attrs["quant_mode"] == "QDM":
+    if node.attrs.get("quant_mode") == "QDM":
         return finish(node, shift_two_steps(product, m, r))
     return finish(node, shift_half_up(product * m, r))
+
+
+@kernel("Reduce")
+def _reduce(node: Node, x: np.ndarray) -> np.ndarray:
+    fold = {"ReduceMax": np.max, "ReduceMin": np.min}.get(node.text("mode"), np.sum)
+    wide = x.astype(np.int64)
+    total = fold(wide, axis=node.ints("axes"), keepdims=node.flag("keepdims"))
+    scaled = shift_half_up(total * node.integer("multiplier"), node.integer("rshift"))
+    return finish(node, scaled.reshape(node.output.shape))
 
 
 @kernel("MulShift")

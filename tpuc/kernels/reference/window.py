@@ -117,8 +117,9 @@ def _pool(node: Node, x: np.ndarray) -> np.ndarray:
             v = sums
         else:
             share = _windows(node, np.ones_like(x[:1, :1]), 0).sum(axis=(4, 5))
-            mean = (sums / share).astype(np.float32)
-            v = round_away(mean * np.float32(area)).astype(np.int64)
+            whole = (sums / share).astype(np.float32) * np.float32(area)
+            up = node.attrs.get("round_mode") == "HalfUp"
+            v = (np.floor(whole + 0.5) if up else round_away(whole)).astype(np.int64)
         y = finish(node, shift_half_up(v * node.integer("multiplier"), node.integer("rshift")))
     return y if node.attrs["keepdims"] else y[:, :, 0, 0]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from tpuc.ir import Attr, DType, Node, Value
 from tpuc.lowering.context import Lowering
 from tpuc.lowering.rules.attention import lower_attention_float
+from tpuc.lowering.rules.bf16_tables import lower_bf16_function
 from tpuc.lowering.rules.selection import POSITIONS, lower_indexed, lower_mod
 
 __all__ = ["lower_float"]
@@ -74,11 +75,18 @@ def float_type(node: Node, dtype: DType) -> DType:
     return dtype
 
 
+def _only_float(ctx: Lowering, dtype: DType) -> DType:
+    """The type asked for, or the only one that there is."""
+    return DType[ctx.processor.float_type] if dtype == DType.F32 else dtype
+
+
 def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
     """Give a node its float form."""
     first = node.inputs[0]
     assert first is not None
-    kind = float_type(node, dtype)
+    kind = float_type(node, dtype) if "F32" in ctx.processor.modes else _only_float(ctx, dtype)
+    if ctx.processor.functions == "bf16_tables" and lower_bf16_function(ctx, node):
+        return
     if node.op == "Scale" and len(first.shape) == 4:
         _scale_as_conv(ctx, node, kind)
         return

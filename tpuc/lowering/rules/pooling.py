@@ -3,7 +3,8 @@
 max: the largest integer of the window; the scale passes through
 avg: y = saturate(v * m >> r), v = round(window sum), m, r of s_in / (s_out * kh * kw) in 8 bit;
      a processor that takes the reciprocal: m, r of 1 / (kh * kw) in 8 bit, windows up to 225
-     without count_include_pad v = round(sum * kh * kw / valid count)
+     without count_include_pad v = round(sum * kh * kw / valid count), halves away from zero, or
+     up where multipliers are cut
      with zero points y = saturate(round(float32(mean of q) * kh * kw * scale + offset)),
      scale = s_in / (kh * kw * s_out), offset = zp_out - s_in / s_out * zp_in, and padding counts
 """
@@ -51,9 +52,11 @@ def lower_avg_pool(ctx: Lowering, node: Node) -> str | None:
         return _affine(ctx, node, x, area)
     factor = x.quant.scale / (ctx.scale(node.output) * area)
     m, r = reciprocal(area) if alone else multiplier_shift(factor, 8)
-    if ctx.processor.average == "truncated":
+    cut = ctx.processor.average == "truncated"
+    if cut:
         m, r = short_multiplier(factor)
     attrs = {**_attrs(node), "pool_mode": "Avg", "multiplier": m, "rshift": r}
+    attrs["round_mode"] = "HalfUp" if cut else "HalfAwayFromZero"
     ctx.emit_int(node, "Pool2D", [x], attrs)
     return None
 
