@@ -179,9 +179,8 @@ class _Build:
         job, g = self.job, self.g
         if job.search.method.name in LOG_NAMES and self.dataset is not None and g.calibrated:
             samples = search_samples(job, self.dataset)
-            final = self.rewriter.final
-            tables = {m: final(t, self.base) for m, t in g.calibrated.tables.items()}
-            start = final(g.calibrated.table, self.base)
+            tables = {m: self.rewriter.final(t, self.base) for m, t in g.calibrated.tables.items()}
+            start = self.rewriter.final(g.calibrated.table, self.base)
             inputs = SearchInputs(g.top, self.graph_key, samples, tables, start, g.choices)
             g.search_samples = samples
             g.searched = self.clock.stage(
@@ -200,21 +199,17 @@ class _Build:
         assert g.table is not None
         learn, judge = correction_samples(job, self.dataset)
         tables = {g.table.method: g.table}
-        rewrites: tuple[str, ...] = ()
+        rewrites = rewrites_to_try(job) if g.searched is None else ()
         if job.correction.auto and g.searched is None:
             others = {m: self.rewriter.final(t, self.base) for m, t in g.calibrated.tables.items()}
             tables |= {m: t for m, t in others.items() if t != g.table}
-            rewrites = rewrites_to_try(job)
         inputs = CorrectionInputs(
             self.base, tables, g.choices, learn, judge, self.rewriter, rewrites
         )
-        g.correction_samples = learn
-        g.choosing_samples = judge
+        g.correction_samples, g.choosing_samples = learn, judge
         g.corrected_with = used_until(self.dataset, learn, judge)
         g.corrected = self.clock.stage(
-            "correct",
-            lambda: correct_job(job, inputs, self.cache),
-            lambda r: r.cached,
+            "correct", lambda: correct_job(job, inputs, self.cache), lambda r: r.cached
         )
         if g.corrected.base.key != self.base.key:
             self._set_base(g.corrected.base)

@@ -93,7 +93,7 @@ def rewrites_to_try(job: Job) -> tuple[str, ...]:
 
     None where thresholds come from a file: they belong to the network as it is.
     """
-    if job.calibration.method.name == "from_file":
+    if not job.correction.auto or job.calibration.method.name == "from_file":
         return ()
     return tuple(name for name in REWRITES if name not in wanted_rewrites(job))
 
