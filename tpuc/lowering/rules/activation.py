@@ -20,7 +20,7 @@ from tpuc.lowering.functions import activation_function
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
 
-__all__ = ["ACTIVATION_INT8"]
+__all__ = ["ACTIVATION_INT8", "lower_lut"]
 
 
 def _source(ctx: Lowering, node: Node) -> Value:
