@@ -9,7 +9,8 @@
 Two exceptions of TPU-MLIR: without bias and with min(w) >= 0 weights are unsigned (255 instead of
 127); and if w * 2**i is integer and fits for some i in 0..6, s_w is 2**-i for all channels. The
 limit of a fused relu needs no clamp: the output's unsigned range ends there. TPU-MLIR keeps
-zp_in * sum(wq) in the bias, so that is rounded with it.
+zp_in * sum(wq) in the bias, so that is rounded with it. (Of unsigned weights TPU-MLIR 1.30.2 loses
+that share, which puts all results off by it; here it is kept.)
 """
 
 from __future__ import annotations
