@@ -98,11 +98,10 @@ class Bert(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
         """int64 (B, T) each to float32 (B, size), of length 1."""
-        there = attention_mask.float()
-        hidden = (1.0 - there[:, None, None, :]) * _HIDDEN
+        hidden = (1.0 - attention_mask[:, None, None, :].float()) * _HIDDEN
         x = self.embeddings(input_ids, token_type_ids)
         for layer in self.layers:
             x = layer(x, hidden)
-        weights = there[:, :, None].expand(x.shape)
+        weights = attention_mask[:, :, None].float().expand(x.shape)
         mean = (x * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
         return functional.normalize(mean, dim=1)
