@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tpuc.errors import ArtifactError, ConfigError, Skip, UnsupportedError
 from tpuc.ir import Graph
 from tpuc.processors import Processor
+from tpuc.reports import Timeline, Work
 
-__all__ = ["Emitted", "emit_bmodel"]
+if TYPE_CHECKING:
+    from tpuc.backends.bm1684x import Compiled
+
+__all__ = ["Emitted", "emit_bmodel", "predicted_microseconds"]
 
 _MACHINE = {"lanes": 64, "lane_bytes": 262144, "eu_bytes": 64, "cores": 1}
 
 
 @dataclass(frozen=True)
 class Emitted:
-    """What became of a bmodel: bytes of instructions, or why it has none."""
+    """What became of a bmodel: bytes and time of its instructions, or why it has none."""
 
     instruction_bytes: int | None = None
     skip: Skip | None = None
+    timeline: Timeline | None = None
 
 
 def emit_bmodel(path: Path, graph: Graph, processor: Processor) -> Emitted:
@@ -41,9 +47,32 @@ def emit_bmodel(path: Path, graph: Graph, processor: Processor) -> Emitted:
             skip = Skip(str(error))
         else:
             write_bmodel(path, graph, chip=processor.chip, native=native)
-            return Emitted(len(native.tiu) + len(native.dma))
+            size = len(native.tiu) + len(native.dma)
+            return Emitted(size, None, _timeline(native, processor))
     write_bmodel(path, graph, chip=processor.chip)
     return Emitted(None, skip)
+
+
+def _timeline(native: Compiled, processor: Processor) -> Timeline:
+    from tpuc.backends.bm1684x import cycles_in_all, parts_of
+
+    work = tuple(Work(*part) for part in parts_of(native))
+    return Timeline(cycles_in_all(native), processor.clock_mhz, work)
+
+
+def predicted_microseconds(graph: Graph, processor: Processor) -> float | None:
+    """Time of one inference by its instructions and the processor's clock.
+
+    None if it has no instructions, or the clock is not known.
+    """
+    from tpuc.backends.bm1684x import compile_graph, cycles_in_all
+
+    if processor.clock_mhz <= 0 or _why_not(graph, processor) is not None:
+        return None
+    try:
+        return cycles_in_all(compile_graph(graph)) / processor.clock_mhz
+    except (UnsupportedError, ArtifactError):
+        return None
 
 
 def _why_not(graph: Graph, processor: Processor) -> Skip | None:

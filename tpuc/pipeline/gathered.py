@@ -18,7 +18,7 @@ from tpuc.pipeline.evaluating import Evaluated
 from tpuc.pipeline.searching import Searched
 from tpuc.pipeline.smoothing import Step
 from tpuc.processors import Processor
-from tpuc.reports import Delegate, Note, TaskView, Timing
+from tpuc.reports import Delegate, Note, TaskView, Timeline, Timing
 
 __all__ = ["Gathered"]
 
@@ -52,6 +52,7 @@ class Gathered:
     task_samples: Samples | None = None
     delegate: Delegate | None = None
     instruction_bytes: int | None = None
+    timeline: Timeline | None = None
     calibration_samples: Samples | None = None
     evaluation_samples: Samples | None = None
     timings: list[Timing] = field(default_factory=list)

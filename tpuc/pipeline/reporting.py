@@ -159,11 +159,14 @@ def _decided(g: Gathered) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def _cost(g: Gathered, layers: Sequence[LayerRow]) -> Cost:
     weights = [v for n in g.lowered.nodes for v in n.inputs if v is not None and v.is_weight]
+    line = g.timeline
     return Cost(
         sum(row.macs for row in layers),
         sum(v.size * v.dtype.bits // 8 for v in dict.fromkeys(weights)),
         sum(v.size * 4 for v in g.top.weights()),
         g.instruction_bytes,
+        line.cycles if line else None,
+        line.cycles / line.clock_mhz / 1e3 if line and line.clock_mhz else None,
     )
 
 
@@ -196,4 +199,5 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         delegate=g.delegate,
         correction=correction_view(g.corrected_before, g.corrected, len(g.choosing_samples or ())),
         task=g.task,
+        timeline=g.timeline,
     )

@@ -269,15 +269,12 @@ class _Build:
         if kind == "bmodel":
             path = self.folder / self.bmodel
             emitted = self.clock.stage("emit", lambda: emit_bmodel(path, g.lowered, self.processor))
-            g.instruction_bytes = emitted.instruction_bytes
+            g.instruction_bytes, g.timeline = emitted.instruction_bytes, emitted.timeline
             if emitted.skip is not None:
-                skip = emitted.skip
-                g.notes.append(Note("chip instructions", skip.reason, skip.nodes))
+                g.notes.append(Note("chip instructions", emitted.skip.reason, emitted.skip.nodes))
         if kind == "tpu_mlir":
-            samples = g.evaluation_samples
-            g.delegate = self.clock.stage(
-                "emit", lambda: delegate(self.job, self.folder, self.bmodel, g.lowered, samples)
-            )
+            told = self.job, self.folder, self.bmodel, g.lowered, g.evaluation_samples
+            g.delegate = self.clock.stage("emit", lambda: delegate(*told))
 
     def report(self, config: dict[str, Any]) -> RunResult:
         """Stage report."""

@@ -35,6 +35,7 @@ from tpuc.reports.search_data import Mix, SearchedOp, SearchView
 from tpuc.reports.structure import build_report
 from tpuc.reports.sweep import write_sweep
 from tpuc.reports.task_data import TaskPicture, TaskView
+from tpuc.reports.timeline_data import Timeline, Work
 from tpuc.reports.verdict import judge
 from tpuc.reports.write import write_report
 
@@ -58,6 +59,8 @@ __all__ = [
     "SearchedOp",
     "SweepRow",
     "TaskPicture",
+    "Timeline",
+    "Work",
     "TaskView",
     "Timing",
     "Values",

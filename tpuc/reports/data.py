@@ -12,6 +12,7 @@ from tpuc.reports.correction_data import CorrectionView
 from tpuc.reports.delegate_data import Delegate
 from tpuc.reports.search_data import SearchView
 from tpuc.reports.task_data import TaskView
+from tpuc.reports.timeline_data import Timeline
 
 __all__ = [
     "Accuracy",
@@ -155,13 +156,18 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one inference costs; `float_weight_bytes` is the same network in F32."""
+    """What one inference costs.
+
+    `float_weight_bytes` is the same network in F32; cycles and milliseconds are predicted from the
+    chip's instructions.
+    """
 
     macs: int = 0
     weight_bytes: int = 0
     float_weight_bytes: int | None = None
     instruction_bytes: int | None = None
     estimated_cycles: int | None = None
+    estimated_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -212,6 +218,8 @@ class ReportData:
     delegate : Delegate, optional
     correction : CorrectionView, optional
     task : TaskView, optional
+    timeline : Timeline, optional
+        For the page alone.
     """
 
     recipe: str
@@ -235,6 +243,7 @@ class ReportData:
     delegate: Delegate | None = None
     correction: CorrectionView | None = None
     task: TaskView | None = None
+    timeline: Timeline | None = None
 
 
 @dataclass(frozen=True)

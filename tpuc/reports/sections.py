@@ -15,6 +15,7 @@ from tpuc.reports.data import Note, ReportData
 from tpuc.reports.figures import figures
 from tpuc.reports.graph_view import graph_view
 from tpuc.reports.searched import searched_view
+from tpuc.reports.timeline import timeline_view
 from tpuc.reports.verdict import judge, losses
 from tpuc.reports.view import bars_by_type, bars_of_time, histogram_cards, network_panels
 
@@ -99,6 +100,10 @@ def _skipped(data: ReportData) -> View:
     return {"skipped": topics.items()} if topics else None
 
 
+def _timeline(data: ReportData) -> View:
+    return timeline_view(data.timeline) if data.timeline else None
+
+
 def _where(present: Callable[[ReportData], object]) -> Callable[[ReportData], View]:
     """A section that shows only `data`, and only where there is something."""
     return lambda data: {} if present(data) else None
@@ -118,6 +123,7 @@ SECTIONS = (
     Section("correction", "Corrections", _where(lambda data: data.correction)),
     Section("delegate", "TPU-MLIR", _where(lambda data: data.delegate)),
     Section("cost", "Cost", _cost),
+    Section("timeline", "Engines", _timeline),
     Section("build", "Build", _where(lambda data: True)),
     Section("skipped", "", _skipped),
 )

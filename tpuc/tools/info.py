@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--disassemble", action="store_true", help="the chip instructions of a bmodel instead"
     )
+    parser.add_argument(
+        "--plan", action="store_true", help="how they were made: memory, tiles, schedule"
+    )
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -52,6 +55,8 @@ def execute(args: argparse.Namespace) -> int:
         raise ArtifactError(f"{path}: no such file or folder")
     elif args.disassemble:
         print(_instructions(path))
+    elif args.plan:
+        print(_plan(path))
     elif path.suffix == ".bmodel":
         from tpuc.backends.bmodel import info_text
 
@@ -97,15 +102,29 @@ def _instructions(path: Path) -> str:
 
     bmodel = read_bmodel(path)
     if bmodel.streams is None:
-        raise ArtifactError(
-            f"'{path}': has no chip instructions; expected a bmodel with some. "
-            "Hint: the report says which op has none"
-        )
+        raise _no_instructions(path)
     lines = disassemble(*bmodel.streams, bmodel.graph)
     tiu, dma = bmodel.streams
     time = estimate(decode_stream(tiu, "tiu"), decode_stream(dma, "dma"))
     busy = "TIU {:,}, DMA {:,}".format(*time.busy)
     return "\n".join([*lines, f"predicted {time.total:,} cycles; at work: {busy}"])
+
+
+def _plan(path: Path) -> str:
+    from tpuc.backends.bm1684x import plan_text
+    from tpuc.backends.bmodel import read_bmodel
+
+    bmodel = read_bmodel(path)
+    if bmodel.streams is None:
+        raise _no_instructions(path)
+    return "\n".join(plan_text(bmodel.graph))
+
+
+def _no_instructions(path: Path) -> ArtifactError:
+    return ArtifactError(
+        f"'{path}': has no chip instructions; expected a bmodel with some. "
+        "Hint: the report says which op has none"
+    )
 
 
 def _folder(path: Path) -> str:

@@ -14,7 +14,9 @@ encode_stream            encode.py     commands to bytes, over the tables of fie
 decode_stream            decode.py     bytes to commands, over the same tables
 check_streams            check.py      proof that nothing can race
 estimate                 cycles.py     how long streams take
+parts_of                 timeline.py   what both engines do, op after op
 Chip                     execute.py    runs decoded streams on numpy
+plan_text                plan_text.py  memory, tiles and schedule as text
 disassemble              disassemble.py  both streams as text
 """
 
@@ -23,13 +25,18 @@ from tpuc.backends.bm1684x.cycles import estimate
 from tpuc.backends.bm1684x.decode import decode_stream
 from tpuc.backends.bm1684x.disassemble import disassemble
 from tpuc.backends.bm1684x.execute import Chip
+from tpuc.backends.bm1684x.plan_text import plan_text
+from tpuc.backends.bm1684x.timeline import cycles_in_all, parts_of
 
 __all__ = [
     "Chip",
     "Compiled",
     "compile_graph",
+    "cycles_in_all",
     "decode_stream",
     "disassemble",
     "estimate",
+    "parts_of",
+    "plan_text",
     "why_not",
 ]

@@ -138,6 +138,7 @@ class Emitter:
         self.rows: dict[
             str, Local
         ] = {}  # vectors, (1, lanes, 1, width), for the only op that reads
+        self.owners: list[str] = []  # the op for which each buffer was taken
         self.kept: dict[int, str] = {}  # residents of all times, by buffer
         self.commands: list[Command] = []
         self.coefficients = bytearray()
@@ -171,6 +172,7 @@ class Emitter:
             )
         self._taken += need
         self.sizes.append(need)
+        self.owners.append(self.note)
         return Local(BUFFERS + (len(self.sizes) - 1) * BUFFER_STEP, shape, element)
 
     def longest(self, bytes_each: int) -> int:
