@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.search.bench import Workbench
@@ -130,8 +132,6 @@ def test_a_result_comes_back_from_its_file(found, tmp_path):
 
 
 def _cost(workbench, bm1684x) -> CostModel:
-    from dataclasses import replace
-
     facts = replace(bm1684x, int8_tops=32.0, f16_tops=16.0, f32_tops=2.0, dram_gbps=68.0)
     natural = {n.name: "INT8" for n in workbench.graph.nodes}
     return CostModel(workbench.graph, facts, natural)
@@ -170,3 +170,12 @@ def test_points_that_another_beats_are_not_on_the_front():
         FrontPoint(("c",), 1.2, 0.93),
     ]
     assert [p.float_ops for p in front_of(points)] == [(), ("a",)]
+
+
+def test_a_clock_decides_what_a_mix_costs_where_it_knows(workbench, bm1684x):
+    base = workbench.start().base
+    plain = _cost(workbench, bm1684x)
+    ticks = iter([30.0, 20.0, None, 20.0])
+    timed = replace(plain, clock=lambda _: next(ticks))
+    assert timed.relative(base, base) == 1.5
+    assert timed.relative(base, base) == plain.relative(base, base) == 1.0

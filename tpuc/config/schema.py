@@ -120,6 +120,13 @@ class Benchmark(Enum):
     snr = "snr"
 
 
+class SearchCost(Enum):
+    """What search=pareto counts as the cost of a mix."""
+
+    roofline = "roofline"
+    instructions = "instructions"
+
+
 class SearchObjective(Enum):
     """What a search makes large."""
 
@@ -231,6 +238,7 @@ class SearchConfig:
     fpfwd_outputs: list[str] | None = None
     fpfwd_blocks: list[str] | None = None
     objective: SearchObjective = SearchObjective.cos
+    cost: SearchCost = SearchCost.roofline
     budget: float | None = None
     max_seconds: float | None = None
     max_trials: int | None = None

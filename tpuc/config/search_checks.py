@@ -55,6 +55,10 @@ def check_search(job: Job, processor: Processor) -> None:
     _check_methods(search)
     _check_parts(job)
     method = search.method.name
+    if search.budget is not None and method != "pareto":
+        raise ConfigError("search.budget: has no meaning without search=pareto")
+    if search.cost.name != "roofline" and method != "pareto":
+        raise ConfigError("search.cost: has no meaning without search=pareto")
     if method == "none":
         return
     if job.quantize.mode.name != "INT8":
@@ -72,8 +76,6 @@ def check_search(job: Job, processor: Processor) -> None:
             "search.method: threshold compares calibration methods, but calibration.method is "
             "from_file. Hint: calibration=kl"
         )
-    if search.budget is not None and method != "pareto":
-        raise ConfigError("search.budget: has no meaning without search=pareto")
     _check_fp_forward(search)
 
 

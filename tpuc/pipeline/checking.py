@@ -8,7 +8,7 @@ from pathlib import Path
 from tpuc.calibration import table as table_text
 from tpuc.config import Job
 from tpuc.dataset import Samples
-from tpuc.errors import TableError
+from tpuc.errors import ConfigError, TableError
 from tpuc.ir import Graph
 from tpuc.processors import Processor
 from tpuc.search import qtable as qtable_text
@@ -27,6 +27,14 @@ def check_graph(job: Job, graph: Graph, processor: Processor, dataset: Samples |
     ConfigError : the quantize table asks for a type that is not available
     DataError : the first sample can not be used
     """
+    if job.search.cost.name == "instructions" and not (
+        processor.instructions and processor.clock_mhz > 0
+    ):
+        raise ConfigError(
+            f"search.cost: instructions need a processor with instructions and a clock; "
+            f"{processor.name} has instructions '{processor.instructions}', clock_mhz "
+            f"{processor.clock_mhz}. Hint: search.cost=roofline"
+        )
     names = [v.name for v in graph.values()]
     if job.calibration.method.name == "from_file" and job.calibration.table is not None:
         table_text.check_table(table_text.read(Path(job.calibration.table)), names)

@@ -19,6 +19,7 @@ from tpuc.config.search_checks import float_mode
 from tpuc.dataset import Samples
 from tpuc.errors import ConfigError
 from tpuc.ir import Graph
+from tpuc.pipeline.emitting import predicted_microseconds
 from tpuc.processors import Processor
 from tpuc.search import (
     Accuracy,
@@ -175,8 +176,27 @@ def _run(
     if method != "pareto":
         return search_qtable(trials, inputs.tables, start, goal, method)
     lowered = bench.lower(inputs.start, inputs.base)
-    cost = CostModel(inputs.graph, processor, _natural_types(inputs.graph, lowered))
+    natural = _natural_types(inputs.graph, lowered)
+    cost = CostModel(inputs.graph, processor, natural, _clock(job, bench, inputs, processor))
     return search_pareto(trials, inputs.tables, start, goal, cost, search.budget)
+
+
+def _clock(
+    job: Job, bench: Bench, inputs: SearchInputs, processor: Processor
+) -> Callable[[QuantizeTable], float | None] | None:
+    """Predicted time of a mix's instructions; None if the estimate is wanted."""
+    if job.search.cost.name != "instructions":
+        return None
+    known: dict[str, float | None] = {}
+
+    def clock(qtable: QuantizeTable) -> float | None:
+        key = qtable_text.to_text(qtable)
+        if key not in known:
+            lowered = bench.lower(inputs.start, qtable)
+            known[key] = predicted_microseconds(lowered, processor)
+        return known[key]
+
+    return clock
 
 
 def _natural_types(graph: Graph, lowered: Graph) -> dict[str, str]:

@@ -6,11 +6,14 @@
 bytes: operands, weights and results, each in its type, all through the memory outside. A real
 schedule keeps much of it inside, so costs are good for comparing mixes of one network, and are
 given relative to the network with every op quantized.
+
+Where a clock is given (the predicted time of the chip's instructions), and it knows both mixes, it
+decides; the estimate remains for those that have no instructions, and for the order of trials.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tpuc.artifacts import QuantizeTable
@@ -34,6 +37,8 @@ class CostModel:
         Dialect `top`.
     natural : mapping of op name to type
         What each op is when no table says otherwise.
+    clock : function of QuantizeTable, optional
+        Microseconds of one inference, None where they are not known.
 
     Raises
     ------
@@ -43,6 +48,7 @@ class CostModel:
     graph: Graph
     processor: Processor
     natural: Mapping[str, str]
+    clock: Callable[[QuantizeTable], float | None] | None = None
 
     def __post_init__(self) -> None:
         facts = self.processor
@@ -52,6 +58,14 @@ class CostModel:
                     f"search.method: pareto needs the fact '{fact}' of {facts.name}, which its "
                     "YAML does not give. Hint: +processor." + fact + "=NUMBER"
                 )
+
+    def relative(self, qtable: QuantizeTable, base: QuantizeTable) -> float:
+        """Cost of a mix, that of `base` being 1."""
+        if self.clock is not None:
+            spent, whole = self.clock(qtable), self.clock(base)
+            if spent is not None and whole is not None:
+                return spent / whole
+        return self.microseconds(qtable) / self.microseconds(base)
 
     def microseconds(self, qtable: QuantizeTable) -> float:
         """Estimated time of one inference."""

@@ -91,7 +91,7 @@ def _grow(
     def point(ops: Sequence[str]) -> FrontPoint:
         qtable = with_choices(start.base, reasons_for(found, ops), start.mode)
         score = trials.score(found.table, qtable)
-        return FrontPoint(tuple(ops), cost.microseconds(qtable) / base, score.cos)
+        return FrontPoint(tuple(ops), cost.relative(qtable, start.base), score.cos)
 
     best = point(())
     yield best

@@ -54,6 +54,7 @@ _ELEMENTS = {
     DType.SI16: Element(3, 2),
     DType.SI32: Element(4, 4),
 }
+_RUN = 256
 _LONGEST = 65535  # sizes in commands have 16 bits
 
 
@@ -99,11 +100,14 @@ class Remote:
 
 
 def pieces(count: int, longest: int) -> Iterator[tuple[int, int, int]]:
-    """Cut `count` elements into (start, lanes, width) with lanes * width elements each."""
+    """Cut `count` elements into (start, lanes, width) with lanes * width elements each.
+
+    Few elements take few lanes: the DMA is slow where less than 256 bytes follow one another.
+    """
     start = 0
     while start < count:
         left = count - start
-        lanes = LANES if left >= LANES else 1
+        lanes = min(LANES, max(left // _RUN, 1))
         width = min(left // lanes, longest, _LONGEST)
         yield start, lanes, width
         start += lanes * width

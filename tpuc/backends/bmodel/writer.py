@@ -21,6 +21,7 @@ from tpuc.backends.bmodel.container import aligned, pack_container
 from tpuc.backends.bmodel.program import Fact, Placed, encode_program, native_digest
 from tpuc.backends.bmodel.schema import DATA_TYPES
 from tpuc.backends.bmodel.weights import stored_size
+from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
 from tpuc.ir import Graph, Value
 
@@ -28,6 +29,8 @@ __all__ = ["FORMAT_VERSION", "Native", "write_bmodel"]
 
 FORMAT_VERSION = "2.2"
 _TIME = "Thu Jan  1 00:00:00 1970"
+_MOST_COMMANDS = 1 << 20  # serial numbers have 20 bits
+_BLOCK = 128
 _GLOBAL_MEMORY = 0x1_0000_0000  # where BM168x chips see their DDR
 _IN, _OUT = 1, 2  # Tensor.hidden
 _USED_BY_CPU = 1  # Tensor.mem_type
@@ -86,6 +89,7 @@ def write_bmodel(
         parameter["net_stat"] = (len(coefficients), len(program))
         segment = coefficients + program
     else:
+        _check_native(native, chip)
         parameter, segment = _native_parameter(graph, native)
         program += bytes(aligned(len(program)) - len(program)) + coefficients
         program += native_digest(native.tiu, native.dma, program)
@@ -102,6 +106,21 @@ def write_bmodel(
         "device_num": 1,
     }
     write_whole(path, pack_container(model, segment))
+
+
+def _check_native(native: Native, chip: str) -> None:
+    """What a runtime would not notice, or would hang on."""
+    if not chip.isalnum() or chip != chip.upper():
+        raise ArtifactError(
+            f"bmodel: chip is '{chip}'; expected its name as the runtime compares it, in capitals. "
+            "Hint: the fact 'chip' of the processor"
+        )
+    for name, stream, count in zip(("TIU", "DMA"), (native.tiu, native.dma), native.counts):
+        if not 0 < count < _MOST_COMMANDS or not stream or len(stream) % _BLOCK:
+            raise ArtifactError(
+                f"bmodel: {count} {name} commands in {len(stream)} bytes; expected 1 to "
+                f"{_MOST_COMMANDS - 1} in a multiple of {_BLOCK}"
+            )
 
 
 def _native_parameter(graph: Graph, native: Native) -> tuple[dict[str, Any], bytes]:
