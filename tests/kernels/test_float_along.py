@@ -59,6 +59,9 @@ def test_rms_norm(dtype: DType, weighted: bool) -> None:
         ((2, 20, 5, 7), (-1, -2), False, (2, 20)),
         ((2, 20, 5, 7), (3,), True, (2, 20, 5, 1)),
         ((2, 20, 7), (2,), False, (2, 20)),
+        ((2, 20, 5, 7), (1,), True, (2, 1, 5, 7)),
+        ((2, 20, 7), (1,), False, (2, 7)),
+        ((2, 6, 5, 7), (1, 2), True, (2, 1, 1, 7)),
     ],
 )
 def test_reduce(
@@ -77,7 +80,7 @@ LEFT: list[tuple[str, dict[str, Any], DType, str]] = [
     ("Softmax", {"axis": 2}, DType.F32, "axis 2"),
     ("Softmax", {"axis": 3, "log": True}, DType.F32, "logarithm"),
     ("Reduce", {"mode": "ReduceMax", "axes": (3,), "keepdims": True}, DType.F32, "ReduceMax"),
-    ("Reduce", {"mode": "ReduceMean", "axes": (1,), "keepdims": True}, DType.F32, "axes [1]"),
+    ("Reduce", {"mode": "ReduceMean", "axes": (1, 3), "keepdims": True}, DType.F32, "over [1, 3]"),
     (
         "LayerNorm",
         {"axis": 3, "eps": 1e-6, "normalized_shape": (4,)},

@@ -13,9 +13,11 @@ import yaml
 
 from tests.golden import networks
 from tests.golden.weights import made_input
+from tpuc.artifacts import CalibrationTable, Range
 from tpuc.calibration import Options, calibrate
 from tpuc.calibration import table as table_text
 from tpuc.errors import ConfigError
+from tpuc.ir import Graph, Value, with_defaults
 from tpuc.ir.text_parse import load_mlir
 from tpuc.kernels.casts import to_float32
 from tpuc.lowering import float_twin, lower
@@ -111,3 +113,22 @@ def test_a_processor_without_zero_points_says_so(name, golden, bm1684x):
         lower(golden("resnet18"), table, facts, asymmetric=True)
     with pytest.raises(ConfigError, match="section #asym_op"):
         lower(golden("resnet18"), replace(table, asym_ops=("x",)), facts)
+
+
+def test_numbers_written_and_compared_have_the_zero_point_too():
+    graph = Graph("write", "top")
+    x, written, above = Value("x", (1, 4)), Value("written", (1, 4)), Value("above", (1, 4))
+    graph.add("Input", [], [x], with_defaults("Input", {}))
+    places = Value("places", (1, 1, 2), data=np.array([[[0, 1]]], np.float32))
+    number = Value("number", (1, 1), data=np.array([[2.0]], np.float32))
+    graph.add("ScatterND", [x, places, number], [written], with_defaults("ScatterND", {}))
+    attrs = {"const_val": 1.5, "mode": "Greater"}
+    graph.add("CompareConst", [x], [above], with_defaults("CompareConst", attrs))
+    graph.outputs = [written, above]
+    table = CalibrationTable({n: Range(3.0, -1.0, 3.0) for n in ("x", "written")})
+    table.ranges["above"] = Range(1.0, 0.0, 1.0)
+    lowered = lower(graph, table, _processor("bm1684x"), asymmetric=True).graph
+    assert lowered.find("written").producer.activations[0].quant.zero_point
+    found = Program(lowered).run({"x": np.array([[-1.0, 0.0, 1.0, 3.0]], np.float32)})
+    np.testing.assert_allclose(found[lowered.outputs[0].name], [[-1, 2, 1, 3]], atol=0.02)
+    np.testing.assert_array_equal(found[lowered.outputs[1].name] > 0.5, [[0, 0, 0, 1]])

@@ -2,8 +2,8 @@
 
 Positions are never rounded, quantized or cast between float types. In INT8:
 
-CompareConst: q compared with round(c / s_in); the result is 0 or 1 in uint8, scale 1
-ScatterND:    of constant updates, round(u / s_in) written into the integers
+CompareConst: q - z_in compared with round(c / s_in); the result is 0 or 1 in uint8, scale 1
+ScatterND:    of constant updates, round(u / s_in) + z_in written into the integers
 Mod:          x - floor(x / y) * y in F32, op by op
 """
 
@@ -100,7 +100,8 @@ def lower_scatter(ctx: Lowering, node: Node) -> str | None:
     x = ctx.as_int(source, node.name)
     assert x.quant is not None
     low, high = x.dtype.qrange
-    q = np.clip(round_away(updates.data.astype(np.float64) / x.quant.scale), low, high)
+    steps = round_away(updates.data.astype(np.float64) / x.quant.scale) + x.quant.zero_point
+    q = np.clip(steps, low, high)
     places = ctx.weight(f"{node.name}_indices_int32", indices.data, DType.SI32)
     written = ctx.weight(f"{node.name}_updates_int8", q, x.dtype, x.quant)
     ctx.emit_int(node, "ScatterND", [x, places, written], node.attrs, like=x)
