@@ -166,3 +166,9 @@ def test_malformed_nodes(body, pattern, tmp_path):
     known = {**constants(p=[0] * 8, z=0.0, q=[0], f=[1.0, 1.0, 2.0, 2.0]), "w": weights(1, 4, 8, 7)}
     data = {k: v for k, v in known.items() if f" {k})" in body and "Relu" not in body}
     _refused(save(build(body, data), tmp_path), ModelError, pattern)
+
+
+def test_words_that_are_no_text(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(_conv().SerializeToString().replace(b"Relu", b"Re\xffu"))
+    _refused(path, ModelError, "is not UTF-8")

@@ -110,7 +110,10 @@ def _read(file: Path, _mtime: int, _size: int) -> Mapping[str, np.ndarray]:
             if kind == "npy":
                 return {"": np.lib.format.read_array(stream, allow_pickle=False)}
             with np.load(stream, allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
+                arrays = {key: archive[key] for key in archive.files}
+                if odd := [k for k, a in arrays.items() if not isinstance(a, np.ndarray)]:
+                    raise ValueError(f"'{odd[0]}' is no array")
+                return arrays
     except Exception as error:  # zipfile and numpy raise many types for damaged files
         raise DataError(f"{file}: not an {kind} file, or damaged ({error})") from error
 

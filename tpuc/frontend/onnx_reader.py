@@ -122,6 +122,10 @@ def _load(path: Path) -> onnx.ModelProto:
         raise ModelError(f"{path}: not an ONNX model, or damaged ({reason})") from error
     if not model.graph.output:
         raise ModelError(f"{path}: not an ONNX model, or damaged (it has no outputs)")
+    for node in model.graph.node:  # protobuf hands out bytes where text is not UTF-8
+        words = (node.op_type, node.domain, *node.input, *node.output)
+        if odd := [w for w in words if not isinstance(w, str)]:
+            raise ModelError(f"{path}: not an ONNX model, or damaged ({odd[0]!r} is not UTF-8)")
     for tensor in model.graph.initializer:
         try:
             onnx.numpy_helper.to_array(tensor)
