@@ -6,12 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.golden import networks
 from tpuc.frontend.onnx_reader import read_onnx
 from tpuc.ir import Graph
 from tpuc.passes import canonicalize
 from tpuc.processors import Processor
+
+settings.register_profile("tpuc", deadline=None)  # a busy machine is no failure
+settings.load_profile("tpuc")
 
 
 @pytest.fixture(scope="session")
