@@ -255,7 +255,7 @@ FUNCTIONS: dict[str, _Make] = {
 
 def _gather(dtype: DType) -> Graph:
     graph = Graph("gather", "tpu")
-    places = Value("places", (2, 9), DType.SI32)
+    places = Value("places", (2, 9), DType.SI32, QuantType(1.0))
     graph.add("Input", [], [places], with_defaults("Input", {}, "tpu"))
     table = round_to(np.random.default_rng(0).normal(size=(70, 33)).astype(np.float32), dtype)
     result = Value("y", (2, 9, 33), dtype)

@@ -21,7 +21,7 @@ NAMES = ["conv in tiles of rows", "depthwise in tiles", "add in pieces", "lut", 
 @pytest.fixture(scope="module")
 def emitted() -> tuple[Emitter, Placed]:
     graph = together(NAMES)
-    return emit_graph(graph, plan_memory(graph))
+    return emit_graph(graph, plan_memory(graph))[:2]
 
 
 def test_loads_come_early_and_mean_the_same(emitted) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tpuc.backends.bm1684x.allocate import Placed
 from tpuc.backends.bm1684x.check import check_streams
-from tpuc.backends.bm1684x.command import GLOBAL, Command, up
+from tpuc.backends.bm1684x.command import GLOBAL, up
 from tpuc.backends.bm1684x.decode import decode_stream
 from tpuc.backends.bm1684x.emitter import NEURONS, Emitter
 from tpuc.backends.bm1684x.encode import encode_stream
 from tpuc.backends.bm1684x.meaning import check_meaning
-from tpuc.backends.bm1684x.memory import Plan, plan_memory
+from tpuc.backends.bm1684x.memory import Plan, moved, plan_memory
 from tpuc.backends.bm1684x.placing import emit_graph
 from tpuc.backends.bm1684x.rules import rule_of
 from tpuc.backends.bm1684x.schedule import schedule
@@ -102,8 +102,7 @@ def compile_graph(graph: Graph, in_parts: bool = False) -> Compiled:
     if missing is not None:
         raise UnsupportedError(f"{missing.reason}. Hint: ask `why_not` first")
     _check_weights(graph)
-    plan = plan_memory(graph)
-    emitter, placed = emit_graph(graph, plan, in_parts)
+    emitter, placed, plan = emit_graph(graph, plan_memory(graph), in_parts)
     check_meaning(emitter.commands, placed)
     coefficients = bytes(emitter.coefficients)
     coefficients += bytes(up(len(coefficients), _PAGE) - len(coefficients))
@@ -134,7 +133,7 @@ def _encoded(
 ) -> Compiled:
     emitter, placed = emitted
     base = GLOBAL + len(coefficients)
-    plain = schedule(_relocate(c, base - NEURONS) for c in placed.commands)
+    plain = schedule(moved(c, lambda at: at - NEURONS + base) for c in placed.commands)
     tiu = encode_stream(plain.tiu, plain.tiu_waits, "tiu")
     dma = encode_stream(plain.dma, plain.dma_waits, "dma")
     addresses = {name: at - NEURONS + base for name, at in plan.addresses.items()}
@@ -153,18 +152,3 @@ def _encoded(
         addresses,
         (tuple(c.note for c in plain.tiu), tuple(c.note for c in plain.dma)),
     )
-
-
-def _relocate(command: Command, by: int) -> Command:
-    """Addresses of tensors, now that their start is known."""
-    if command.engine == "tiu":
-        return command
-    fields = dict(command.fields)
-    for side in ("s", "r", "i"):
-        if f"{side}_low" not in fields:
-            continue
-        address = fields[f"{side}_low"] | fields[f"{side}_high"] << 32
-        if address >= NEURONS:
-            address += by
-            fields[f"{side}_low"], fields[f"{side}_high"] = address & 0xFFFFFFFF, address >> 32
-    return replace(command, fields=fields)

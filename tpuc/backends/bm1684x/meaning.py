@@ -1,7 +1,8 @@
 """Proves that commands in the order of the streams compute what they do op after op.
 
-Op after op every buffer has memory of its own; in the streams buffers share local memory. Both
-compute the same if every command reads, in both, what the same commands wrote.
+Op after op every buffer and every tensor has memory of its own; in the streams buffers share local
+memory, tensors share global memory. Both compute the same if every command reads, in both, what the
+same commands wrote.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
-from tpuc.backends.bm1684x.allocate import Placed
+from tpuc.backends.bm1684x.allocate import Placed, resolved
 from tpuc.backends.bm1684x.command import Command
 from tpuc.backends.bm1684x.emitter import BUFFER_STEP
 from tpuc.backends.bm1684x.footprint import Footprint, Span, footprint
@@ -21,6 +22,11 @@ __all__ = ["check_meaning"]
 
 def check_meaning(commands: Sequence[Command], placed: Placed) -> None:
     """Check order and places against the commands as they were emitted.
+
+    Parameters
+    ----------
+    commands : sequence of Command
+        With stand-ins for buffers and tensors.
 
     Raises
     ------
@@ -47,7 +53,8 @@ def check_meaning(commands: Sequence[Command], placed: Placed) -> None:
             f"{span.end} are in none of its buffers"
         )
 
-    first = _sources(touched, range(len(commands)), own)
+    apart = {i: _apart(c, placed, touched[i]) for i, c in enumerate(commands)}
+    first = _sources(apart, range(len(commands)), own)
     second = _sources(touched, placed.order, lambda _, span: span)
     for index, command in enumerate(commands):
         if first[index] != second[index]:
@@ -55,6 +62,13 @@ def check_meaning(commands: Sequence[Command], placed: Placed) -> None:
                 f"{command.kind} '{command.note}': reads what commands {sorted(second[index])} "
                 f"wrote; expected {sorted(first[index])}"
             )
+
+
+def _apart(command: Command, placed: Placed, found: Footprint) -> Footprint:
+    """What a command touches while tensors have places of their own."""
+    if command.engine == "tiu":
+        return found
+    return footprint(command.kind, resolved(command, placed.addresses).fields)
 
 
 def _sources(

@@ -1,16 +1,21 @@
-"""Where tensors lie in global memory: inputs and outputs for good, all others while they live."""
+"""Where tensors lie in global memory: those that are stored or loaded there, while they live.
+
+Rules write as if every tensor had a place of its own. When all commands are known, tensors that
+none of them touches lose theirs: they never leave local memory. The others share.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from tpuc.backends.bm1684x.command import up
-from tpuc.backends.bm1684x.emitter import NEURONS, element_of
+from tpuc.backends.bm1684x.command import Command, up
+from tpuc.backends.bm1684x.emitter import BUFFERS, NEURONS, element_of
 from tpuc.backends.bm1684x.rules.movement import ALIASES
 from tpuc.ir import Graph, Value
 
-__all__ = ["Plan", "plan_memory"]
+__all__ = ["Plan", "moved", "plan_memory", "reuse"]
 
 _PAGE = 4096
 
@@ -26,7 +31,7 @@ class Plan:
 
 
 def plan_memory(graph: Graph) -> Plan:
-    """First fit, the largest first; two tensors share bytes only if they never live together."""
+    """A place of its own for each tensor."""
     outputs = {v.name for v in graph.outputs}
     root: dict[str, str] = {}
     aliases = set()
@@ -36,13 +41,11 @@ def plan_memory(graph: Graph) -> Plan:
         if node.op in ALIASES and name not in outputs:
             root[name] = root[node.activations[0].name]
             aliases.add(name)
-    lives = _lives(graph, root)
-    sizes = {v.name: up(_bytes(v), _PAGE) for v in graph.values() if root[v.name] == v.name}
-    placed: list[tuple[int, int, str]] = []
-    for name in sorted(sizes, key=lambda n: (-sizes[n], lives[n][0], n)):
-        placed.append((_first_fit(placed, lives, sizes[name], name), sizes[name], name))
-    starts = {name: NEURONS + start for start, _, name in placed}
-    size = max(start + length for start, length, _ in placed)
+    starts, size = {}, 0
+    for value in graph.values():
+        if root[value.name] == value.name:
+            starts[value.name] = NEURONS + size
+            size += up(_bytes(value), _PAGE)
     return Plan({n: starts[r] for n, r in root.items()}, size, frozenset(aliases), root)
 
 
@@ -50,16 +53,66 @@ def _bytes(value: Value) -> int:
     return value.size * element_of(value).size
 
 
-def _lives(graph: Graph, root: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """First and last op that touches each tensor; inputs and outputs live all the time."""
+def reuse(
+    graph: Graph, plan: Plan, commands: Sequence[Command]
+) -> tuple[Plan, tuple[Command, ...]]:
+    """A plan for what the commands touch, and the same commands with its addresses.
+
+    First fit, the largest first. Two tensors share bytes only if one's last command comes before
+    the other's first; inputs and outputs live all the time.
+    """
+    names, starts = _sorted_starts(plan)
+
+    def name_at(address: int) -> str:
+        return names[bisect_right(starts, address) - 1]
+
     lives: dict[str, tuple[int, int]] = {}
-    for index, node in enumerate(graph.nodes):
-        for value in (*node.outputs, *node.activations):
-            name = root[value.name]
+    for index, command in enumerate(commands):
+        for _, address in _far_sides(command):
+            name = name_at(address)
             lives[name] = lives.get(name, (index, index))[0], index
     for value in (*graph.inputs, *graph.outputs):
-        lives[root[value.name]] = 0, len(graph.nodes)
-    return lives
+        lives[plan.roots[value.name]] = 0, len(commands)
+    sizes = {v.name: up(_bytes(v), _PAGE) for v in graph.values() if v.name in lives}
+    placed: list[tuple[int, int, str]] = []
+    for name in sorted(sizes, key=lambda n: (-sizes[n], lives[n][0], n)):
+        placed.append((_first_fit(placed, lives, sizes[name], name), sizes[name], name))
+    found = {name: NEURONS + start for start, _, name in placed}
+    size = max(start + length for start, length, _ in placed)
+
+    def new_place(address: int) -> int:
+        name = name_at(address)
+        return address - plan.addresses[name] + found[name]
+
+    addresses = {n: found[r] for n, r in plan.roots.items() if r in found}
+    after = tuple(moved(command, new_place) for command in commands)
+    return Plan(addresses, size, plan.aliases, plan.roots), after
+
+
+def _sorted_starts(plan: Plan) -> tuple[list[str], list[int]]:
+    roots = {r: plan.addresses[r] for r in plan.roots.values()}
+    names = sorted(roots, key=lambda name: roots[name])
+    return names, [roots[name] for name in names]
+
+
+def moved(command: Command, new_place: Callable[[int], int]) -> Command:
+    """A command with other addresses of tensors in global memory."""
+    fields = dict(command.fields)
+    for side, address in _far_sides(command):
+        there = new_place(address)
+        fields[f"{side}_low"], fields[f"{side}_high"] = there & 0xFFFFFFFF, there >> 32
+    return replace(command, fields=fields)
+
+
+def _far_sides(command: Command) -> Iterator[tuple[str, int]]:
+    """Sides of a DMA command (s, r, i) that are tensors in global memory, and their addresses."""
+    if command.engine != "dma":
+        return
+    for side in ("s", "r", "i"):
+        address = command.fields.get(f"{side}_low", 0)
+        address |= command.fields.get(f"{side}_high", 0) << 32
+        if NEURONS <= address < BUFFERS:
+            yield side, address
 
 
 def _first_fit(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from tpuc.backends.bm1684x.allocate import Placed, place
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, buffer_of
 from tpuc.backends.bm1684x.lives import NoPlace
-from tpuc.backends.bm1684x.memory import Plan
+from tpuc.backends.bm1684x.memory import Plan, reuse
 from tpuc.backends.bm1684x.rules import rule_of
 from tpuc.backends.bm1684x.rules.rule import KEPT, shape_of
 from tpuc.ir import Graph, Node, Value
@@ -22,8 +22,11 @@ __all__ = ["emit_graph"]
 _MOST_TRIES = 200
 
 
-def emit_graph(graph: Graph, plan: Plan, in_parts: bool = False) -> tuple[Emitter, Placed]:
-    """Commands of all ops, and the same in the best order, with places in local memory.
+Emitted = tuple[Emitter, Placed, Plan]
+
+
+def emit_graph(graph: Graph, plan: Plan, in_parts: bool = False) -> Emitted:
+    """Commands of all ops; the same in the best order, with places; what is left in global memory.
 
     Parameters
     ----------
@@ -95,10 +98,11 @@ class _Attempt:
             self._drop(index)
         return self.emitter
 
-    def placed(self) -> tuple[Emitter, Placed]:
+    def placed(self) -> Emitted:
         """All ops, then all buffers."""
         emitter = self.run()
-        return emitter, place(emitter.commands, emitter.sizes)
+        plan, commands = reuse(self.graph, self.plan, emitter.commands)
+        return emitter, place(commands, emitter.sizes), plan
 
     def in_the_way(self, full: NoRoom) -> str | None:
         """Root of the largest tensor that stays in local memory when it is full."""

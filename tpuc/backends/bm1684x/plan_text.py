@@ -24,8 +24,7 @@ def plan_text(graph: Graph) -> list[str]:
     UnsupportedError : an op has no instructions
     """
     compiled = compile_graph(graph)
-    plan = plan_memory(graph)
-    emitter, placed = emit_graph(graph, plan)
+    emitter, placed, plan = emit_graph(graph, plan_memory(graph))
     return [
         *_global_memory(plan, compiled),
         "",
