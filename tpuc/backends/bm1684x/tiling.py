@@ -8,7 +8,7 @@ from functools import partial
 
 from tpuc.backends.bm1684x.command import LANE_BYTES, LANES
 
-__all__ = ["Axis", "Band", "Tile", "Window", "axes_of", "choose_tile", "cut", "reach"]
+__all__ = ["Axis", "Band", "Tile", "Window", "axes_of", "band_of", "choose_tile", "cut", "reach"]
 
 Pair = tuple[int, int]
 
@@ -72,7 +72,8 @@ def axes_of(window: Window, size: Pair, out: Pair) -> tuple[Axis, Axis]:
     return h, w
 
 
-def _band(axis: Axis, first: int, last: int) -> Band:
+def band_of(axis: Axis, first: int, last: int) -> Band:
+    """What results `first` to `last` read; what lies outside of the axis is padding."""
     start = first * axis.stride - axis.before
     stop = (last - 1) * axis.stride - axis.before + (axis.kernel - 1) * axis.dilation + 1
     low, high = max(start, 0), min(stop, axis.size)
@@ -82,7 +83,7 @@ def _band(axis: Axis, first: int, last: int) -> Band:
 def cut(axis: Axis, length: int) -> Iterator[Band]:
     """Bands of at most `length` results."""
     for first in range(0, axis.out, length):
-        yield _band(axis, first, min(first + length, axis.out))
+        yield band_of(axis, first, min(first + length, axis.out))
 
 
 def reach(axis: Axis, length: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from tpuc.backends.bm1684x.command import F32, S16, S32, Local
+from tpuc.backends.bm1684x.command import F32, S16, S32, Local, Shape
 from tpuc.backends.bm1684x.emitter import Emitter
 from tpuc.backends.bm1684x.tiling import Window
 
@@ -20,6 +20,7 @@ __all__ = [
     "average",
     "cast",
     "convolve",
+    "copy_rows",
     "depthwise",
     "dequantize",
     "look_up",
@@ -169,6 +170,15 @@ def pack_rows(e: Emitter, r: Local, a: Local) -> None:
     strides = {"r_layout": _STRIDED, "r_cstr": 1, "r_nstr": r.strides[0]}
     fields = {**_result(replace(r, shape=a.shape)), **strides}
     _arith(e, _COPY, r, a, **{**fields, "operands": 1})
+
+
+def copy_rows(e: Emitter, r: Local, a: Local, shape: Shape) -> None:
+    """r = a for `shape` of both: each lies within a picture of its own size."""
+    more = {"operands": 1, "r_layout": _STRIDED, "a_layout": _STRIDED}
+    for side, place in (("r", r), ("a", a)):
+        for axis, step in zip("nchw", place.strides):
+            more[f"{side}_{axis}str"] = step
+    _arith(e, _COPY, replace(r, shape=shape), replace(a, shape=shape), **more)
 
 
 def raise_to_zero(e: Emitter, r: Local) -> None:

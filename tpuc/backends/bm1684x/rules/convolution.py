@@ -4,96 +4,44 @@ Per part: coefficients and input rows are loaded, then
 
     conv:       acc = sum(x * w);  acc += bias;  y = saturate(round(acc * m >> s))
     depthwise:  acc = sum(x * w) + bias;         y = the same
-
-A lane's coefficients: requantization words, 64 bytes for each row of channels; biases, 4 bytes
-each; filters (conv: 64 input channels side by side, zeros behind the last; depthwise: plain).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tpuc.backends.bm1684x import tiu
-from tpuc.backends.bm1684x.command import LANES, S32, Element, Local, up
+from tpuc.backends.bm1684x.command import LANES, S32, Local, Shape, up
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
-from tpuc.backends.bm1684x.rules.folding import Fold, best_fold, fold, one_hot
+from tpuc.backends.bm1684x.rules.filters import (
+    Part,
+    Slice,
+    compute,
+    head_bytes,
+    pack,
+    why_not_weights,
+    words_of,
+)
+from tpuc.backends.bm1684x.rules.folding import Fold, best_fold, fold, one_hot, same_fold
 from tpuc.backends.bm1684x.rules.rule import (
-    BYTES,
+    InBands,
     Rule,
+    Step,
+    near,
     no_room,
+    rows_of_window,
     shape_of,
     why_not_bytes,
     why_not_window,
     window_of,
 )
-from tpuc.backends.bm1684x.tiling import Axis, Band, Tile, Window, axes_of, choose_tile, cut, reach
+from tpuc.backends.bm1684x.tiling import Band, Tile, axes_of, choose_tile, cut, reach
 from tpuc.ir import Node
 
-__all__ = [
-    "RULES",
-    "Part",
-    "Slice",
-    "compute",
-    "emit_part",
-    "pack",
-    "whole",
-    "why_not_weights",
-    "words_of",
-]
-
-
-@dataclass(frozen=True)
-class Part:
-    """A convolution of one group, or a depthwise one; all of it in global memory."""
-
-    source: Remote
-    target: Remote
-    batch: int
-    channels: int  # of the input
-    types: tuple[Element, Element]
-    axes: tuple[Axis, Axis]
-    window: Window
-    filters: np.ndarray  # (O, I, KH, KW), depthwise (C, 1, KH, KW); int8, or uint8 if not depthwise
-    words: np.ndarray  # (O, 3): multiplier, -shift, bias
-    rounding: int
-    relu: bool
-
-    @property
-    def is_depthwise(self) -> bool:
-        return self.filters.shape[1] == 1 and self.channels == len(self.filters) > 1
-
-
-def pack(filters: np.ndarray, words: np.ndarray, is_depthwise: bool) -> np.ndarray:
-    """(lanes, bytes): the coefficients of some output channels."""
-    count, depth, kh, kw = filters.shape
-    rows = -(-count // LANES)
-    padded = np.zeros((rows * LANES, up(depth) if not is_depthwise else 1, kh * kw), np.int8)
-    padded[:count, :depth] = filters.reshape(count, depth, kh * kw).view(np.int8)
-    if is_depthwise:
-        plain = padded.reshape(rows, LANES, kh * kw)
-    else:
-        plain = padded.reshape(rows, LANES, -1, 64, kh * kw).transpose(0, 1, 2, 4, 3)
-    kernels = plain.reshape(rows, LANES, -1).transpose(1, 0, 2).reshape(LANES, -1)
-    every = np.zeros((rows * LANES, 3), np.int64)
-    every[:count] = words
-    every = every.reshape(rows, LANES, 3).transpose(1, 0, 2)
-    triples = np.zeros((LANES, rows, 16), "<i4")
-    triples[:, :, :2] = every[:, :, :2]
-    head = _head(rows)
-    block = np.zeros((LANES, up(head + kernels.shape[1])), np.uint8)
-    block[:, : 64 * rows] = triples.reshape(LANES, -1).view(np.uint8)
-    biases = np.ascontiguousarray(every[:, :, 2], "<i4").view(np.uint8)
-    block[:, 64 * rows : 64 * rows + 4 * rows] = biases
-    block[:, head : head + kernels.shape[1]] = kernels.view(np.uint8)
-    return block[: min(count, LANES)]
-
-
-def _head(rows: int) -> int:
-    """Bytes of a lane before its filters."""
-    return 64 * rows + up(4 * rows)
+__all__ = ["RULES", "emit_part", "whole"]
 
 
 def _tile(e: Emitter, node: Node, part: Part) -> Tile:
@@ -105,22 +53,13 @@ def _tile(e: Emitter, node: Node, part: Part) -> Tile:
         each = taps if part.is_depthwise else up(part.channels) * taps
         pictures = (rows if part.is_depthwise else depth) * up(inner[0] * inner[1])
         sums = rows * up(4 * h * w)
-        return up(_head(rows) + rows * each) + pictures + sums + rows * up(h * w)
+        return up(head_bytes(rows) + rows * each) + pictures + sums + rows * up(h * w)
 
     tile = choose_tile(len(part.filters), part.axes, size, e.room)
     if tile is None:
         least = [reach(axis, 1) for axis in part.axes]
         raise no_room(e, node, size(min(LANES, len(part.filters)), 1, 1, (least[0], least[1])))
     return tile
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Output channels of a part whose coefficients lie at `block` in local memory."""
-
-    first: int
-    count: int
-    block: int
 
 
 def emit_part(e: Emitter, node: Node, part: Part) -> None:
@@ -155,29 +94,6 @@ def _emit_tile(e: Emitter, part: Part, some: Slice, at: tuple[int, Band, Band]) 
     e.store(y, part.target.at((n, some.first, h.first, w.first), part.types[1]))
 
 
-def compute(
-    e: Emitter,
-    part: Part,
-    some: Slice,
-    places: tuple[Local, Local, Local],
-    pads: tuple[int, int, int, int],
-) -> None:
-    """Commands of a tile that lies in local memory: input, sums, result."""
-    x, sums, y = places
-    window = Window(part.window.kernel, part.window.strides, part.window.dilations, pads)
-    rows = -(-some.count // LANES)
-    filters, biases = some.block + _head(rows), some.block + 64 * rows
-    if part.is_depthwise:
-        tiu.depthwise(e, sums, x, (filters, biases), window)
-    else:
-        tiu.convolve(e, sums, x, (filters, part.filters.dtype == np.int8), window)
-        if part.words[some.first : some.first + some.count, 2].any():
-            tiu.add_bias(e, sums, biases)
-    tiu.requantize_channels(e, y, sums, some.block, part.rounding)
-    if part.relu and y.element.signed:
-        tiu.raise_to_zero(e, y)
-
-
 def whole(e: Emitter, node: Node, part: Part, stays: bool) -> None:
     """All of it at once."""
     source, target = node.activations[0], node.output
@@ -194,8 +110,39 @@ def whole(e: Emitter, node: Node, part: Part, stays: bool) -> None:
     e.finish(target, y, stays)
 
 
-def _folded(e: Emitter, node: Node, part: Part, how: Fold) -> Local:
-    """Taps of a picture in global memory become channels first."""
+@dataclass(frozen=True)
+class _Folded:
+    """A convolution some of whose taps are channels, and where its coefficients lie."""
+
+    part: Part
+    how: Fold
+    before: Shape
+    after: Shape
+    block: int
+    picks: int
+
+    def compute(self, e: Emitter, source: Remote) -> Local:
+        """Commands of a picture in global memory."""
+        part, how = self.part, self.how
+        x = fold(e, source, part.types[0], (how, self.before, self.picks))
+        sums, y = e.take(self.after, S32), e.take(self.after, part.types[1])
+        left = replace(part, window=how.rest, channels=how.shape[1])
+        some = Slice(0, len(part.filters), self.block)
+        compute(e, left, some, (x, sums, y), how.rest.pads)
+        return y
+
+    def of_rows(self, band: Band) -> _Folded:
+        """The same for some rows."""
+        window = self.part.window
+        pads = band.before, window.pads[1], band.after, window.pads[3]
+        before = (*self.before[:2], band.stop - band.start, self.before[3])
+        after = (*self.after[:2], band.last - band.first, self.after[3])
+        how = same_fold(self.how, replace(window, pads=pads), before, after)
+        return replace(self, how=how, before=before, after=after)
+
+
+def _start_folded(e: Emitter, node: Node, part: Part, how: Fold) -> _Folded:
+    """Load what makes channels of taps, and the filters for those."""
     count, before = len(part.filters), shape_of(node.activations[0])
     filters = part.filters.reshape(count, how.shape[1], *how.rest.kernel)
     block = pack(filters, part.words, False)
@@ -203,34 +150,13 @@ def _folded(e: Emitter, node: Node, part: Part, how: Fold) -> Local:
     both = np.zeros((len(picks), block.shape[1] + picks.shape[1]), np.uint8)
     both[: len(block), : block.shape[1]], both[:, block.shape[1] :] = block, picks
     at = e.load_block(both).address
-    x = fold(e, part.source, part.types[0], (how, before, at + block.shape[1]))
-    sums = e.take(shape_of(node.output), S32)
-    y = e.take(shape_of(node.output), part.types[1])
-    left = replace(part, window=how.rest, channels=how.shape[1], filters=filters)
-    compute(e, left, Slice(0, count, at), (x, sums, y), how.rest.pads)
-    return y
+    folded = replace(part, filters=filters)
+    return _Folded(folded, how, before, shape_of(node.output), at, at + block.shape[1])
 
 
-def words_of(node: Node, multipliers: np.ndarray, shifts: np.ndarray, count: int) -> np.ndarray:
-    """(O, 3): multiplier, -shift, bias of each channel."""
-    bias = node.inputs[2].data if len(node.inputs) > 2 and node.inputs[2] is not None else None
-    words = np.zeros((count, 3), np.int64)
-    words[:, 0], words[:, 1] = multipliers, -shifts
-    if bias is not None:
-        words[:, 2] = bias.reshape(-1)
-    return words
-
-
-def why_not_weights(node: Node) -> str | None:
-    for value in node.inputs[1:]:
-        if value is not None and value.data is None:
-            return f"operand '{value.name}' is computed"
-    filters = node.inputs[1]
-    if filters is None or filters.dtype not in BYTES:
-        return f"its filter is {None if filters is None else filters.dtype}"
-    if filters.quant is not None and filters.quant.zero_point:
-        return f"its filter has zero point {filters.quant.zero_point}"
-    return None
+def _folded(e: Emitter, node: Node, part: Part, how: Fold) -> Local:
+    """Taps of a picture in global memory become channels first."""
+    return _start_folded(e, node, part, how).compute(e, part.source)
 
 
 def _covers_conv(node: Node) -> str | None:
@@ -281,4 +207,36 @@ def _conv_whole(e: Emitter, node: Node, stays: bool) -> None:
     whole(e, node, parts[0], stays)
 
 
-RULES = {"Conv2D": Rule(_covers_conv, _conv, _conv_whole)}
+def _start(e: Emitter, node: Node, is_far: bool) -> Step:
+    parts = list(_conv_parts(e, node))
+    if len(parts) > 1:
+        raise NoRoom(f"{node}: its groups are computed one by one")
+    (part,) = parts
+    if is_far and not part.is_depthwise:
+        how = best_fold(part.window, shape_of(node.activations[0]), shape_of(node.output))
+        if how is not None:
+            return _start_rows_of_taps(_start_folded(e, node, part, how), e)
+    block = e.load_block(pack(part.filters, part.words, part.is_depthwise))
+
+    def run(operands: Sequence[Local | Remote], band: Band) -> Local:
+        (x,) = near(operands)
+        shape = 1, len(part.filters), band.last - band.first, part.axes[1].out
+        sums, y = e.take(shape, S32), e.take(shape, part.types[1])
+        pads = band.before, part.window.pads[1], band.after, part.window.pads[3]
+        compute(e, part, Slice(0, shape[1], block.address), (x, sums, y), pads)
+        return y
+
+    return Step(run)
+
+
+def _start_rows_of_taps(folded: _Folded, e: Emitter) -> Step:
+    def run(operands: Sequence[Local | Remote], band: Band) -> Local:
+        (source,) = operands
+        assert isinstance(source, Remote)
+        return folded.of_rows(band).compute(e, source)
+
+    return Step(run, takes_far=True)
+
+
+_IN_BANDS = InBands(_start, rows_of_window)
+RULES = {"Conv2D": Rule(_covers_conv, _conv, _conv_whole, _IN_BANDS)}

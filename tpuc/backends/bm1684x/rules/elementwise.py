@@ -16,13 +16,23 @@ from tpuc.backends.bm1684x import tiu
 from tpuc.backends.bm1684x.command import LANES, S16, S32, Local, Shape
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, dense, element_of, pieces
 from tpuc.backends.bm1684x.rules.frames import framed, why_not_shapes
-from tpuc.backends.bm1684x.rules.rule import BYTES, Rule, shape_of, why_not_bytes
+from tpuc.backends.bm1684x.rules.rule import (
+    BYTES,
+    InBands,
+    Rule,
+    Step,
+    near,
+    same_rows,
+    shape_of,
+    why_not_bytes,
+)
 from tpuc.backends.bm1684x.rules.scaling import (
     is_scaling,
     scale,
     scale_whole,
     why_not_scaling,
 )
+from tpuc.backends.bm1684x.tiling import Band
 from tpuc.ir import Node, Value
 from tpuc.kernels.reference import INTEGER_KERNELS
 
@@ -152,10 +162,34 @@ def _table_whole(e: Emitter, node: Node, stays: bool) -> None:
     e.finish(node.output, y, stays)
 
 
+def _start_table(e: Emitter, node: Node, _: bool) -> Step:
+    block = _load_table(e, node)
+
+    def run(operands: Sequence[Local | Remote], band: Band) -> Local:
+        (x,) = near(operands)
+        row = 1, x.shape[1], 1, x.shape[2] * x.shape[3]
+        if row[3] > _LONGEST:
+            raise NoRoom(f"{node}: has rows of {row[3]} numbers; expected at most {_LONGEST}")
+        y = e.take(x.shape, element_of(node.output))
+        tiu.look_up(e, replace(y, shape=row), block, replace(x, shape=row))
+        return y
+
+    return Step(run)
+
+
+def _start_mul(e: Emitter, node: Node, is_far: bool) -> Step:
+    if is_scaling(node) or _PRODUCT.in_bands is None:
+        raise NoRoom(f"{node}: its factors are for whole pictures")
+    return _PRODUCT.in_bands.start(e, node, is_far)
+
+
 _UNARY = ("Lut", "MulShift", "AddConst", "SubConst", "MaxConst", "MinConst", "Relu", "LeakyRelu")
 
 RULES = {
     **dict.fromkeys(("Add", "Sub"), _PAIR),
-    "Mul": Rule(_covers_mul, _mul, _mul_whole),
-    **dict.fromkeys((*_UNARY, "Active"), Rule(_covers_table, _table, _table_whole)),
+    "Mul": Rule(_covers_mul, _mul, _mul_whole, InBands(_start_mul, same_rows)),
+    **dict.fromkeys(
+        (*_UNARY, "Active"),
+        Rule(_covers_table, _table, _table_whole, InBands(_start_table, same_rows)),
+    ),
 }

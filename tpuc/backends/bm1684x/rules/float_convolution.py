@@ -10,7 +10,7 @@ channels side by side, zeros behind the last, float32 plain; depthwise: plain fl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,12 @@ from tpuc.backends.bm1684x.command import F32, LANES, Element, Local, up
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
 from tpuc.backends.bm1684x.floats import stored
 from tpuc.backends.bm1684x.rules.rule import (
+    InBands,
     Rule,
+    Step,
+    near,
     no_room,
+    rows_of_window,
     shape_of,
     why_not_floats,
     why_not_window,
@@ -276,7 +280,25 @@ def _product_whole(e: Emitter, node: Node, stays: bool) -> None:
     _whole(e, node, part, stays)
 
 
+def _start(e: Emitter, node: Node, _: bool) -> Step:
+    parts = list(_conv_parts(e, node))
+    if len(parts) > 1:
+        raise NoRoom(f"{node}: its groups are computed one by one")
+    (part,) = parts
+    block = e.load_block(_pack(part, slice(None)))
+
+    def run(operands: Sequence[Local | Remote], band: Band) -> Local:
+        (x,) = near(operands)
+        shape = 1, len(part.filters), band.last - band.first, part.axes[1].out
+        y = e.take(shape, part.element)
+        pads = band.before, part.window.pads[1], band.after, part.window.pads[3]
+        _compute(e, part, block.address, (x, y), pads)
+        return y
+
+    return Step(run)
+
+
 RULES = {
-    "Conv2D": Rule(_covers_conv, _conv, _conv_whole),
+    "Conv2D": Rule(_covers_conv, _conv, _conv_whole, InBands(_start, rows_of_window)),
     "MatMul": Rule(_covers_product, _product, _product_whole),
 }

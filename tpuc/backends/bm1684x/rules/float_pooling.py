@@ -6,9 +6,11 @@ from tpuc.backends.bm1684x import tiu_float
 from tpuc.backends.bm1684x.command import F32, LANES, Local, up
 from tpuc.backends.bm1684x.emitter import Emitter, element_of
 from tpuc.backends.bm1684x.rules.float_elementwise import relu
-from tpuc.backends.bm1684x.rules.pooling import emit_pool
+from tpuc.backends.bm1684x.rules.pooling import emit_pool, start_pool
 from tpuc.backends.bm1684x.rules.rule import (
+    InBands,
     Rule,
+    rows_of_window,
     shape_of,
     why_not_floats,
     why_not_window,
@@ -67,4 +69,5 @@ def _whole(e: Emitter, node: Node, stays: bool) -> None:
     e.finish(target, y, stays)
 
 
-RULES = {"Pool2D": Rule(_covers, _emit, _whole)}
+_IN_BANDS = InBands(start_pool(_command), rows_of_window)
+RULES = {"Pool2D": Rule(_covers, _emit, _whole, _IN_BANDS)}

@@ -19,7 +19,7 @@ from tpuc.backends.bm1684x.command import LANES, Element, Local, Shape, up
 from tpuc.backends.bm1684x.emitter import Emitter, Remote
 from tpuc.backends.bm1684x.tiling import Window
 
-__all__ = ["Fold", "best_fold", "fold", "one_hot"]
+__all__ = ["Fold", "best_fold", "fold", "one_hot", "same_fold"]
 
 _TAPS = 64  # of a lane's depthwise filter
 
@@ -58,6 +58,12 @@ def best_fold(window: Window, before: Shape, after: Shape) -> Fold | None:
         if picked[1] <= LANES and taps <= _TAPS and steps < cost:
             best, cost = candidate, steps
     return best
+
+
+def same_fold(how: Fold, window: Window, before: Shape, after: Shape) -> Fold:
+    """The fold that makes channels of the same taps, of another picture."""
+    found = _folds(window, before, after)
+    return next(f for f in found if f.picks.kernel == how.picks.kernel)
 
 
 def _steps(window: Window, before: Shape, after: Shape) -> int:

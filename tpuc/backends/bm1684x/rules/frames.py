@@ -14,7 +14,8 @@ from tpuc.backends.bm1684x.command import LANE_BYTES, LANES, Element, Local, Sha
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, dense, element_of
 from tpuc.backends.bm1684x.floats import stored
 from tpuc.backends.bm1684x.rules.axes import Part, joint_axes, parts_of
-from tpuc.backends.bm1684x.rules.rule import Rule, shape_of
+from tpuc.backends.bm1684x.rules.rule import InBands, Rule, Step, near, same_rows, shape_of
+from tpuc.backends.bm1684x.tiling import Band
 from tpuc.ir import Node, Value
 
 __all__ = ["Compute", "Probe", "framed", "place_of", "why_not_shapes"]
@@ -74,6 +75,17 @@ class _Framed:
             operands.append(_fetched(e, node, value, shape))
         e.finish(node.output, self.compute(e, node, operands), stays)
 
+    def start(self, e: Emitter, node: Node, _: bool) -> Step:
+        """Operands of the shape of the result, some rows at a time."""
+        for value in node.inputs:
+            if value is None or value.data is not None or value.shape != node.output.shape:
+                raise NoRoom(f"{node}: has operands that are repeated or constant")
+
+        def run(operands: Sequence[Local | Remote], band: Band) -> Local:
+            return self.compute(e, node, near(operands))
+
+        return Step(run)
+
     def _bytes_each(self, node: Node, values: Sequence[Value]) -> int:
         """Bytes of a lane for each number of the result, with all that is computed between."""
         probe = Probe({})
@@ -130,4 +142,4 @@ def _fetched(e: Emitter, node: Node, value: Value, shape: Shape) -> Local:
 def framed(covers: Callable[[Node], str | None], compute: Compute) -> Rule:
     """A rule of such an op."""
     frame = _Framed(compute)
-    return Rule(covers, frame.emit, frame.whole)
+    return Rule(covers, frame.emit, frame.whole, InBands(frame.start, same_rows))

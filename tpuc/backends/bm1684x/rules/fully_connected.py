@@ -9,13 +9,12 @@ import numpy as np
 from tpuc.backends.bm1684x import tiu
 from tpuc.backends.bm1684x.command import LANES, S32, Local
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
-from tpuc.backends.bm1684x.rules.convolution import (
+from tpuc.backends.bm1684x.rules.convolution import emit_part, whole
+from tpuc.backends.bm1684x.rules.filters import (
     Part,
     Slice,
     compute,
-    emit_part,
     pack,
-    whole,
     why_not_weights,
     words_of,
 )

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tpuc.backends.bm1684x import tiu
 from tpuc.backends.bm1684x.command import LANES, Local, up
-from tpuc.backends.bm1684x.emitter import Emitter, element_of
+from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
 from tpuc.backends.bm1684x.rules.rule import (
+    InBands,
     Rule,
+    Step,
+    near,
     no_room,
+    rows_of_window,
     shape_of,
     why_not_bytes,
     why_not_window,
     window_of,
 )
-from tpuc.backends.bm1684x.tiling import Window, axes_of, choose_tile, cut, reach
+from tpuc.backends.bm1684x.tiling import Band, Window, axes_of, choose_tile, cut, reach
 from tpuc.ir import Node
 
-__all__ = ["RULES", "emit_pool"]
+__all__ = ["RULES", "emit_pool", "start_pool"]
 
 Size = Callable[[Node, int, tuple[int, int]], int]
 Command = Callable[[Emitter, Node, tuple[Local, Local], Window], None]
@@ -107,4 +111,24 @@ def _whole(e: Emitter, node: Node, stays: bool) -> None:
     e.finish(target, y, stays)
 
 
-RULES = {"Pool2D": Rule(_covers, _emit, _whole)}
+def start_pool(command: Command) -> Callable[[Emitter, Node, bool], Step]:
+    """A pool of some rows at a time, by a function that appends the commands of a part."""
+
+    def start(e: Emitter, node: Node, _: bool) -> Step:
+        window, shape = window_of(node), shape_of(node.output)
+
+        def run(operands: Sequence[Local | Remote], band: Band) -> Local:
+            (x,) = near(operands)
+            y = e.take((*shape[:2], band.last - band.first, shape[3]), x.element)
+            pads = band.before, window.pads[1], band.after, window.pads[3]
+            part = Window(window.kernel, window.strides, window.dilations, pads)
+            command(e, node, (y, x), part)
+            return y
+
+        return Step(run)
+
+    return start
+
+
+_IN_BANDS = InBands(start_pool(_command), rows_of_window)
+RULES = {"Pool2D": Rule(_covers, _emit, _whole, _IN_BANDS)}

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tpuc.backends.bm1684x.command import LANE_BYTES, Shape
-from tpuc.backends.bm1684x.emitter import Emitter, NoRoom
-from tpuc.backends.bm1684x.tiling import Window
+from tpuc.backends.bm1684x.command import LANE_BYTES, Local, Shape
+from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote
+from tpuc.backends.bm1684x.tiling import Axis, Band, Window, axes_of
 from tpuc.ir import DType, Node, Value
 
 __all__ = [
     "BYTES",
     "KEPT",
+    "InBands",
     "Rule",
+    "Step",
+    "rows_of_window",
+    "near",
     "no_room",
+    "same_rows",
     "shape_of",
     "why_not_bytes",
     "why_not_floats",
@@ -28,16 +33,50 @@ _MOST = 15  # strides, pads and dilations - 1 have 4 bits
 
 
 @dataclass(frozen=True)
+class Step:
+    """An op whose coefficients lie in local memory.
+
+    Parameters
+    ----------
+    run : function of operands and band
+        Makes rows of the result from the rows of the operands that it reads.
+    takes_far : bool
+        Whether the only operand has to lie in global memory: `run` gets its first row there.
+    """
+
+    run: Callable[[Sequence[Local | Remote], Band], Local]
+    takes_far: bool = False
+
+
+@dataclass(frozen=True)
+class InBands:
+    """How an op of one sample works on some rows at a time.
+
+    Parameters
+    ----------
+    start : function of emitter, op, and whether its first operand lies in global memory
+        Loads coefficients, once for all bands.
+    axis : function of the op
+        Which rows a row of the result reads.
+    """
+
+    start: Callable[[Emitter, Node, bool], Step]
+    axis: Callable[[Node], Axis]
+
+
+@dataclass(frozen=True)
 class Rule:
     """Selection of one op.
 
     `emit` takes operands from global memory, in parts. `whole`, for one sample, takes them where
     they are, all at once, and leaves the result in local memory if its last argument is true.
+    `in_bands` is for ops that work beside others on the rows at hand.
     """
 
     covers: Callable[[Node], str | None]
     emit: Callable[[Emitter, Node], None]
     whole: Callable[[Emitter, Node, bool], None] | None = None
+    in_bands: InBands | None = None
 
 
 def shape_of(value: Value) -> Shape:
@@ -88,6 +127,24 @@ def window_of(node: Node) -> Window:
         pads = (0, pads[0], 0, pads[1])
     (kh, kw), (sh, sw), (dh, dw), (top, left, bottom, right) = kernel, strides, dilations, pads
     return Window((kh, kw), (sh, sw), (dh, dw), (top, left, bottom, right))
+
+
+def rows_of_window(node: Node) -> Axis:
+    """Rows of a window op."""
+    before, after = shape_of(node.activations[0]), shape_of(node.output)
+    return axes_of(window_of(node), before[2:], after[2:])[0]
+
+
+def same_rows(node: Node) -> Axis:
+    """Rows of an op whose results depend on the numbers at the same place."""
+    rows = shape_of(node.output)[2]
+    return Axis(rows, rows, 1, 1, 1, 0)
+
+
+def near(operands: Sequence[Local | Remote]) -> list[Local]:
+    """Operands that have to lie in local memory."""
+    assert all(isinstance(x, Local) for x in operands)
+    return [x for x in operands if isinstance(x, Local)]
 
 
 def why_not_window(node: Node) -> str | None:
