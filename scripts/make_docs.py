@@ -1,4 +1,5 @@
-"""Writes what must not drift in docs/: keys.md (schema), migration.md (importer), dataflow.svg.
+"""Writes what must not drift in docs/: keys.md (schema), migration.md (importer), ops.md
+(registries), dataflow.svg.
 
 python -m scripts.make_docs
 """
@@ -15,6 +16,7 @@ from typing import Any
 import yaml
 
 from scripts.dataflow import dataflow_svg
+from scripts.ops_page import ops_page
 from tpuc.config.schema import Job
 from tpuc.tools.vendor_commands import is_key
 from tpuc.tools.vendor_commands.options import PROGRAMS, Option
@@ -147,6 +149,7 @@ def pages() -> dict[str, str]:
     return {
         "keys.md": keys_page(about),
         "migration.md": migration_page(),
+        "ops.md": ops_page(),
         "dataflow.svg": dataflow_svg(),
     }
 

@@ -25,7 +25,7 @@ def blocks(page: str) -> list[str]:
     return ["\n".join(line[len(indent) :] for line in text.splitlines()) for indent, text in found]
 
 
-@pytest.mark.parametrize("page", ["keys.md", "migration.md", "dataflow.svg"])
+@pytest.mark.parametrize("page", ["keys.md", "migration.md", "ops.md", "dataflow.svg"])
 def test_generated_pages_are_current(page):
     assert (DOCS / page).read_text() == pages()[page], "python -m scripts.make_docs"
 

@@ -6,7 +6,15 @@ into an op is applied by the runner.
 
 from __future__ import annotations
 
-from tpuc.execute import elementwise, movement, normalization, postprocess, selection, window
+from tpuc.execute import (
+    elementwise,
+    movement,
+    normalization,
+    postprocess,
+    regions,
+    selection,
+    window,
+)
 from tpuc.execute.registry import KERNELS, Tensor
 
 __all__ = [
@@ -16,6 +24,7 @@ __all__ = [
     "movement",
     "normalization",
     "postprocess",
+    "regions",
     "selection",
     "window",
 ]

@@ -35,10 +35,8 @@ _WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeErro
 _FORMS = {
     **dict.fromkeys(("LSTM", "GRU", "RNN"), "steps as MatMul, Sigmoid and Tanh"),
     **dict.fromkeys(("If", "Loop", "Scan"), "an export without control flow"),
-    "NonMaxSuppression": "model.add_postprocess, for YOLO",
     "NonZero": "Where",
     "OneHot": "Gather of the rows of a constant",
-    "RoiAlign": "GridSample",
     "Trilu": "Mul with a constant mask",
 }
 """What takes the place of operators whose own names say little."""

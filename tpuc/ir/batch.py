@@ -19,7 +19,7 @@ _AXIS_OPS = (
     *("Concat", "Split", "Softmax", "Gather", "Arg", "LayerNorm"),
     *("GatherElements", "ScatterElements", "TopK", "CumSum"),
 )
-_COUNTING_OPS = ("ScatterND", "GatherND")
+_COUNTING_OPS = ("ScatterND", "GatherND", "RoiAlign", "Nms")
 _TILED_OPS = ("Add", "Sub", "Mul", "Div", "Max", "Min", "Where", "Compare", "Mod", "Concat")
 """Ops whose constants are repeated along with the samples."""
 

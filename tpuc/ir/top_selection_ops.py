@@ -83,6 +83,19 @@ SELECTION: list[OpSpec] = [
         {"align_corners": A("bool"), "mode": A("i64"), "padding_mode": A("i64")},
     ),
     row(
+        "RoiAlign",
+        "input rois",
+        {
+            "align_corners": A("bool"),
+            "mode": A("str"),
+            "output_height": A("i64"),
+            "output_width": A("i64"),
+            "sampling_ratio": A("i64"),
+            "spatial_scale": A("f64"),
+        },
+    ),
+    row("Nms", "inputs*", {"center_point_box": A("i64"), "max_output_size": A("i64")}),
+    row(
         "YoloDetection",
         "inputs*",
         {

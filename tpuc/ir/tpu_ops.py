@@ -160,7 +160,7 @@ _ROWS: list[OpSpec] = [
             "Reshape Permute Squeeze Unsqueeze Slice Tile Gather Upsample Interp Depth2Space "
             "Arg SwapDimInner RMSNorm InstanceNorm GroupNorm Compare CompareConst "
             "Where Mod CumSum GatherElements GatherND ScatterND ScatterElements TopK GridSampler "
-            "YoloDetection"
+            "RoiAlign Nms YoloDetection"
         ).split()
     ],
     same("RequantFp", "input", {"scale": A("f64"), "offset": A("f64", 0.0)}),

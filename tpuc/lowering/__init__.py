@@ -38,10 +38,12 @@ from tpuc.lowering.split_products import split_products
 from tpuc.processors import Processor
 from tpuc.progress import steps
 
-__all__ = ["Groups", "Lowered", "Lowerer", "Memo", "float_twin", "lower"]
+__all__ = ["ALWAYS_F32", "Groups", "Lowered", "Lowerer", "Memo", "float_twin", "lower"]
 
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
-_ALWAYS_F32 = {"Div", "Arg", "TopK", "CumSum", "InstanceNorm", "GroupNorm", "YoloDetection"}
+ALWAYS_F32 = frozenset(
+    "Div Arg TopK CumSum InstanceNorm GroupNorm YoloDetection RoiAlign Nms".split()
+)
 """Ops that are F32 in an INT8 build, not the processor's float type."""
 
 
@@ -265,7 +267,7 @@ def _lower_node(ctx: Lowering, node: Node, mode: str, fallback: DType) -> None:
         reason = ctx.rules[node.op](ctx, node)
     if reason is not None:
         uncalibrated = "no calibration entry" in reason
-        f32 = uncalibrated or node.op in _ALWAYS_F32 or isinstance(reason, AsF32)
+        f32 = uncalibrated or node.op in ALWAYS_F32 or isinstance(reason, AsF32)
         kind = DType.F32 if f32 else fallback
         ctx.reasons[node.name] = reason
         lower_float(ctx, node, kind)

@@ -12,6 +12,7 @@ from tpuc.frontend.converters import (
     normalization,
     pooling,
     reduction,
+    regions,
     resize,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "normalization",
     "pooling",
     "reduction",
+    "regions",
     "resize",
 ]

@@ -50,3 +50,28 @@ def _yolo_detection(node: Node) -> Shapes:
 def _grid_sampler(node: Node) -> Shapes:
     shape, grid = shape_of(node), shape_of(node, 1)
     return ((*shape[:2], *grid[1:-1]),)
+
+
+@rule("RoiAlign")
+def _roi_align(node: Node) -> Shapes:
+    shape, rois = shape_of(node), shape_of(node, 1)
+    if len(shape) != 4 or len(rois) != 2 or rois[1] != 5:
+        raise GraphError(
+            f"{node}: operands are {shape} and {rois}; "
+            "expected pictures (N, C, H, W) and regions (R, 5)"
+        )
+    return ((rois[0], shape[1], node.integer("output_height"), node.integer("output_width")),)
+
+
+@rule("Nms")
+def _nms(node: Node) -> Shapes:
+    """Rows for the most boxes that there can be."""
+    boxes, scores = shape_of(node), shape_of(node, 1)
+    fit = len(boxes) == len(scores) == 3 and boxes == (scores[0], scores[2], 4)
+    if not fit:
+        raise GraphError(
+            f"{node}: operands are {boxes} and {scores}; expected boxes (N, B, 4) "
+            "and scores (N, classes, B)"
+        )
+    kept = min(node.integer("max_output_size"), boxes[1])
+    return ((scores[0] * scores[1] * kept, 3),)

@@ -61,6 +61,8 @@ _F32_ONLY = {
     "Sigmoid",
     "Pow",
     "YoloDetection",
+    "RoiAlign",
+    "Nms",
 }
 _F32_IN_F16 = {"AvgPool", "HardSigmoid", "InstanceNorm", "CumSum"}
 _F32_IN_BF16 = {"GroupNorm", "GridSampler"}

@@ -1,0 +1,23 @@
+#loc = loc(unknown)
+module @nms attributes {module.FLOPs = 768 : i64, module.chip = "ALL", module.platform = "ONNX", module.state = "TOP_F32", module.top_run_mode = "DYNAMIC", module.weight_file = "nms_top_f32_all_weight.npz"} {
+  func.func @main(%arg0: tensor<2x24x4xf32> loc(unknown), %arg1: tensor<2x3x24xf32> loc(unknown)) -> tensor<36x3xf32> {
+    %0 = "top.Input"(%arg0) {channel_format = "nchw", do_preprocess = true, keep_aspect_ratio = false, keep_ratio_mode = "letterbox", mean = [0.000000e+00, 0.000000e+00, 0.000000e+00], pad_type = "center", pad_value = 0 : i64, pixel_format = "bgr", resize_dims = [24, 4], scale = [1.000000e+00, 1.000000e+00, 1.000000e+00], yuv_type = ""} : (tensor<2x24x4xf32>) -> tensor<2x24x4xf32> loc(#loc1)
+    %1 = "top.Input"(%arg1) {channel_format = "nchw", do_preprocess = true, keep_aspect_ratio = false, keep_ratio_mode = "letterbox", mean = [0.000000e+00, 0.000000e+00, 0.000000e+00], pad_type = "center", pad_value = 0 : i64, pixel_format = "bgr", resize_dims = [24, 4], scale = [1.000000e+00, 1.000000e+00, 1.000000e+00], yuv_type = ""} : (tensor<2x3x24xf32>) -> tensor<2x3x24xf32> loc(#loc2)
+    %2 = "top.AddConst"(%0) {const_val = 2.500000e-01 : f64, do_relu = false, is_scalar = false, relu_limit = -1.000000e+00 : f64} : (tensor<2x24x4xf32>) -> tensor<2x24x4xf32> loc(#loc3)
+    %3 = "top.Sigmoid"(%1) {bias = 0.000000e+00 : f64, log = false, round_mode = "HalfAwayFromZero", scale = 1.000000e+00 : f64} : (tensor<2x3x24xf32>) -> tensor<2x3x24xf32> loc(#loc4)
+    %4 = "top.Weight"() : () -> tensor<1xf32> loc(#loc5)
+    %5 = "top.Weight"() : () -> tensor<1xf32> loc(#loc6)
+    %6 = "top.Weight"() : () -> tensor<1xf32> loc(#loc7)
+    %7 = "top.Nms"(%2, %3, %4, %5, %6) {center_point_box = 0 : i64, max_output_size = 6 : i64} : (tensor<2x24x4xf32>, tensor<2x3x24xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>) -> tensor<36x3xf32> loc(#loc8)
+    return %7 : tensor<36x3xf32> loc(#loc)
+  } loc(#loc)
+} loc(#loc)
+#loc1 = loc("boxes")
+#loc2 = loc("scores")
+#loc3 = loc("b_Add")
+#loc4 = loc("p_Sigmoid")
+#loc5 = loc("most")
+#loc6 = loc("iou")
+#loc7 = loc("least")
+#loc8 = loc("y_NonMaxSuppression")
+
