@@ -278,6 +278,11 @@ class Emitter:
         sides = {**halves("s", LOCAL + source.address), **halves("r", address)}
         self.emit("dma_matrix", type=source.element.code, **strides, **shape, **sides)
 
+    def store_rows(self, source: Local, target: Remote, shape: Shape) -> None:
+        """Local to global memory, `shape` of a larger picture."""
+        near = Remote(LOCAL + source.address, source.strides)
+        self.copy(near, target, shape, source.element)
+
     def copy(self, source: Remote, target: Remote, shape: Shape, element: Element) -> None:
         """Any memory to any memory."""
         fields = {"type": element.code, "same_shape": 1}

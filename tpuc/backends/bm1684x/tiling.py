@@ -8,7 +8,18 @@ from functools import partial
 
 from tpuc.backends.bm1684x.command import LANE_BYTES, LANES
 
-__all__ = ["Axis", "Band", "Tile", "Window", "axes_of", "band_of", "choose_tile", "cut", "reach"]
+__all__ = [
+    "Axis",
+    "Band",
+    "Tile",
+    "Window",
+    "axes_of",
+    "band_of",
+    "choose_tile",
+    "cut",
+    "reach",
+    "tiles_of",
+]
 
 Pair = tuple[int, int]
 
@@ -84,6 +95,14 @@ def cut(axis: Axis, length: int) -> Iterator[Band]:
     """Bands of at most `length` results."""
     for first in range(0, axis.out, length):
         yield band_of(axis, first, min(first + length, axis.out))
+
+
+def tiles_of(batch: int, axes: tuple[Axis, Axis], tile: Tile) -> Iterator[tuple[int, Band, Band]]:
+    """(n, rows, columns) of all parts of a result."""
+    for n in range(batch):
+        for h in cut(axes[0], tile.h):
+            for w in cut(axes[1], tile.w):
+                yield n, h, w
 
 
 def reach(axis: Axis, length: int) -> int:

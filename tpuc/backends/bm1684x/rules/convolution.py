@@ -38,7 +38,7 @@ from tpuc.backends.bm1684x.rules.rule import (
     why_not_window,
     window_of,
 )
-from tpuc.backends.bm1684x.tiling import Band, Tile, axes_of, choose_tile, cut, reach
+from tpuc.backends.bm1684x.tiling import Band, Tile, axes_of, choose_tile, reach, tiles_of
 from tpuc.ir import Node
 
 __all__ = ["RULES", "emit_part", "whole"]
@@ -71,16 +71,9 @@ def emit_part(e: Emitter, node: Node, part: Part) -> None:
         some = slice(first, first + tile.channels)
         filters = part.filters[some]
         block = e.load_block(pack(filters, part.words[some], part.is_depthwise))
-        for n, h, w in _bands(part, tile):
+        for n, h, w in tiles_of(part.batch, part.axes, tile):
             with e.scope():
                 _emit_tile(e, part, Slice(first, len(filters), block.address), (n, h, w))
-
-
-def _bands(part: Part, tile: Tile) -> Iterator[tuple[int, Band, Band]]:
-    for n in range(part.batch):
-        for h in cut(part.axes[0], tile.h):
-            for w in cut(part.axes[1], tile.w):
-                yield n, h, w
 
 
 def _emit_tile(e: Emitter, part: Part, some: Slice, at: tuple[int, Band, Band]) -> None:

@@ -1,4 +1,4 @@
-"""Convolutions and products with a constant matrix, in floats.
+"""Convolutions in floats.
 
 conv, F16 and BF16:  y = round(sum(x * w) + bias), the sum without rounding in between
 conv, F32:           the same, every step rounded to float32
@@ -31,17 +31,26 @@ from tpuc.backends.bm1684x.rules.rule import (
     why_not_window,
     window_of,
 )
-from tpuc.backends.bm1684x.tiling import Axis, Band, Tile, Window, axes_of, choose_tile, cut, reach
+from tpuc.backends.bm1684x.tiling import (
+    Axis,
+    Band,
+    Tile,
+    Window,
+    axes_of,
+    choose_tile,
+    reach,
+    tiles_of,
+)
 from tpuc.ir import DType, Node
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "Part", "biases_of", "emit_part", "limits_of", "whole", "why_not_weights"]
 
 _INTERLEAVE = {2: 32, 4: 1}  # input channels side by side, by bytes
 Pads = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A convolution of one group, or a depthwise one; all of it in global memory."""
 
     source: Remote
@@ -70,7 +79,7 @@ def _head(rows: int) -> int:
     return up(4 * rows)
 
 
-def _pack(part: _Part, some: slice) -> np.ndarray:
+def _pack(part: Part, some: slice) -> np.ndarray:
     """(lanes, bytes): the coefficients of some output channels."""
     filters, biases = part.filters[some], part.biases[some]
     count, depth = filters.shape[:2]
@@ -90,7 +99,7 @@ def _pack(part: _Part, some: slice) -> np.ndarray:
     return block[: min(count, LANES)]
 
 
-def _tile(e: Emitter, node: Node, part: _Part) -> Tile:
+def _tile(e: Emitter, node: Node, part: Part) -> Tile:
     each = part.taps * up(part.channels, _INTERLEAVE[part.element.size]) * part.element.size
     if part.is_depthwise:
         each = 4 * part.taps
@@ -107,32 +116,25 @@ def _tile(e: Emitter, node: Node, part: _Part) -> Tile:
 
     tile = choose_tile(len(part.filters), part.axes, size, e.room)
     if tile is None:
-        least = [reach(axis, 1) for axis in part.axes]
-        raise no_room(e, node, size(min(LANES, len(part.filters)), 1, 1, (least[0], least[1])))
+        least = reach(part.axes[0], 1), reach(part.axes[1], 1)
+        raise no_room(e, node, size(min(LANES, len(part.filters)), 1, 1, least))
     return tile
 
 
-def _emit_part(e: Emitter, node: Node, part: _Part) -> None:
+def emit_part(e: Emitter, node: Node, part: Part) -> None:
     e.begin(node)
     tile = _tile(e, node, part)
     for first in range(0, len(part.filters), tile.channels):
         e.begin(node)
         some = slice(first, first + tile.channels)
         block = e.load_block(_pack(part, some))
-        for at in _bands(part, tile):
+        for at in tiles_of(part.batch, part.axes, tile):
             with e.scope():
                 _emit_tile(e, part, (first, len(part.filters[some])), block.address, at)
 
 
-def _bands(part: _Part, tile: Tile) -> Iterator[tuple[int, Band, Band]]:
-    for n in range(part.batch):
-        for h in cut(part.axes[0], tile.h):
-            for w in cut(part.axes[1], tile.w):
-                yield n, h, w
-
-
 def _emit_tile(
-    e: Emitter, part: _Part, some: tuple[int, int], block: int, at: tuple[int, Band, Band]
+    e: Emitter, part: Part, some: tuple[int, int], block: int, at: tuple[int, Band, Band]
 ) -> None:
     n, h, w = at
     first, count = some
@@ -144,7 +146,7 @@ def _emit_tile(
     e.store(y, part.target.at((n, first, h.first, w.first), part.element))
 
 
-def _compute(e: Emitter, part: _Part, block: int, places: tuple[Local, Local], pads: Pads) -> None:
+def _compute(e: Emitter, part: Part, block: int, places: tuple[Local, Local], pads: Pads) -> None:
     """Commands of a tile that lies in local memory: input, result."""
     x, y = places
     window = Window(part.window.kernel, part.window.strides, part.window.dilations, pads)
@@ -162,7 +164,7 @@ def _compute(e: Emitter, part: _Part, block: int, places: tuple[Local, Local], p
         tiu_float.limit(e, y, *part.limits)
 
 
-def _whole(e: Emitter, node: Node, part: _Part, stays: bool) -> None:
+def whole(e: Emitter, node: Node, part: Part, stays: bool) -> None:
     """All of it at once."""
     source, target = node.activations[0], node.output
     block = e.load_block(_pack(part, slice(None)))
@@ -172,7 +174,7 @@ def _whole(e: Emitter, node: Node, part: _Part, stays: bool) -> None:
     e.finish(target, y, stays)
 
 
-def _why_not_weights(node: Node) -> str | None:
+def why_not_weights(node: Node) -> str | None:
     for value in node.inputs[1:]:
         if value is not None and value.data is None:
             return f"operand '{value.name}' is computed"
@@ -180,33 +182,33 @@ def _why_not_weights(node: Node) -> str | None:
 
 
 def _covers_conv(node: Node) -> str | None:
-    return why_not_floats(node) or _why_not_weights(node) or why_not_window(node)
+    return why_not_floats(node) or why_not_weights(node) or why_not_window(node)
 
 
-def _limits(node: Node) -> tuple[float, float | None] | None:
+def limits_of(node: Node) -> tuple[float, float | None] | None:
     if not node.flag("do_relu"):
         return None
     high = node.number("relu_limit")
     return 0.0, high if high > 0 else None
 
 
-def _biases(node: Node, count: int) -> np.ndarray:
+def biases_of(node: Node, count: int) -> np.ndarray:
     bias = node.inputs[2].data if len(node.inputs) > 2 and node.inputs[2] is not None else None
     return np.zeros(count, np.float32) if bias is None else bias.reshape(-1)
 
 
-def _conv_parts(e: Emitter, node: Node) -> Iterator[_Part]:
+def _conv_parts(e: Emitter, node: Node) -> Iterator[Part]:
     source, target = node.activations[0], node.output
     before, after = shape_of(source), shape_of(target)
     window, group = window_of(node), node.integer("group")
     filters = node.weight(1).reshape(len(node.weight(1)), -1, *window.kernel)
-    biases, element = _biases(node, len(filters)), element_of(target)
+    biases, element = biases_of(node, len(filters)), element_of(target)
     if group == before[1] == len(filters):
         group = 1  # depthwise: one part
     per_in, per_out = before[1] // group, len(filters) // group
     for g in range(group):
         some = slice(g * per_out, (g + 1) * per_out)
-        yield _Part(
+        yield Part(
             e.remote(source, before).at((0, g * per_in, 0, 0), element),
             e.remote(target, after).at((0, g * per_out, 0, 0), element),
             before[0],
@@ -217,82 +219,34 @@ def _conv_parts(e: Emitter, node: Node) -> Iterator[_Part]:
             window,
             filters[some],
             biases[some],
-            _limits(node),
+            limits_of(node),
         )
 
 
 def _conv(e: Emitter, node: Node) -> None:
     for part in _conv_parts(e, node):
-        _emit_part(e, node, part)
+        emit_part(e, node, part)
+
+
+def _only_part(e: Emitter, node: Node) -> Part:
+    if len(parts := list(_conv_parts(e, node))) > 1:
+        raise NoRoom(f"{node}: its groups are computed one by one")
+    return parts[0]
 
 
 def _conv_whole(e: Emitter, node: Node, stays: bool) -> None:
-    parts = list(_conv_parts(e, node))
-    if len(parts) > 1:
-        raise NoRoom(f"{node}: its groups are computed one by one")
-    _whole(e, node, parts[0], stays)
-
-
-def _covers_product(node: Node) -> str | None:
-    """Why a product with a constant matrix has no instructions."""
-    wrong = why_not_floats(node) or _why_not_weights(node)
-    if wrong:
-        return wrong
-    for key in ("left_transpose", "hdim_is_batch"):
-        if node.flag(key):
-            return f"{key} is true"
-    shape = node.weight(1).shape
-    return None if len(shape) == 2 else f"its matrix has shape {list(shape)}"
-
-
-def _product_part(e: Emitter, node: Node) -> _Part:
-    """As a 1 x 1 convolution: rows of the left matrix are columns of a picture."""
-    source, target = node.activations[0], node.output
-    matrix = node.weight(1) if not node.flag("right_transpose") else node.weight(1).T
-    depth, width = matrix.shape
-    rows = source.size // depth
-    one = Window((1, 1))
-    return _Part(
-        Remote(e.addresses[source.name], (rows * depth, 1, rows * depth, depth)),
-        Remote(e.addresses[target.name], (rows * width, 1, rows * width, width)),
-        1,
-        depth,
-        target.dtype,
-        element_of(target),
-        axes_of(one, (1, rows), (1, rows)),
-        one,
-        np.ascontiguousarray(matrix.T).reshape(width, depth, 1, 1),
-        _biases(node, width),
-        _limits(node),
-    )
-
-
-def _product(e: Emitter, node: Node) -> None:
-    """A product with a constant matrix, in parts."""
-    _emit_part(e, node, _product_part(e, node))
-
-
-def _product_whole(e: Emitter, node: Node, stays: bool) -> None:
-    """The same of one row, all at once."""
-    part = _product_part(e, node)
-    if part.axes[1].size != 1:
-        raise NoRoom(f"{node}: has {part.axes[1].size} rows; one is computed where it lies")
-    _whole(e, node, part, stays)
+    whole(e, node, _only_part(e, node), stays)
 
 
 def _start(e: Emitter, node: Node, _: bool) -> Step:
-    parts = list(_conv_parts(e, node))
-    if len(parts) > 1:
-        raise NoRoom(f"{node}: its groups are computed one by one")
-    (part,) = parts
+    part = _only_part(e, node)
     block = e.load_block(_pack(part, slice(None)))
 
     def run(operands: Sequence[Local | Remote], band: Band) -> Local:
         (x,) = near(operands)
         shape = 1, len(part.filters), band.last - band.first, part.axes[1].out
-        y = e.take(shape, part.element)
-        pads = band.before, part.window.pads[1], band.after, part.window.pads[3]
-        _compute(e, part, block.address, (x, y), pads)
+        y, sides = e.take(shape, part.element), part.window.pads
+        _compute(e, part, block.address, (x, y), (band.before, sides[1], band.after, sides[3]))
         return y
 
     return Step(run)
@@ -300,5 +254,4 @@ def _start(e: Emitter, node: Node, _: bool) -> Step:
 
 RULES = {
     "Conv2D": Rule(_covers_conv, _conv, _conv_whole, InBands(_start, rows_of_window)),
-    "MatMul": Rule(_covers_product, _product, _product_whole),
 }

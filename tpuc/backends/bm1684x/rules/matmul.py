@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom
-from tpuc.backends.bm1684x.rules import float_convolution, fully_connected
+from tpuc.backends.bm1684x.rules import float_fully_connected, fully_connected
 from tpuc.backends.bm1684x.rules.products import (
     is_computed,
     multiply_matrices,
@@ -32,4 +32,4 @@ def _either(constant: Rule) -> Rule:
 
 
 RULES = {"MatMul": _either(fully_connected.RULES["MatMul"])}
-FLOAT_RULES = {"MatMul": _either(float_convolution.RULES["MatMul"])}
+FLOAT_RULES = {"MatMul": _either(float_fully_connected.RULES["MatMul"])}
