@@ -66,6 +66,13 @@ def test_a_bounded_search_goes_on_to_the_same_end(home):
         (["search.global_compare_layers=nope"], "no op 'nope'"),
         (["search.global_compare_layers='output_Gemm:0.3'"], "sum to 0.3"),
         (["search.mix_mode=4_8"], "bm1684x does not have"),
+        (
+            ["processor=bm1688", "search.mix_mode=4_8", "search.quantize_methods=[aciq_gauss]"],
+            "has no 4-bit thresholds",
+        ),
+        (["processor=bm1688", "search.mix_mode=w4a8"], "does not have"),
+        (["processor=bm1688", "search.mix_mode=wi4ai4_wi8ai9"], "did you mean 'wi4ai4_wi8ai8'"),
+        (["processor=bm1688", "search.mix_mode=4_8", "search=threshold"], "has no meaning with"),
         (["search.max_float_layers=9999"], "more than the"),
         (["search.post_process=fails.py"], "failed with ValueError: broken"),
         (["search.post_process=empties.py"], "returned nothing in"),
@@ -191,3 +198,22 @@ def test_judges_are_samples_that_no_search_chose_by(home):
     said = json.loads((home / "apart/report.json").read_text())["accuracy"]
     assert said["samples"] == 70
     assert "also used to search" not in said["overlap"]
+
+
+def test_4_and_8_bits_are_mixed(home):
+    folder = home / "four_bits"
+    done = tpuc(
+        "recipe=digits", "search=qtable", "search.mix_mode=4_8", "processor=bm1688",
+        "search.expected_cos=0.99", f"hydra.run.dir={folder}", cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (folder / "digits_bm1688_int4.bmodel").is_file()
+    found = json.loads((folder / "report.json").read_text())["search"]
+    assert found["cos"] >= 0.99 * found["quantized_cos"]
+    kept = set(found["int8_ops"])
+    rows = (folder / "digits_qtable").read_text() if kept else ""
+    assert all(f"{n} INT8" in rows for n in kept)
+    table = (folder / "new_cali_table.txt").read_text()
+    small = table.partition("#int4_op\n")[2].split()
+    assert small and not kept & set(small)
+    assert "when it alone is INT4" in (folder / "report.html").read_text()

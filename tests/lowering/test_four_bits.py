@@ -19,7 +19,7 @@ from tpuc.calibration import Options, calibrate
 from tpuc.calibration import table as table_text
 from tpuc.errors import ConfigError, TableError
 from tpuc.kernels.casts import to_float32
-from tpuc.lowering import float_twin, lower
+from tpuc.lowering import can_be_four_bits, float_twin, lower
 from tpuc.pipeline.loading import load
 from tpuc.processors import load_processor
 from tpuc.simulator import FloatEngine, Program
@@ -104,3 +104,22 @@ def test_what_is_missing_is_said(golden, bm1684x):
     less = {k: v for k, v in table.int4.items() if k != name}
     with pytest.raises(TableError, match=f"no 8-bit and 4-bit row for op '{name}'"):
         lower(graph, replace(table, int4=less), _processor("bm1688"), "INT4")
+
+
+MIXED = json.loads((FOLDER / "mixed" / "bm1688.json").read_text())
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_mixes_of_4_and_8_bits_are_tpu_mlirs(name, golden):
+    """Also where an 8-bit Conv reads the 4 bits of the op before it."""
+    small, expected = MIXED[name]["small"], MIXED[name]["tensors"]
+    graph = golden(name)
+    other = [n.name for n in graph.nodes if can_be_four_bits(n) and n.name not in small]
+    table = replace(_table(name), int4_ops=tuple(small))
+    rows = QuantizeTable({n: Choice("INT8") for n in other})
+    lowered = lower(graph, table, _processor("bm1688"), "INT4", rows).graph
+    found = Program(lowered, 2).run({"input": networks.sample(0)}, observe="all")
+    stored = interpret(lowered, {"input": networks.sample(0)})
+    values = {v.name: v for v in lowered.values()}
+    assert [k for k, d in expected.items() if _digest(found[k]) != d] == []
+    assert [k for k, d in expected.items() if _digest(to_float32(stored[k], values[k])) != d] == []

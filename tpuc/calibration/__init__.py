@@ -17,7 +17,8 @@ from functools import partial
 
 import numpy as np
 
-from tpuc.artifacts import CalibrationTable
+from tpuc.artifacts import CalibrationTable, Range
+from tpuc.calibration.observers import TensorObserver
 from tpuc.calibration.observing import Batch, Engine, Options, observe
 from tpuc.calibration.part_asymmetric import affine_ops, affine_tensors
 from tpuc.calibration.selecting import choose_thresholds, four_bit_row, percentile, table_row
@@ -94,7 +95,7 @@ def calibrate(
             n: table_row(observers[n], t, "percentile9999" if n in affine else method)
             for n, t in thresholds.items()
         }
-        four = {n: four_bit_row(observers[n], method) for n in ranges} if options.four_bits else {}
+        four = _four_bit_rows(graph, observers, method) if options.four_bits else {}
         model = f"{graph.name}.mlir"
         tables[method] = CalibrationTable(
             ranges, method, model, options.samples, options.bins, tune_num, four, asym_ops=named
@@ -105,6 +106,13 @@ def calibrate(
         {n: o.kurtosis() for n, o in observers.items()} if options.kurtosis else {},
         tuple(n for n, o in observers.items() if o.abs_max == 0.0),
     )
+
+
+def _four_bit_rows(
+    graph: Graph, observers: Mapping[str, TensorObserver], method: str
+) -> dict[str, Range]:
+    thresholds = choose_thresholds(graph, observers, method, bits=4)
+    return {n: four_bit_row(thresholds[n]) for n in observers}
 
 
 def _tuned(

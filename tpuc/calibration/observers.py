@@ -98,6 +98,8 @@ class TensorObserver:
         How many will come (the percentile's edge size depends on it).
     last : bool
         One of the last five tensors, which mse and aciq treat in a special way.
+    four_bits : bool
+        Thresholds for 4 bits are wanted too.
     """
 
     name: str
@@ -106,6 +108,7 @@ class TensorObserver:
     percentile: float
     samples: int
     last: bool = False
+    four_bits: bool = False
     low: float = 0.0
     high: float = 0.0
     seen: int = 0
@@ -165,13 +168,9 @@ class TensorObserver:
     def _moments(self, rows: np.ndarray, stats: np.ndarray) -> None:
         n = rows.shape[1]
         if "mse" in self.methods:
-            unsigned = np.abs(stats[:, 0]) < 1e-6
-            quarter = 1.0 / (4.0**8 * 3.0 * np.where(unsigned, 4.0, 1.0))
-            start = stats[:, 3] / np.maximum(stats[:, 4], 1.0)
-            scales = _calib.octav(rows, start, quarter)
-            scales = np.where(stats[:, 4] == 0, 1.0, scales)
-            for scale in scales:  # one by one: the batch size must not show in the last bits
-                self._sum("mse", float(scale))
+            self._octav("mse", rows, stats, 8)
+            if self.four_bits:
+                self._octav("mse4", rows, stats, 4)
         if "aciq_gauss" in self.methods:
             for row in stats:
                 self._sum("aciq_gauss", ACIQ_GAUSS * gauss_std(row[0], row[1], n))
@@ -189,6 +188,15 @@ class TensorObserver:
         if "kurtosis" in self.methods:
             for values in rows:
                 self._sum("kurtosis", _kurtosis(values))
+
+    def _octav(self, key: str, rows: np.ndarray, stats: np.ndarray, bits: int) -> None:
+        unsigned = np.abs(stats[:, 0]) < 1e-6
+        quarter = 1.0 / (4.0**bits * 3.0 * np.where(unsigned, 4.0, 1.0))
+        start = stats[:, 3] / np.maximum(stats[:, 4], 1.0)
+        scales = _calib.octav(rows, start, quarter)
+        scales = np.where(stats[:, 4] == 0, 1.0, scales)
+        for scale in scales:  # one by one: the batch size must not show in the last bits
+            self._sum(key, float(scale))
 
     def _sum(self, key: str, value: float) -> None:
         self.sums[key] = self.sums.get(key, 0.0) + value

@@ -44,7 +44,7 @@ class Options:
     part_asymmetric : bool
         Give results of SiLU and GELU that only Conv and MatMul read a zero point.
     four_bits : bool
-        Also find thresholds for 4 bits (kl, max, percentile9999).
+        Also find thresholds for 4 bits (kl, mse, max, percentile9999).
     """
 
     methods: tuple[str, ...]
@@ -142,6 +142,7 @@ def _observers(
             percentiles[i],
             options.samples,
             i >= last,
+            options.four_bits,
         )
         for i, name in enumerate(names)
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
@@ -25,13 +26,18 @@ def choose_thresholds(
     observers: Mapping[str, TensorObserver],
     method: str,
     affine: Collection[str] = (),
+    bits: int = 8,
 ) -> dict[str, float]:
-    """Threshold of every tensor by one method, before tuning; percentiles for those in `affine`."""
+    """Threshold of every tensor by one method, before tuning; percentiles for those in `affine`.
+
+    4 bits: by kl, mse, max and percentile9999 only; the last two are those of 8 bits.
+    """
     inputs = {v.name for v in graph.inputs}
     found: dict[str, float] = {}
     if method == "kl":
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = dict(zip(observers, pool.map(_kl, observers.values())))
+            levels = 2 ** (bits - 1)
+            found = dict(zip(observers, pool.map(partial(_kl, levels=levels), observers.values())))
     for name, o in observers.items() if method != "kl" else ():
         if method == "torch_observer":
             found[name] = o.torch_range[0]
@@ -40,7 +46,7 @@ def choose_thresholds(
         elif method == "percentile9999":
             found[name] = percentile(o)
         else:
-            found[name] = o.mean(method)
+            found[name] = o.mean(method if bits == 8 else f"{method}{bits}")
     if method in _LAST_FIVE:
         _last_five(graph, observers, found)
     cap = 1.0 if method == "kl" else np.inf  # TPU-MLIR has no histogram of them
@@ -48,13 +54,8 @@ def choose_thresholds(
     return {n: LEAST if not t > LEAST else t for n, t in found.items()}
 
 
-def four_bit_row(o: TensorObserver, method: str) -> Range:
+def four_bit_row(threshold: float) -> Range:
     """Row of the section `#int4_th`: (-threshold * 8 / 7, threshold), whatever the sign."""
-    if method == "kl":
-        threshold = _kl(o, 8)
-    else:
-        threshold = o.abs_max if method == "max" else percentile(o)
-    threshold = threshold if threshold > LEAST else LEAST
     return Range(round(threshold, 7), round(-threshold * 8.0 / 7.0, 7), round(threshold, 7))
 
 

@@ -5,7 +5,7 @@ folders.py    conf/ and recipes/                  composing.py  the only file be
 Hydra
 """
 
-from tpuc.config.checks import STAGES, check_job, nearest
+from tpuc.config.checks import STAGES, check_job, nearest, with_mode
 from tpuc.config.schema import Job
 
-__all__ = ["STAGES", "Job", "check_job", "nearest"]
+__all__ = ["STAGES", "Job", "check_job", "nearest", "with_mode"]

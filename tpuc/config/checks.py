@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tpuc.config.correction_checks import check_correction
 from tpuc.config.evaluation_checks import check_evaluation
-from tpuc.config.schema import Job
-from tpuc.config.search_checks import check_search
+from tpuc.config.schema import Job, Mode
+from tpuc.config.search_checks import FOUR_BIT_METHODS, check_search, is_four_bit_search
 from tpuc.errors import ConfigError
 from tpuc.processors import Processor, load_processor
 
-__all__ = ["STAGES", "check_job", "nearest"]
-
-FOUR_BIT_METHODS = ("kl", "max", "percentile9999")
+__all__ = ["STAGES", "check_job", "nearest", "with_mode"]
 
 STAGES = (
     "check",
@@ -34,6 +33,13 @@ def nearest(word: str, choices: Sequence[str]) -> str:
     """`; did you mean 'x'?`, or all choices if nothing is near."""
     close = difflib.get_close_matches(word, choices, 1, 0.5)
     return f"; did you mean '{close[0]}'?" if close else f"; expected one of {', '.join(choices)}"
+
+
+def with_mode(job: Job) -> Job:
+    """A search that mixes 4 and 8 bits builds INT4: its table names the ops of 8 bits."""
+    if is_four_bit_search(job) and job.quantize.mode == Mode.INT8:
+        return replace(job, quantize=replace(job.quantize, mode=Mode.INT4))
+    return job
 
 
 def check_job(job: Job) -> Processor:

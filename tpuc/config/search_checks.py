@@ -8,9 +8,10 @@ from tpuc.config.schema import Job, SearchConfig
 from tpuc.errors import ConfigError
 from tpuc.processors import Processor
 
-__all__ = ["MIX_MODES", "check_search", "float_mode"]
+__all__ = ["FOUR_BIT_METHODS", "MIX_MODES", "check_search", "float_mode", "is_four_bit_search"]
 
 METHODS = ("kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace")
+FOUR_BIT_METHODS = ("kl", "mse", "max", "percentile9999")
 MIX_MODES = {
     "8_16": "INT8",
     "816": "INT8",
@@ -27,6 +28,7 @@ MIX_MODES = {
 """Names of `search.mix_mode` (the manual's, and those of TPU-MLIR 1.30): the lower type. Written
 without quotes, 4_8 is a number to Hydra: 48."""
 
+_MIXED = ("qtable", "pareto")
 _TABLE_SEARCHES = {"threshold", "qtable", "sensitive_layer", "pareto"}
 
 
@@ -34,6 +36,13 @@ def float_mode(job: Job, processor: Processor) -> str:
     """Type that a search gives to sensitive ops; auto: the processor's own float type."""
     chosen = job.search.fp_type.name
     return processor.float_type if chosen == "auto" else chosen
+
+
+def is_four_bit_search(job: Job) -> bool:
+    """Whether the search mixes 4 and 8 bits, and the processor has them."""
+    if "INT4" not in job.processor.get("modes", ()):
+        return False
+    return job.search.method.name in _MIXED and MIX_MODES.get(job.search.mix_mode) == "INT4"
 
 
 def check_search(job: Job, processor: Processor) -> None:
@@ -50,7 +59,7 @@ def check_search(job: Job, processor: Processor) -> None:
             f"search.fp_type: {mode} can not stand beside integers on {processor.name}; "
             f"it has {', '.join(processor.mix_types)}"
         )
-    _check_mix_mode(search, processor)
+    _check_mix_mode(job, processor)
     _check_numbers(search)
     _check_methods(search)
     _check_parts(job)
@@ -61,7 +70,8 @@ def check_search(job: Job, processor: Processor) -> None:
         raise ConfigError("search.cost: has no meaning without search=pareto")
     if method == "none":
         return
-    if job.quantize.mode.name != "INT8":
+    expected = "INT4" if is_four_bit_search(job) else "INT8"
+    if job.quantize.mode.name != expected:
         raise ConfigError(
             f"search.method: {method} mixes float ops into integers; quantize.mode is "
             f"{job.quantize.mode.name}. Hint: quantize=int8, or search=none"
@@ -97,7 +107,8 @@ def _check_parts(job: Job) -> None:
         )
 
 
-def _check_mix_mode(search: SearchConfig, processor: Processor) -> None:
+def _check_mix_mode(job: Job, processor: Processor) -> None:
+    search = job.search
     if search.mix_mode not in MIX_MODES:
         close = difflib.get_close_matches(search.mix_mode, MIX_MODES, 1)
         hint = f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(MIX_MODES)}"
@@ -108,10 +119,21 @@ def _check_mix_mode(search: SearchConfig, processor: Processor) -> None:
             f"search.mix_mode: {search.mix_mode} needs {low}, which {processor.name} does not "
             f"have; it has {', '.join(processor.modes)}. Hint: search.mix_mode=8_16"
         )
-    if low != "INT8":
+    if low not in ("INT8", "INT4"):
         raise ConfigError(
-            f"search.mix_mode: {search.mix_mode} ({low}) is not available yet; expected 8_16"
+            f"search.mix_mode: {search.mix_mode} ({low}) is not available yet; expected 8_16 or 4_8"
         )
+    if low == "INT4" and search.method.name not in _MIXED:
+        raise ConfigError(
+            f"search.mix_mode: {search.mix_mode} has no meaning with search={search.method.name}; "
+            f"expected search=qtable. Hint: search.mix_mode=8_16"
+        )
+    for name in search.quantize_methods if low == "INT4" else ():
+        if name.lower() in METHODS and name.lower() not in FOUR_BIT_METHODS:
+            raise ConfigError(
+                f"search.quantize_methods: {name} has no 4-bit thresholds; "
+                f"search.mix_mode={search.mix_mode} takes {', '.join(FOUR_BIT_METHODS)}"
+            )
 
 
 def _check_numbers(search: SearchConfig) -> None:

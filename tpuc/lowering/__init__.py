@@ -26,6 +26,7 @@ from tpuc.lowering.rules import (
     KEEP_TYPE,
     WEIGHT_ONLY,
     Groups,
+    can_be_four_bits,
     int8_rules,
     keep_type,
     lower_cast,
@@ -33,12 +34,22 @@ from tpuc.lowering.rules import (
     lower_four_bits,
     lower_weight_only,
     name_shared_casts,
+    reading_nibbles,
 )
 from tpuc.lowering.split_products import split_products
 from tpuc.processors import Processor
 from tpuc.progress import steps
 
-__all__ = ["ALWAYS_F32", "Groups", "Lowered", "Lowerer", "Memo", "float_twin", "lower"]
+__all__ = [
+    "ALWAYS_F32",
+    "Groups",
+    "Lowered",
+    "Lowerer",
+    "Memo",
+    "can_be_four_bits",
+    "float_twin",
+    "lower",
+]
 
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
 ALWAYS_F32 = frozenset(
@@ -168,7 +179,8 @@ class Lowerer:
                 continue
             chosen = "INT8" if chosen == "INT4" else chosen
             chosen = WEIGHT_ONLY[chosen][1].name if chosen in WEIGHT_ONLY else chosen
-            _lower_node(ctx, node, chosen, _FLOAT[processor.float_type])
+            with reading_nibbles(ctx, node):
+                _lower_node(ctx, node, chosen, _FLOAT[processor.float_type])
         for value in graph.outputs:
             final = ctx.as_float(value, DType.F32, "")
             out.outputs.append(final)
@@ -189,6 +201,7 @@ class Lowerer:
         imported |= self._imported(self._graph, table, asymmetric, four_bits)
         ctx = Lowering(out, ranges, self._processor, memo=self._memo, imported=imported)
         ctx.asymmetric, ctx.four_bits = asymmetric, four_bits
+        ctx.marked = frozenset(table.int4_ops) if table else frozenset()
         ctx.affine = affine_tensors(graph, table) if table else frozenset()
         ctx.rules = int8_rules(self._processor)
         return ctx

@@ -60,6 +60,10 @@ class Lowering:
         Tensors that have one in any case.
     four_bits : frozenset of str
         Ops that compute with 4-bit numbers.
+    marked : frozenset of str
+        Those that the calibration table names as such.
+    taken_as : dict of int to float
+        Scale, by id of a 4-bit Value, that 8-bit ops take it for.
     every : bool
         Every Top tensor is to be there under its own name.
     """
@@ -74,7 +78,9 @@ class Lowering:
     asymmetric: bool = False
     affine: frozenset[str] = frozenset()
     four_bits: frozenset[str] = frozenset()
+    marked: frozenset[str] = frozenset()
     nibbles: dict[int, Value] = field(default_factory=dict)  # by id of a Top value
+    taken_as: dict[int, float] = field(default_factory=dict)
     imported: Ranges = field(default_factory=dict)
     titles: dict[int, str] = field(default_factory=dict)  # by id of a Top value that has no op
     memo: Memo = field(default_factory=Memo)
@@ -98,6 +104,11 @@ class Lowering:
     def zero(self, value: Value) -> int:
         """Zero point of a calibrated Top tensor."""
         return self.qtype(value)[1].zero_point
+
+    def step(self, x: Value) -> float:
+        """Scale that an 8-bit op takes an integer operand to have."""
+        assert x.quant is not None
+        return self.taken_as.get(id(x), x.quant.scale)
 
     # ---- operands ----------------------------------------------------------------------------
 

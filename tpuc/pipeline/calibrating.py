@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tpuc.cache import StageCache
 from tpuc.calibration import METHODS
 from tpuc.calibration import table as table_text
 from tpuc.config import Job
+from tpuc.config.search_checks import FOUR_BIT_METHODS, is_four_bit_search
 from tpuc.dataset import Samples, open_samples, select_files
 from tpuc.files import write_whole
 from tpuc.ir import Graph
@@ -138,7 +139,7 @@ def calibrate_job(
     tables = {m: table_text.read(place / f"cali_table_{m}") for m in methods}
     notes: dict[str, Any] = json.loads((place / "notes.json").read_text())
     histograms = {n: (tuple(c), float(h)) for n, (c, h) in notes["histograms"].items()}
-    first = tables["mse" if _is_searching(job) and "mse" in tables else methods[0]]
+    first = tables[_start_method(job, methods)]
     start = first if given is None else given.table  # sensitive_layer starts from the user's table
     found = histograms, notes["kurtosis"], tuple(notes["zeros"])
     return Calibrated(start, tables, *found, cached, tuple(measured))
@@ -159,12 +160,23 @@ def _siblings(
     return [(m,) for m in together if m in METHODS and m not in methods]
 
 
+def _start_method(job: Job, methods: Sequence[str]) -> str:
+    """Whose thresholds stand until a search finds better ones."""
+    if is_four_bit_search(job):
+        return job.calibration.method.name
+    return "mse" if _is_searching(job) and "mse" in methods else methods[0]
+
+
 def methods_of(job: Job) -> tuple[str, ...]:
     """Threshold methods that one pass over the data has to serve.
 
     A search compares those of `search.quantize_methods`, and starts from mse where that is one;
     `correction.auto` compares a few more than the job's own.
     """
+    if is_four_bit_search(job):  # those of 8 bits are of the job's own method, as TPU-MLIR's
+        asked = {m.lower() for m in job.search.quantize_methods}
+        tried = [m for m in FOUR_BIT_METHODS if m in asked]
+        return tuple(dict.fromkeys((*tried, job.calibration.method.name)))
     if _is_searching(job):
         return tuple(dict.fromkeys(m.lower() for m in job.search.quantize_methods))
     if job.correction.auto and job.calibration.method.name in METHODS:

@@ -24,6 +24,7 @@ from tpuc.reports import (
     SearchedOp,
     SearchView,
 )
+from tpuc.search import SearchResult
 
 __all__ = ["report_data"]
 
@@ -39,7 +40,7 @@ def _accuracy(g: Gathered) -> Accuracy:
         missed = (f"output cosine {mean:.4f} is below evaluation.expected_cos={goal}",)
     result = g.searched.result if g.searched else None
     wanted = g.job.search.expected_cos
-    if result is not None and result.method != "threshold" and result.cos <= wanted:
+    if result is not None and _missed(result, wanted):
         missed += (f"the search reached {result.cos:.9g}; search.expected_cos={wanted}",)
     finite = [o[2] for o in e.outputs if o[2] is not None]
     return Accuracy(
@@ -52,6 +53,12 @@ def _accuracy(g: Gathered) -> Accuracy:
         overlap=_overlap(g),
         goals_missed=missed,
     )
+
+
+def _missed(result: SearchResult, wanted: float) -> bool:
+    if result.method == "threshold":
+        return False
+    return result.cos <= wanted if result.goal is None else result.cos < result.goal
 
 
 def _task_figures(g: Gathered) -> dict[str, Any]:
@@ -116,7 +123,7 @@ def _search_facts(g: Gathered) -> dict[str, Fact]:
         "expected_cos": g.job.search.expected_cos,
         "max_float_layers": g.job.search.max_float_layers,
         "ops_searched": len(result.losses),
-        "float_ops": result.float_ops,
+        "float_ops" if result.goal is None else "int8_ops": result.float_ops,
         "stopped": result.stopped,
     }
 
@@ -137,16 +144,20 @@ def _search_view(g: Gathered, twins: Mapping[str, Node]) -> SearchView | None:
         for row in result.losses
     )
     front = tuple(Mix(p.float_ops, p.cost, p.cos) for p in result.front)
+    low, high = ("quantized", "float") if result.goal is None else ("INT4", "INT8")
     return SearchView(
         result.method,
         len(g.search_samples or ()),
         result.quantized_cos,
         result.cos,
-        g.job.search.expected_cos,
+        g.job.search.expected_cos if result.goal is None else result.goal,
         ops,
         tuple(result.scores.items()),
         front,
         result.stopped,
+        low,
+        high,
+        result.float_ops,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tpuc.cache import StageCache
-from tpuc.config import STAGES, Job, check_job
+from tpuc.config import STAGES, Job, check_job, with_mode
 from tpuc.dataset import Samples
 from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
@@ -97,6 +97,7 @@ class _Build:
     """The stages of one run, and what they hand on."""
 
     def __init__(self, job: Job, folder: Path, command: str, together: tuple[str, ...]) -> None:
+        job = with_mode(job)
         self.job, self.folder, self.command, self.together = job, folder, command, together
         self.clock = Clock()
         self.processor = self.clock.stage("check", lambda: check_job(job))

@@ -15,7 +15,7 @@ from tpuc.artifacts import CalibrationTable, QuantizeTable
 from tpuc.cache import StageCache, digest_file
 from tpuc.calibration import table as table_text
 from tpuc.config import Job
-from tpuc.config.search_checks import float_mode
+from tpuc.config.search_checks import float_mode, is_four_bit_search
 from tpuc.dataset import Samples
 from tpuc.errors import ConfigError
 from tpuc.ir import Graph
@@ -30,10 +30,12 @@ from tpuc.search import (
     Limits,
     Objective,
     SearchResult,
+    Small,
     Start,
     Trials,
     inferences,
     parse_compare_layers,
+    search_four_bits,
     search_pareto,
     search_qtable,
     search_threshold,
@@ -173,12 +175,25 @@ def _run(
     start = Start(inputs.start, inputs.base, float_mode(job, processor))
     screen = search.screen_types or search.transformer
     goal = Goal(search.expected_cos, search.max_float_layers, screen, search.cluster)
+    if is_four_bit_search(job) and method == "qtable":
+        small = _small(inputs)
+        tables, wanted = inputs.tables, search.expected_cos
+        return search_four_bits(trials, tables, start, small, wanted, search.cluster)
     if method != "pareto":
         return search_qtable(trials, inputs.tables, start, goal, method)
     lowered = bench.lower(inputs.start, inputs.base)
     natural = _natural_types(inputs.graph, lowered)
     cost = CostModel(inputs.graph, processor, natural, _clock(job, bench, inputs, processor))
     return search_pareto(trials, inputs.tables, start, goal, cost, search.budget)
+
+
+def _small(inputs: SearchInputs) -> Small:
+    """Ops that may be 4-bit: they have such a form, and nobody decided otherwise."""
+    from tpuc.lowering import can_be_four_bits
+
+    nodes = inputs.graph.nodes
+    decided = inputs.base.choices
+    return Small(tuple(n.name for n in nodes if can_be_four_bits(n) and n.name not in decided))
 
 
 def _clock(
@@ -224,10 +239,12 @@ def _bench(job: Job, inputs: SearchInputs, processor: Processor, threads: int) -
         outputs = floats.run(batch, list(names))
         wanted = {n: outputs[n] for n in names}
         reference += [objective.final(one) for one in inferences(wanted, graph)]
-    lowerer, asymmetric = Lowerer(graph, processor), job.quantize.asymmetric
+    lowerer, quantize = Lowerer(graph, processor), job.quantize
     return Bench(
         graph,
-        lambda table, qtable: lowerer.lower(table, "INT8", qtable, asymmetric).graph,
+        lambda table, qtable: (
+            lowerer.lower(table, quantize.mode.name, qtable, quantize.asymmetric).graph
+        ),
         IncrementalRunner(batches, threads),
         IncrementalRunner([{n: a[:own] for n, a in batches[0].items()}], threads),
         reference,

@@ -57,6 +57,10 @@ class SearchView:
         Best mixes, cheapest first.
     stopped : str
         Why it ended early; empty if it did not.
+    low, high : str
+        Type of every op before, and the one that the search gave to ops: "quantized" and "float".
+    chosen : tuple of str
+        These ops.
     """
 
     method: str
@@ -68,3 +72,6 @@ class SearchView:
     scores: tuple[tuple[str, float], ...] = ()
     front: tuple[Mix, ...] = ()
     stopped: str = ""
+    low: str = "quantized"
+    high: str = "float"
+    chosen: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ class Ranked:
 
     op: SearchedOp
     share: float
-    is_float: bool
+    is_high: bool
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,15 @@ class SearchedView:
 def searched_view(data: SearchView) -> SearchedView:
     """Lay out a search."""
     top = max((op.loss for op in data.ops), default=0.0) or 1.0
-    ranked = [
-        Ranked(op, max(op.loss, 0.0) / top, op.dtype.startswith(("f", "bf")))
-        for op in data.ops[:_RANKED]
-    ]
+    ranked = [Ranked(op, max(op.loss, 0.0) / top, _is_high(data, op)) for op in data.ops[:_RANKED]]
     before, after = 1.0 - data.before, 1.0 - data.after
     left = after / before if before > 0 else None
     more = max(0, len(data.ops) - _RANKED)
     return SearchedView(data, tuple(ranked), more, left, _front(data.front))
+
+
+def _is_high(data: SearchView, op: SearchedOp) -> bool:
+    return op.name in data.chosen or op.dtype.startswith(("f", "bf"))
 
 
 def _front(points: Sequence[Mix]) -> Front | None:

@@ -143,7 +143,7 @@ def _search_hints(data: ReportData) -> list[Hint]:
     if data.search.stopped:
         limit = data.search.stopped.partition("=")[0]
         return [Hint(f"{limit}=null", "goes on where the search was stopped")]
-    if data.search.after > data.search.goal:
+    if data.search.after > data.search.goal or data.search.high != "float":
         return []
     hints = []
     if floats < len(data.search.ops):

@@ -7,7 +7,7 @@ float_ops.py         a row before tables merge
 objective.py         what is compared            trials.py      tables to scores, journal, limits
 threshold_search.py  search=threshold            layers.py      which ops are looked at
 sensitivity.py       what each op costs          qtable_search.py  search=qtable, sensitive_layer
-pareto.py, cost.py   search=pareto
+pareto.py, cost.py   search=pareto             four_bits.py   search.mix_mode=4_8
 result.py, saved.py  what was found              journal.py     finished trials on disk
 
 Nothing here lowers or simulates: `Bench` carries functions that do.
@@ -15,6 +15,7 @@ Nothing here lowers or simulates: `Bench` carries functions that do.
 
 from tpuc.search.cost import CostModel
 from tpuc.search.float_ops import FloatOp, float_mode
+from tpuc.search.four_bits import Small, search_four_bits
 from tpuc.search.fp_forward import fp_forward
 from tpuc.search.journal import Journal
 from tpuc.search.merge import decided_by, merge
@@ -41,10 +42,12 @@ __all__ = [
     "Objective",
     "Score",
     "SearchResult",
+    "Small",
     "Start",
     "Trials",
     "inferences",
     "parse_compare_layers",
+    "search_four_bits",
     "search_pareto",
     "search_qtable",
     "search_threshold",

@@ -113,9 +113,12 @@ class SearchResult:
         Scores of whole tables, by calibration method (search=threshold), or of the number of float
         ops that were tried (search=qtable).
     float_ops : tuple of str
-        Ops that this search made float, most sensitive first.
+        Ops that this search made float (mixing 4 and 8 bits: kept in 8 bits), most sensitive
+        first.
     front : tuple of FrontPoint
         Best mixes, cheapest first (search=pareto).
+    goal : float, optional
+        Score that was wanted, where it is not `search.expected_cos` itself.
     stopped : str
         Why the search ended early; empty if it did not.
     log : str
@@ -131,6 +134,7 @@ class SearchResult:
     scores: Mapping[str, float] = field(default_factory=dict)
     float_ops: tuple[str, ...] = ()
     front: tuple[FrontPoint, ...] = ()
+    goal: float | None = None
     stopped: str = ""
     log: str = ""
 

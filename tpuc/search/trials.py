@@ -237,6 +237,9 @@ def _key(table: CalibrationTable, qtable: QuantizeTable, screen: bool) -> str:
     total = hashlib.sha256()
     for name, row in table.ranges.items():
         total.update(f"{name} {row.threshold!r} {row.min!r} {row.max!r}\n".encode())
+    for name, row in table.int4.items():
+        total.update(f"4 {name} {row.threshold!r}\n".encode())
+    total.update("".join(f"4 {name}\n" for name in table.int4_ops).encode())
     for name in sorted(qtable.choices):
         total.update(f"{name} {qtable.choices[name].mode}\n".encode())
     total.update(b"screen" if screen else b"all")

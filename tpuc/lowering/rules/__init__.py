@@ -16,7 +16,7 @@ from tpuc.lowering.rules.attention import lower_attention
 from tpuc.lowering.rules.convolution import CONVOLUTION_INT8
 from tpuc.lowering.rules.elementwise import ELEMENTWISE_INT8
 from tpuc.lowering.rules.floating import lower_float
-from tpuc.lowering.rules.four_bits import can_be_four_bits, lower_four_bits
+from tpuc.lowering.rules.four_bits import can_be_four_bits, lower_four_bits, reading_nibbles
 from tpuc.lowering.rules.matmul import MATMUL_INT8
 from tpuc.lowering.rules.movement import (
     KEEP_TYPE,
@@ -45,6 +45,7 @@ __all__ = [
     "lower_four_bits",
     "lower_weight_only",
     "name_shared_casts",
+    "reading_nibbles",
 ]
 
 Rules = dict[str, Callable[[Lowering, Node], str | None]]

@@ -59,7 +59,7 @@ def _prepare(
     assert source is not None
     x = ctx.as_int(source, node.name)
     assert x.quant is not None
-    (s_in, zero), s_out = (x.quant.scale, x.quant.zero_point), ctx.scale(node.output)
+    (s_in, zero), s_out = (ctx.step(x), x.quant.zero_point), ctx.scale(node.output)
     has_bias = b is not None and np.any(b != 0)
     unsigned = not has_bias and not signed and float(w.min()) >= 0
     kind = DType.UI8 if unsigned else DType.SI8

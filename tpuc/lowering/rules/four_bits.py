@@ -7,14 +7,18 @@
 
 x is 4-bit: what a 4-bit op gives, an input of the network cast with its 8-bit threshold, or else
 8-bit numbers requantized, round(q * s_8 / s_4). s_4 = (max - min) / 15 of the section `#int4_th`.
-y is 8-bit if only 8-bit ops read it, 4-bit if only 4-bit ones do (or a MatMul is an output of the
-network); for both kinds of readers a Conv gives int32, requantized twice, halves away from zero.
+y is 8-bit if only ops read it that have no 4-bit form, 4-bit if only such do that have one (or a
+MatMul is an output of the network), whatever their type is in this build; for both kinds of readers
+a Conv gives int32, requantized twice, halves away from zero. An INT8 Conv or MatMul that reads such
+4 bits takes their steps for those of 8 bits, s_8 if the table names the op before it in `#int4_op`,
+else threshold_4 / 255 or 127: 16 times too small, as in TPU-MLIR. A search sees what that costs.
 Source: TPU-MLIR's lowering for BM1688, measured with its interpreter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -24,7 +28,7 @@ from tpuc.lowering.context import Lowering
 from tpuc.numerics.requant import multiplier_shift, multipliers_shifts
 from tpuc.numerics.rounding import round_away
 
-__all__ = ["can_be_four_bits", "lower_four_bits"]
+__all__ = ["can_be_four_bits", "lower_four_bits", "reading_nibbles"]
 
 Rows = Callable[[str], tuple[Range, Range]]
 
@@ -44,6 +48,19 @@ def can_be_four_bits(node: Node) -> bool:
     return not (group > 1 and group == left.shape[1] == right.shape[0])
 
 
+@contextmanager
+def reading_nibbles(ctx: Lowering, node: Node) -> Iterator[None]:
+    """Inside, an op that has a 4-bit form reads the 4 bits of a tensor that has 8 and 4 of them."""
+    value = node.inputs[0] if node.inputs and can_be_four_bits(node) else None
+    if value is None or id(value) not in ctx.nibbles:
+        yield
+        return
+    whole = ctx.lowered[id(value)]
+    ctx.lowered[id(value)] = ctx.nibbles[id(value)]
+    yield
+    ctx.lowered[id(value)] = whole
+
+
 def lower_four_bits(ctx: Lowering, node: Node, source: Graph, rows: Rows) -> None:
     """Lower a Conv or a MatMul.
 
@@ -58,7 +75,7 @@ def lower_four_bits(ctx: Lowering, node: Node, source: Graph, rows: Rows) -> Non
     assert x.quant is not None
     weight, bias, factor = _weights(ctx, node, x.quant.scale)
     byte, nibble = _types(ctx, node, rows)
-    small = [user.name in ctx.four_bits for user in node.output.users]
+    small = [can_be_four_bits(user) for user in node.output.users]
     if any(node.output is v for v in source.outputs):
         small.append(node.op == "MatMul")
         small = [True] if small[-1] else small
@@ -70,7 +87,13 @@ def lower_four_bits(ctx: Lowering, node: Node, source: Graph, rows: Rows) -> Non
     op, attrs = _requantized(node, factor / quant.scale)
     made = ctx.emit_int(node, op, [x, weight, bias], attrs, like=out)
     if all(small):
-        ctx.nibbles[id(node.output)] = made
+        _note_nibble(ctx, node, made, byte[1])
+
+
+def _note_nibble(ctx: Lowering, node: Node, made: Value, byte: QuantType) -> None:
+    ctx.nibbles[id(node.output)] = made
+    marked = node.name in ctx.marked
+    ctx.taken_as[id(made)] = byte.scale if marked else ctx.scale(node.output)
 
 
 def _operand(ctx: Lowering, node: Node, rows: Rows) -> Value:
@@ -100,24 +123,33 @@ def _weights(ctx: Lowering, node: Node, s_in: float) -> tuple[Value, Value | Non
     w = node.weight(1)
     given = node.inputs[2] if len(node.inputs) > 2 else None
     b = None if given is None or given.data is None or not np.any(given.data) else given.data
-    kind, suffix = DType.SI8, "i4"
-    if node.op == "MatMul":
-        scales = np.array(float(np.abs(w).max()) / 7.0)
-        q = np.clip(round_away(w.astype(np.float64) / scales), -128, 127)
-        suffix = "int4"
-    else:
-        unsigned = b is None and float(w.min()) >= 0
-        limit, low = (15, 0) if unsigned else (7, -8)
-        largest = np.abs(w.reshape(w.shape[0], -1)).max(axis=1)
-        scales = np.maximum((largest / np.float32(limit)).astype(np.float64), 1e-5)
-        shape = (-1, *([1] * (w.ndim - 1)))
-        q = np.clip(round_away(w.astype(np.float64) / scales.reshape(shape)), low, limit)
-        kind, suffix = (DType.UI8, "u4") if unsigned else (kind, suffix)
+    unsigned = node.op == "Conv" and b is None and float(w.min()) >= 0
+    kind = DType.UI8 if unsigned else DType.SI8
+
+    def quantize() -> tuple[np.ndarray, np.ndarray]:
+        q, scales = _one_scale(w) if node.op == "MatMul" else _by_channel(w, unsigned)
+        return np.ascontiguousarray(q, kind.numpy), scales
+
+    q, scales = ctx.memo.of(w, (kind, 4), quantize)
+    suffix = "int4" if node.op == "MatMul" else "u4" if unsigned else "i4"
     bias = None
     if b is not None:
         words = round_away(b.astype(np.float64) / (scales * s_in))
         bias = ctx.weight(f"{node.name}_bias_int32", words, DType.SI32)
     return ctx.weight(f"{node.name}_filter_{suffix}", q, kind), bias, scales * s_in
+
+
+def _one_scale(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    scales = np.array(float(np.abs(w).max()) / 7.0)
+    return np.clip(round_away(w.astype(np.float64) / scales), -128, 127), scales
+
+
+def _by_channel(w: np.ndarray, unsigned: bool) -> tuple[np.ndarray, np.ndarray]:
+    limit, low = (15, 0) if unsigned else (7, -8)
+    largest = np.abs(w.reshape(w.shape[0], -1)).max(axis=1)
+    scales = np.maximum((largest / np.float32(limit)).astype(np.float64), 1e-5)
+    shape = (-1, *([1] * (w.ndim - 1)))
+    return np.clip(round_away(w.astype(np.float64) / scales.reshape(shape)), low, limit), scales
 
 
 def _types(
@@ -167,4 +199,5 @@ def _both(
         out = Value("", node.output.shape, kind, quant)
         name, relu = f"requant_int{bits}_for_{node.name}", {"do_relu": node.flag("do_relu")}
         made.append(ctx.helper(name, "RequantIntAxis", [sums, table], out, relu))
-    ctx.lowered[id(node.output)], ctx.nibbles[id(node.output)] = made
+    ctx.lowered[id(node.output)] = made[0]
+    _note_nibble(ctx, node, made[1], types[0][1])

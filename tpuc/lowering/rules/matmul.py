@@ -44,7 +44,7 @@ def lower_matmul(ctx: Lowering, node: Node) -> str | None:
     bias = node.inputs[2] if len(node.inputs) > 2 else None
     x = ctx.as_int(left, node.name)
     assert x.quant is not None
-    s_in, s_out = x.quant.scale, ctx.scale(node.output)
+    s_in, s_out = ctx.step(x), ctx.scale(node.output)
     bias_q = None
     if right.data is not None:
         weight = right.data
