@@ -19,7 +19,8 @@ from tpuc.calibration import Options, calibrate
 from tpuc.calibration import table as table_text
 from tpuc.errors import ConfigError, TableError
 from tpuc.kernels.casts import to_float32
-from tpuc.lowering import can_be_four_bits, float_twin, lower
+from tpuc.lowering import float_twin, lower
+from tpuc.lowering.rules import can_be_four_bits
 from tpuc.pipeline.loading import load
 from tpuc.processors import load_processor
 from tpuc.simulator import FloatEngine, Program

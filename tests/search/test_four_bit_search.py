@@ -14,7 +14,7 @@ from sklearn.cluster import DBSCAN
 from tests.search.bench import Workbench
 from tpuc.artifacts import Choice, QuantizeTable
 from tpuc.calibration import table as table_text
-from tpuc.lowering import can_be_four_bits
+from tpuc.lowering.rules import can_be_four_bits
 from tpuc.processors import load_processor
 from tpuc.search import Limits, Small, Start, search_four_bits
 from tpuc.search.four_bits import clusters

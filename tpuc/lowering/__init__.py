@@ -26,7 +26,6 @@ from tpuc.lowering.rules import (
     KEEP_TYPE,
     WEIGHT_ONLY,
     Groups,
-    can_be_four_bits,
     int8_rules,
     keep_type,
     lower_cast,
@@ -40,16 +39,7 @@ from tpuc.lowering.split_products import split_products
 from tpuc.processors import Processor
 from tpuc.progress import steps
 
-__all__ = [
-    "ALWAYS_F32",
-    "Groups",
-    "Lowered",
-    "Lowerer",
-    "Memo",
-    "can_be_four_bits",
-    "float_twin",
-    "lower",
-]
+__all__ = ["ALWAYS_F32", "Groups", "Lowered", "Lowerer", "Memo", "float_twin", "lower"]
 
 _FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
 ALWAYS_F32 = frozenset(

@@ -189,7 +189,7 @@ def _run(
 
 def _small(inputs: SearchInputs) -> Small:
     """Ops that may be 4-bit: they have such a form, and nobody decided otherwise."""
-    from tpuc.lowering import can_be_four_bits
+    from tpuc.lowering.rules import can_be_four_bits
 
     nodes = inputs.graph.nodes
     decided = inputs.base.choices
