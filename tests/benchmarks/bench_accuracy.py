@@ -28,7 +28,7 @@ from tpuc.ir import Graph
 from tpuc.ir.text_parse import load_mlir
 from tpuc.lowering import Lowerer, Memo, float_twin, lower
 from tpuc.processors import Processor, load_processor
-from tpuc.simulator import FloatEngine, IncrementalRunner
+from tpuc.simulator import FloatEngine, SideBySide
 
 __all__ = ["lines"]
 
@@ -38,7 +38,7 @@ VENDORS = ("kl", "mse")
 AGREEMENT = 0.98
 SLOWEST = 180.0
 FASTER = 20.0
-BATCH = 10
+BATCH = 5
 FACTS = Path(__file__).parents[2] / "conf" / "processor" / "bm1684x.yaml"
 CORRECTIONS = {
     "bias_correction (min_layer_cos=0.99)": lambda graph, bench: correct_biases(graph, bench),
@@ -60,12 +60,10 @@ class _Stand:
     def bench(self, table: CalibrationTable) -> Bench:
         memo = Memo()
         rows = sum(len(next(iter(b.values()))) for b in self.batches)
-        floats, integers = IncrementalRunner(self.batches, 2), IncrementalRunner(self.batches, 2)
         return Bench(
             float_twin(self.graph),
             lambda g: Lowerer(g, self.processor, memo).lower(table, "INT8").graph,
-            floats,
-            integers,
+            lambda one, other: SideBySide(one, other, self.batches, 2),
             rows,
             2,
         )

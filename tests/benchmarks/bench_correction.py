@@ -43,13 +43,13 @@ from tpuc.ir.text_parse import load_mlir
 from tpuc.lowering import Lowerer, Memo, float_twin, lower
 from tpuc.passes import canonicalize
 from tpuc.processors import Processor, load_processor
-from tpuc.simulator import FloatEngine, IncrementalRunner, Program
+from tpuc.simulator import FloatEngine, Program, SideBySide
 
 __all__ = ["lines"]
 
 SPREADS = (0.0, 1.0, 2.0)
 SLOWEST = 180.0
-BATCH = 10
+BATCH = 5
 TIMED = 100
 NEAR = 0.001
 FACTS = Path(__file__).parents[2] / "conf" / "processor"
@@ -73,8 +73,7 @@ class _Stand:
         return Bench(
             float_twin(graph),
             lambda g: Lowerer(g, processor, memo).lower(table, "INT8").graph,
-            IncrementalRunner(batches, 2),
-            IncrementalRunner(batches, 2),
+            lambda one, other: SideBySide(one, other, batches, 2),
             _rows(batches),
             2,
         )

@@ -14,7 +14,7 @@ from tpuc.ir import Graph
 from tpuc.lowering import Lowerer, Memo, float_twin
 from tpuc.passes import canonicalize
 from tpuc.processors import Processor
-from tpuc.simulator import FloatEngine, IncrementalRunner
+from tpuc.simulator import FloatEngine, SideBySide
 from tpuc.zoo.digits import make_model
 
 __all__ = ["Stand", "digits_network", "made_pictures"]
@@ -64,8 +64,7 @@ class Stand:
             lambda g: (
                 Lowerer(g, self.processor, memo).lower(self.table, "INT8", self.choices).graph
             ),
-            IncrementalRunner(self.batches, threads),
-            IncrementalRunner(self.batches, threads),
+            lambda one, other: SideBySide(one, other, self.batches, threads),
             self.samples,
             threads,
         )

@@ -8,6 +8,8 @@ import pytest
 from tests.correction.stand import Stand, made_pictures
 from tpuc.correction import correct_biases
 from tpuc.ir import Graph
+from tpuc.lowering import float_twin
+from tpuc.simulator import FloatEngine, Program
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +24,9 @@ def corrected(stand):
 
 def means(stand, graph: Graph, name: str) -> np.ndarray:
     """Mean error of each channel, computed by full runs."""
-    bench = stand.bench()
-    lowered = stand.lower(graph)
-    pairs = zip(bench.floats.run(bench.reference, [name]), bench.integers.run(lowered, [name]))
-    total = [a[name].astype(np.float64) - b[name] for a, b in pairs]
+    runs = FloatEngine(float_twin(stand.graph)), Program(stand.lower(graph))
+    pairs = [[run.run(batch, observe=[name])[name] for run in runs] for batch in stand.batches]
+    total = [a.astype(np.float64) - b for a, b in pairs]
     return np.concatenate(total).mean(axis=(0, 2, 3))
 
 

@@ -10,7 +10,7 @@ learn_rounding   adaround.py         weights are rounded to what makes layers ri
 
 from tpuc.correction.adaround import Learning, learn_rounding
 from tpuc.correction.auto import Trial, Tried, try_all
-from tpuc.correction.bench import Bench, output_cosine
+from tpuc.correction.bench import Bench, Pair, output_cosine
 from tpuc.correction.bias_correction import correct_biases
 from tpuc.correction.limits import Tensors
 from tpuc.correction.result import Corrected, LayerNote
@@ -23,6 +23,7 @@ __all__ = [
     "Corrected",
     "LayerNote",
     "Learning",
+    "Pair",
     "Tensors",
     "Trial",
     "Tried",

@@ -89,13 +89,12 @@ def learn_rounding(graph: Graph, bench: Bench, learning: Learning | None = None)
     """
     learning = learning or Learning()
     walk = Walk(graph, bench)
-    before = walk.output_cos()
     layers, skipped = weighted_layers(walk.graph, walk.lowered)
     notes = list(skipped)
     for name in progress(layers, len(layers), "learning to round"):
         walk.arrive(name)
         notes.append(_learn(walk, name, learning))
-    after = walk.output_cos()
+    before, after = walk.output_cosines()
     if after <= before:
         notes = [LayerNote("outputs", before, after, "no nearer to float: everything undone")]
         return Corrected(graph, tuple(notes), before, before)

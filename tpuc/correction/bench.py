@@ -2,13 +2,13 @@
 
     walk = Walk(graph, bench);  for name in ...: walk.arrive(name);  walk.gap(name)
 
-Layers are visited in program order. Both networks keep only what later layers read, so all visits
-together run each network little more than once, whatever the number of layers.
+Layers are visited in program order, and both networks go along: all visits together run each
+network little more than once, whatever the number of layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,19 +16,48 @@ import numpy as np
 
 from tpuc.errors import GraphError
 from tpuc.ir import Graph, Node, Value
-from tpuc.kernels import _calib  # type: ignore[attr-defined]
 
-__all__ = ["Bench", "Gap", "Runner", "Walk", "output_cosine"]
+__all__ = ["Bench", "Difference", "Gap", "Pair", "Walk", "output_cosine"]
+
+_Outputs = list[dict[str, np.ndarray]]
 
 
-class Runner(Protocol):
-    """`simulator.IncrementalRunner`."""
+class Difference(Protocol):
+    """`simulator.Difference`: sums over one batch."""
 
-    def run(self, graph: Graph, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
-        """Tensors of each batch as real numbers, float32."""
+    @property
+    def sums(self) -> np.ndarray:
+        """Of x y, x x, y y and (x - y)**2 over each sample: float64 (samples, 4)."""
 
-    def hold(self, base: Graph, variants: Iterable[Graph], at: str) -> None:
-        """Keep the tensors alive just before the op that makes `at`."""
+    @property
+    def error(self) -> np.ndarray:
+        """Of x - y for each channel: float64 (C,)."""
+
+    @property
+    def count(self) -> int:
+        """Numbers of a channel."""
+
+
+class Pair(Protocol):
+    """`simulator.SideBySide`: the float network and a lowered one at the same place."""
+
+    def arrive(self, name: str) -> None:
+        """Run both up to op `name` and with it."""
+
+    def put(self, lowered: Graph) -> None:
+        """Go on with other weights in the last op that ran."""
+
+    def compare(self, name: str, twin: str, axis: int) -> Sequence[Difference]:
+        """A float tensor and a lowered one, results of the last op, batch by batch."""
+
+    def pairs(self, name: str, twin: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The same as arrays, or two operands of the last op."""
+
+    def first_outputs(self) -> _Outputs:
+        """Outputs of the lowered network as it was given; asked for before anything else."""
+
+    def outputs(self) -> tuple[_Outputs, _Outputs]:
+        """Outputs of both, which run to their ends, batch by batch."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +70,15 @@ class Bench:
         Dialect `tpu`, F32, every tensor of the uncorrected network under its own name.
     lower : callable Graph[top] -> Graph[tpu]
         With the tables of the build.
-    floats, integers : Runner
-        On the same batches; one for `reference`, one for lowered graphs.
+    pair : callable (reference, lowered) -> Pair
+        Both on the same batches.
     samples : int
         Rows along the first axis of all batches together.
     """
 
     reference: Graph
     lower: Callable[[Graph], Graph]
-    floats: Runner
-    integers: Runner
+    pair: Callable[[Graph, Graph], Pair]
     samples: int
     threads: int = 1
 
@@ -88,14 +116,15 @@ class Walk:
         self.bench = bench
         self.nodes = {n.name: n for n in self.graph.nodes}
         self.lowered = bench.lower(self.graph)
+        self.pair = bench.pair(bench.reference, self.lowered)
+        self._before = self.pair.first_outputs()
 
     def arrive(self, name: str) -> None:
-        """Run both networks up to op `name`."""
-        self.bench.floats.hold(self.bench.reference, [], name)
-        self.bench.integers.hold(self.lowered, [], name)
+        """Run both networks up to op `name` and with it."""
+        self.pair.arrive(name)
 
     def put(self, name: str, operands: dict[int, np.ndarray]) -> None:
-        """Give op `name` other weights, by operand index, and lower again."""
+        """Give op `name`, which ran last, other weights by operand index, and lower again."""
         node = self.nodes[name]
         inputs = list(node.inputs)
         for index, data in operands.items():
@@ -105,6 +134,7 @@ class Walk:
             inputs[index] = Value(old.name, old.shape, old.dtype, old.quant, data)
         self.graph.set_inputs(node, inputs)
         self.lowered = self.bench.lower(self.graph)
+        self.pair.put(self.lowered)
 
     def lowered_node(self, name: str) -> Node | None:
         """The lowered op that makes tensor `name`."""
@@ -112,51 +142,41 @@ class Walk:
 
     def pairs(self, name: str, twin: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Float tensor `name` and lowered tensor `twin`, batch by batch."""
-        floats = self.bench.floats.run(self.bench.reference, [name])
-        lowered = self.bench.integers.run(self.lowered, [twin])
-        for a, b in zip(floats, lowered):
-            yield a[name], b[twin]
+        return self.pair.pairs(name, twin)
 
-    def gap(self, name: str, twin: str | None = None, axis: int = 1) -> Gap:
-        """Compare a tensor; `axis` is that of the channels."""
-        cosines: list[float] = []
-        power = 0.0
-        error: np.ndarray | float = 0.0
-        count = 0
-        for real, ours in self.pairs(name, twin or name):
-            planes = axis == 1 and real.ndim > 2
-            channels = real.shape[1] if planes else 1
-            parts = _similarity(real, ours, real.shape[0] * channels)
-            sums = parts.reshape(real.shape[0], channels, -1).sum(axis=1)
-            cosines += [_cosine(s) for s in sums]
-            power += float(sums[:, 5].sum())
-            if planes:
-                error = error + parts[:, 4].reshape(-1, channels).sum(axis=0)
-            else:
-                others = tuple(i for i in range(real.ndim) if i != axis % real.ndim)
-                error = error + (real - ours).sum(axis=others, dtype=np.float64)
-            count += real.size // real.shape[axis]
-        return Gap(float(np.mean(cosines)), power, np.asarray(error / count))
+    def gap(self, name: str, axis: int = 1) -> Gap:
+        """Compare the result of the last op; `axis` is that of the channels."""
+        found = self.pair.compare(name, name, axis)
+        sums = np.concatenate([d.sums for d in found])
+        error = np.sum([d.error for d in found], axis=0) / sum(d.count for d in found)
+        return Gap(_mean_cosine(sums), float(sums[:, 3].sum()), error)
 
-    def output_cos(self) -> float:
-        """Mean cosine of all outputs."""
-        pairs = zip(self.graph.outputs, self.lowered.outputs)
-        return float(np.mean([self.gap(a.name, b.name, axis=-1).cos for a, b in pairs]))
+    def output_cosines(self) -> tuple[float, float]:
+        """Mean cosine of all outputs to float, as it was and as it is; the end of the walk."""
+        real, ours = self.pair.outputs()
+        names = list(zip(self.graph.outputs, self.lowered.outputs))
+        before, after = (
+            [_output_cosine(real, a.name, made, b.name) for a, b in names]
+            for made in (self._before, ours)
+        )
+        return float(np.mean(before)), float(np.mean(after))
 
 
 def output_cosine(graph: Graph, bench: Bench) -> float:
     """Mean cosine of the outputs of a network, lowered, against the float reference."""
-    return Walk(graph, bench).output_cos()
+    return Walk(graph, bench).output_cosines()[0]
 
 
-def _similarity(a: np.ndarray, b: np.ndarray, rows: int) -> np.ndarray:
-    """Sums of each row: see the kernel."""
-    pair = (np.ascontiguousarray(v, np.float32).reshape(rows, -1) for v in (a, b))
-    return np.asarray(_calib.similarity(*pair, 1))
+def _output_cosine(real: _Outputs, name: str, ours: _Outputs, twin: str) -> float:
+    rows = []
+    for a, b in zip(real, ours):
+        x, y = (v.astype(np.float64).reshape(len(v), -1) for v in (a[name], b[twin]))
+        rows.append(np.stack([(x * y).sum(1), (x * x).sum(1), (y * y).sum(1)], axis=1))
+    return _mean_cosine(np.concatenate(rows))
 
 
-def _cosine(sums: np.ndarray) -> float:
-    norms = float(np.sqrt(sums[1]) * np.sqrt(sums[2]))
-    if norms == 0.0:
-        return 1.0 if sums[1] == sums[2] else 0.0
-    return float(sums[0] / norms)
+def _mean_cosine(sums: np.ndarray) -> float:
+    """Mean over rows of sum x y / (|x| |y|); 1 where both are zero, 0 where one is."""
+    norms = np.sqrt(sums[:, 1]) * np.sqrt(sums[:, 2])
+    alike = (sums[:, 1] == sums[:, 2]).astype(np.float64)
+    return float(np.mean(np.divide(sums[:, 0], norms, out=alike, where=norms > 0)))

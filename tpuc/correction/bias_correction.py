@@ -17,6 +17,7 @@ from tpuc.correction.bench import Bench, Walk
 from tpuc.correction.layers import channel_axis, weighted_layers
 from tpuc.correction.result import Corrected, LayerNote
 from tpuc.ir import Graph
+from tpuc.progress import progress
 
 __all__ = ["correct_biases", "move_bias"]
 
@@ -32,13 +33,12 @@ def correct_biases(graph: Graph, bench: Bench, min_layer_cos: float = 0.99) -> C
         Layers at least as similar as this are left alone.
     """
     walk = Walk(graph, bench)
-    before = walk.output_cos()
     layers, skipped = weighted_layers(walk.graph, walk.lowered)
     notes = list(skipped)
-    for name in layers:
+    for name in progress(layers, len(layers), "correcting biases"):
         walk.arrive(name)
         notes.append(_correct(walk, name, min_layer_cos))
-    after = walk.output_cos()
+    before, after = walk.output_cosines()
     if after <= before:
         notes = [LayerNote("outputs", before, after, "no nearer to float: everything undone")]
         return Corrected(graph, tuple(notes), before, before)

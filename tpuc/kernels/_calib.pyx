@@ -3,7 +3,13 @@
 
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
+from tpuc.kernels._int8 cimport View, tpuc_image
 import numpy as np
+
+cdef extern from "calib/gap.h" nogil:
+    enum: TPUC_GAP_SUMS
+    void tpuc_gap(const tpuc_image *real, const tpuc_image *ours, float scale, double *sums,
+                  double *error)
 
 cdef extern from "calib/observe.h" nogil:
     void tpuc_observe(const float *x, int64_t n, double *out)
@@ -68,6 +74,18 @@ def similarity(const float[:, ::1] a, const float[:, ::1] b, int threads):
         for i in prange(rows, nogil=True, num_threads=threads, schedule="static"):
             tpuc_similarity(&a[i, 0], &b[i, 0], n, &out[i, 0])
     return np.asarray(out)
+
+
+def gap(View real, View ours, float scale):
+    """How far bytes are from floats: sums of x y, x x, y y and (x - y)**2 of each picture, and of
+    x - y for each of its channels; float64 (pictures, 4) and (pictures, channels)."""
+    if real.shape != ours.shape or real.element != 4 or ours.element != 1:
+        raise ValueError("images differ")
+    cdef double[:, ::1] sums = np.empty((real.image.n, TPUC_GAP_SUMS), np.float64)
+    cdef double[:, ::1] error = np.empty((real.image.n, real.image.c), np.float64)
+    with nogil:
+        tpuc_gap(&real.image, &ours.image, scale, &sums[0, 0], &error[0, 0])
+    return np.asarray(sums), np.asarray(error)
 
 
 def fake_quantize(const float[::1] x, float scale, float[::1] out):

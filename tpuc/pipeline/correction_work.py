@@ -12,6 +12,7 @@ from tpuc.correction import (
     Bench,
     Corrected,
     Learning,
+    Pair,
     Trial,
     correct_biases,
     learn_rounding,
@@ -24,7 +25,7 @@ from tpuc.pipeline.smoothing import Rewriter, Rewritten, Step
 
 __all__ = ["CorrectedBuild", "CorrectionInputs", "Work"]
 
-_BATCH = 8
+_BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -130,13 +131,15 @@ class Work:
 
     def _bench(self, reference: Graph, table: CalibrationTable, samples: Samples) -> Bench:
         from tpuc.lowering import float_twin
-        from tpuc.simulator import IncrementalRunner
+        from tpuc.simulator import SideBySide
 
         batches = list(samples.batches(_BATCH))
-        floats, integers = (IncrementalRunner(batches, self.threads) for _ in range(2))
         rows = sum(len(next(iter(batch.values()))) for batch in batches)
-        twin = float_twin(reference)
-        return Bench(twin, self._lower(table), floats, integers, rows, self.threads)
+
+        def pair(one: Graph, other: Graph) -> Pair:
+            return SideBySide(one, other, batches, self.threads)
+
+        return Bench(float_twin(reference), self._lower(table), pair, rows, self.threads)
 
     def _biased(self, min_layer_cos: float, build: CorrectedBuild) -> CorrectedBuild:
         samples = self.inputs.learn[: self.job.correction.bc_inference_num]
