@@ -22,6 +22,7 @@ typedef struct {
     int first, type, pieces, even;
     float factor;
     const float *table;
+    const double *scales;
     atomic_int *strange;
 } job;
 
@@ -71,6 +72,7 @@ static void pair_item(const void *context, int64_t item) {
     const uint8_t *from_a = start_of(a, s), *from_b = start_of(b, s);
     uint8_t *to = start_of(out, s);
     tpuc_float_run run = {.a_step = a->c > 1, .b_step = b->c > 1, .count = out->c};
+    if (j->scales != NULL) run.a_scale = j->scales[0], run.b_scale = j->scales[1];
     int pixels = s.count;
     if (is_even(a, out) && is_even(b, out) && is_even(out, out)) {
         run.count *= pixels, pixels = 1;
@@ -87,6 +89,13 @@ static void pair_item(const void *context, int64_t item) {
 void tpuc_float_pair_run(tpuc_float_kind kind, const tpuc_float_end *end, const tpuc_image *a,
                          const tpuc_image *b, const tpuc_image *out, int threads) {
     job j = {.a = a, .b = b, .out = out, .end = end, .kind = kind};
+    run_items(&j, threads, pair_item);
+}
+
+void tpuc_float_scaled_pair_run(tpuc_float_kind kind, const double *scales,
+                                const tpuc_float_end *end, const tpuc_image *a,
+                                const tpuc_image *b, const tpuc_image *out, int threads) {
+    job j = {.a = a, .b = b, .out = out, .end = end, .kind = kind, .scales = scales};
     run_items(&j, threads, pair_item);
 }
 

@@ -1,6 +1,8 @@
 /* Element-wise float ops, copies and casts of images.
  *
  *     pair:        y = finish(a op b), where each dimension of a and b equals y's or is 1
+ *     scaled pair: y = finish(t(a * a_scale) op t(b * b_scale)), op + or -; t: half, where the scales
+ *                  are halves and a has few bits, or float32 of the product in double
  *     copy:        channels from `first` on of y = finish(x)
  *     from bytes:  y = finish(scale * q)
  *     table:       y = table[16 bits of x]; says whether x holds anything but numbers of the type
@@ -21,7 +23,10 @@ typedef enum {
     TPUC_FLOAT_DIV,
     TPUC_FLOAT_MAX,
     TPUC_FLOAT_MIN,
-    TPUC_FLOAT_PRELU /* a, or a * b where a is below 0 */
+    TPUC_FLOAT_PRELU, /* a, or a * b where a is below 0 */
+    TPUC_FLOAT_ADD_HALVES,
+    TPUC_FLOAT_ADD_SCALED,
+    TPUC_FLOAT_SUB_SCALED
 } tpuc_float_kind;
 
 /* A run of `count` numbers; step 0 repeats the first. */
@@ -30,6 +35,7 @@ typedef struct {
     float *out;
     ptrdiff_t count;
     int32_t a_step, b_step;
+    double a_scale, b_scale; /* of scaled pairs */
 } tpuc_float_run;
 
 /* The loops of one instruction set. */
@@ -48,6 +54,9 @@ extern const tpuc_float_loops tpuc_float_loops_portable, tpuc_float_loops_avx2,
 
 void tpuc_float_pair_run(tpuc_float_kind kind, const tpuc_float_end *end, const tpuc_image *a,
                          const tpuc_image *b, const tpuc_image *out, int threads);
+void tpuc_float_scaled_pair_run(tpuc_float_kind kind, const double *scales,
+                                const tpuc_float_end *end, const tpuc_image *a,
+                                const tpuc_image *b, const tpuc_image *out, int threads);
 void tpuc_float_copy_run(const tpuc_float_end *end, const tpuc_image *in, const tpuc_image *out,
                          int first, int threads);
 void tpuc_float_from_bytes_run(float scale, const tpuc_float_end *end, const tpuc_image *in,

@@ -27,6 +27,30 @@ LOOP(max_run, larger)
 LOOP(min_run, smaller)
 LOOP(prelu_run, lanes_prelu)
 
+static void add_halves(const tpuc_float_run *t, const tpuc_float_end *given) {
+    const tpuc_float_end end = *given;
+    const lanes by_a = lanes_set((float)t->a_scale), by_b = lanes_set((float)t->b_scale);
+    const lanes a0 = lanes_set(t->a[0]), b0 = lanes_set(t->b[0]);
+    for (ptrdiff_t i = 0; i < t->count; i += TPUC_LANES) {
+        const int n = t->count - i < TPUC_LANES ? (int)(t->count - i) : TPUC_LANES;
+        const lanes a = lanes_mul(t->a_step ? lanes_load_some(t->a + i, n) : a0, by_a);
+        const lanes b = lanes_mul(t->b_step ? lanes_load_some(t->b + i, n) : b0, by_b);
+        const lanes sum = lanes_add(lanes_f16(a), lanes_f16(b));
+        lanes_store_some(t->out + i, lanes_finish(sum, &end), n);
+    }
+}
+
+static void copy(const float *in, float *out, ptrdiff_t count, const tpuc_float_end *given);
+
+static void scaled(const tpuc_float_run *t, const tpuc_float_end *end, float sign) {
+    const ptrdiff_t a_step = t->a_step, b_step = t->b_step;
+    for (ptrdiff_t i = 0; i < t->count; i++) {
+        const float b = (float)((double)t->b[i * b_step] * t->b_scale);
+        t->out[i] = (float)((double)t->a[i * a_step] * t->a_scale) + sign * b;
+    }
+    copy(t->out, t->out, t->count, end);
+}
+
 static void pair(tpuc_float_kind kind, const tpuc_float_run *t, const tpuc_float_end *end) {
     switch (kind) {
         case TPUC_FLOAT_ADD: add_run(t, end); break;
@@ -36,6 +60,9 @@ static void pair(tpuc_float_kind kind, const tpuc_float_run *t, const tpuc_float
         case TPUC_FLOAT_MAX: max_run(t, end); break;
         case TPUC_FLOAT_MIN: min_run(t, end); break;
         case TPUC_FLOAT_PRELU: prelu_run(t, end); break;
+        case TPUC_FLOAT_ADD_HALVES: add_halves(t, end); break;
+        case TPUC_FLOAT_ADD_SCALED: scaled(t, end, 1.0f); break;
+        case TPUC_FLOAT_SUB_SCALED: scaled(t, end, -1.0f); break;
     }
 }
 

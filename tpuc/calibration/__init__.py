@@ -21,7 +21,13 @@ from tpuc.artifacts import CalibrationTable, Range
 from tpuc.calibration.observers import TensorObserver
 from tpuc.calibration.observing import Batch, Engine, Options, observe
 from tpuc.calibration.part_asymmetric import affine_ops, affine_tensors
-from tpuc.calibration.selecting import choose_thresholds, four_bit_row, percentile, table_row
+from tpuc.calibration.selecting import (
+    choose_thresholds,
+    float8_row,
+    four_bit_row,
+    percentile,
+    table_row,
+)
 from tpuc.calibration.tuning import tune
 from tpuc.ir import Graph
 
@@ -95,11 +101,14 @@ def calibrate(
             n: table_row(observers[n], t, "percentile9999" if n in affine else method)
             for n, t in thresholds.items()
         }
+        if options.eight_bit_floats:
+            ranges = {n: float8_row(t) for n, t in thresholds.items()}
         four = _four_bit_rows(graph, observers, method) if options.four_bits else {}
         model = f"{graph.name}.mlir"
         tables[method] = CalibrationTable(
-            ranges, method, model, options.samples, options.bins, tune_num, four, asym_ops=named
-        )
+            ranges, method, model, options.samples, options.bins, tune_num, four,
+            asym_ops=named, fp8=options.eight_bit_floats,
+        )  # fmt: skip
     return CalibrationResult(
         tables,
         {n: (o.histogram.counts, o.histogram.width) for n, o in observers.items()},

@@ -45,6 +45,8 @@ class Options:
         Give results of SiLU and GELU that only Conv and MatMul read a zero point.
     four_bits : bool
         Also find thresholds for 4 bits (kl, mse, max, percentile9999).
+    eight_bit_floats : bool
+        Rows of the table are (-threshold, threshold), as F8E4M3 has them.
     """
 
     methods: tuple[str, ...]
@@ -55,6 +57,7 @@ class Options:
     tune_mse: bool = False
     part_asymmetric: bool = False
     four_bits: bool = False
+    eight_bit_floats: bool = False
 
 
 class Engine(Protocol):

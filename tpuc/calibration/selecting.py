@@ -15,7 +15,7 @@ from tpuc.calibration.observing import LEAST
 from tpuc.calibration.thresholds import kl_threshold
 from tpuc.ir import Graph
 
-__all__ = ["choose_thresholds", "four_bit_row", "percentile", "table_row"]
+__all__ = ["choose_thresholds", "float8_row", "four_bit_row", "percentile", "table_row"]
 
 _LAST_FIVE = {"mse", "aciq_gauss", "aciq_laplace"}
 """Methods that keep the full range of inputs and, without outliers, of the last tensors."""
@@ -57,6 +57,12 @@ def choose_thresholds(
 def four_bit_row(threshold: float) -> Range:
     """Row of the section `#int4_th`: (-threshold * 8 / 7, threshold), whatever the sign."""
     return Range(round(threshold, 7), round(-threshold * 8.0 / 7.0, 7), round(threshold, 7))
+
+
+def float8_row(threshold: float) -> Range:
+    """Row of F8E4M3, rounded as it is printed."""
+    high = round(threshold if threshold > LEAST else LEAST, 7)
+    return Range(high, -high, high)
 
 
 def percentile(o: TensorObserver) -> float:

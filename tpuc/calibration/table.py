@@ -32,6 +32,9 @@ _HEADER = {
 }
 
 
+_FLOAT8 = "#tpu-mlir-fp8 caliration table"  # TPU-MLIR's spelling
+
+
 def to_text(table: CalibrationTable) -> str:
     """Text of a table."""
     lines = [
@@ -39,7 +42,7 @@ def to_text(table: CalibrationTable) -> str:
         f"# mlir: {table.model}",
         "# genetated time: not recorded",
         f"# quantization threshold calculation method: {table.method}",
-        f"# histogram number: {table.histogram_bins}",
+        _FLOAT8 if table.fp8 else f"# histogram number: {table.histogram_bins}",
         f"# sample number: {table.sample_num}",
         "###",
         f"# tune number: {table.tune_num}",

@@ -161,7 +161,12 @@ def _check_calibration(job: Job) -> None:
             f"calibration.method: {method} has no 4-bit thresholds; quantize.mode=INT4 takes "
             f"{', '.join(FOUR_BIT_METHODS)}. Hint: calibration=kl"
         )
-    needs_data = mode in ("INT8", "INT4") and method != "from_file"
+    if mode == "F8E4M3" and method not in ("max", "from_file"):
+        raise ConfigError(
+            f"calibration.method: {method} is for integers; quantize.mode=F8E4M3, whose steps "
+            "grow with the numbers, takes max. Hint: calibration=max"
+        )
+    needs_data = mode in ("INT8", "INT4", "F8E4M3") and method != "from_file"
     if needs_data and job.dataset.path is None and job.dataset.list is None:
         raise ConfigError(
             f"dataset.path: not set; calibration.method={method} needs samples. "

@@ -17,6 +17,8 @@ _REQUANT = {
     "quant_mode": A("str", "MultiplierShift"),
     "round_mode": A("str", "HalfUp"),
 }
+_FLOAT8 = {"out_f8_scales": A("f64[]", None)}  # what F8E4M3 results are multiplied by
+_FLOAT8_EACH = {"f8_scales": A("f64[]", None)}  # what F8E4M3 operands are multiplied by
 _ONE = {"multiplier": A("si32", None), "rshift": A("si32", None)}
 _EACH = {"multipliers": A("i64[]", None), "rshifts": A("i64[]", None)}  # one per operand
 
@@ -36,7 +38,7 @@ _ROWS: list[OpSpec] = [
     row(
         "Conv2D",
         "input filter bias?",
-        {**CONV, **_REQUANT},
+        {**CONV, **_REQUANT, **_FLOAT8},
         fuses_relu=True,
     ),
     row(
@@ -62,6 +64,7 @@ _ROWS: list[OpSpec] = [
         "input right bias?",
         {
             **_EACH,
+            **_FLOAT8,
             "hdim_is_batch": A("bool", False),
             "left_transpose": A("bool", False),
             "right_transpose": A("bool", False),
@@ -79,20 +82,22 @@ _ROWS: list[OpSpec] = [
             "w_transpose": A("bool", True),
         },
     ),
-    row("Add", "inputs*", _EACH, fuses_relu=True),
-    row("Sub", "inputs*", {**_EACH, "is_reverse": A("bool", False)}, fuses_relu=True),
+    row("Add", "inputs*", {**_EACH, **_FLOAT8_EACH}, fuses_relu=True),
+    row(
+        "Sub", "inputs*", {**_EACH, **_FLOAT8_EACH, "is_reverse": A("bool", False)}, fuses_relu=True
+    ),
     row(
         "Mul",
         "inputs*",
-        {**_ONE, "quant_mode": A("str", "MultiplierShift")},
+        {**_ONE, **_FLOAT8, "quant_mode": A("str", "MultiplierShift")},
         fuses_relu=True,
     ),
     same("MulShift", "input", _ONE, fuses_relu=True),
-    same("AddConst", "input", {**_ONE, "const_val": A("f64")}, fuses_relu=True),
+    same("AddConst", "input", {**_ONE, **_FLOAT8_EACH, "const_val": A("f64")}, fuses_relu=True),
     same(
         "SubConst",
         "input",
-        {**_ONE, "const_val": A("f64"), "is_reverse": A("bool", False)},
+        {**_ONE, **_FLOAT8_EACH, "const_val": A("f64"), "is_reverse": A("bool", False)},
         fuses_relu=True,
     ),
     same("MulConst", "input", {"const_val": A("f64")}, fuses_relu=True),
@@ -109,6 +114,7 @@ _ROWS: list[OpSpec] = [
         {
             **WINDOW,
             **_ONE,
+            **_FLOAT8,
             "scale": A("f64", None),
             "offset": A("f64", None),
             "pool_mode": A("str"),

@@ -1,6 +1,7 @@
 """Element types of tensors.
 
-An integer tensor of Graph[tpu] carries a `QuantType`: real value = scale * (q - zero_point).
+An integer tensor of Graph[tpu] carries a `QuantType`: real value = scale * (q - zero_point). So
+does an F8E4M3 tensor, whose zero point is 0.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ class DType(enum.StrEnum):
     F32 = "f32"
     F16 = "f16"
     BF16 = "bf16"
+    F8E4M3 = "f8e4m3"
+    F8E5M2 = "f8e5m2"
     SI4 = "si4"
     UI4 = "ui4"
     SI8 = "si8"
@@ -29,8 +32,13 @@ class DType(enum.StrEnum):
 
     @property
     def is_float(self) -> bool:
-        """True for F32, F16 and BF16."""
-        return self in (DType.F32, DType.F16, DType.BF16)
+        """True for F32, F16, BF16 and the 8-bit floats."""
+        return self.is_float8 or self in (DType.F32, DType.F16, DType.BF16)
+
+    @property
+    def is_float8(self) -> bool:
+        """True for F8E4M3 and F8E5M2."""
+        return self in (DType.F8E4M3, DType.F8E5M2)
 
     @property
     def is_signed(self) -> bool:
@@ -40,7 +48,7 @@ class DType(enum.StrEnum):
     @property
     def bits(self) -> int:
         """Bits of one element."""
-        return int(self.value.lstrip("bfsui"))
+        return 8 if self.is_float8 else int(self.value.lstrip("bfsui"))
 
     @property
     def qrange(self) -> tuple[int, int]:
@@ -58,7 +66,7 @@ class DType(enum.StrEnum):
 
     @property
     def numpy(self) -> np.dtype:
-        """How the simulator holds it: 4-bit in a byte, F16/BF16 as rounded float32."""
+        """How the simulator holds it: 4-bit in a byte, shorter floats as rounded float32."""
         if self.is_float:
             return np.dtype(np.float32)
         kind = "int" if self.is_signed else "uint"

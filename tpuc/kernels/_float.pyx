@@ -59,6 +59,9 @@ cdef extern from "float/rows.h" nogil:
     void tpuc_float_pair_run(
         tpuc_float_kind, const tpuc_float_end *, const tpuc_image *, const tpuc_image *,
         const tpuc_image *, int)
+    void tpuc_float_scaled_pair_run(
+        tpuc_float_kind, const double *, const tpuc_float_end *, const tpuc_image *,
+        const tpuc_image *, const tpuc_image *, int)
     void tpuc_float_copy_run(
         const tpuc_float_end *, const tpuc_image *, const tpuc_image *, int, int)
     void tpuc_float_from_bytes_run(
@@ -69,6 +72,12 @@ cdef extern from "float/rows.h" nogil:
         const float *, tpuc_float_type, const tpuc_image *, const tpuc_image *, int)
     void tpuc_float_load(const tpuc_image *, const float *, const tpuc_float_end *, int)
     void tpuc_float_store(const tpuc_image *, float *, int)
+
+cdef extern from "float/eight.h" nogil:
+    ctypedef struct tpuc_float_eight:
+        const double *steps
+        int32_t count, type
+    void tpuc_float_eight_run(const tpuc_float_eight *, const tpuc_image *, int)
 
 cdef extern from "float/along.h" nogil:
     ctypedef struct tpuc_float_along:
@@ -299,6 +308,35 @@ def pair(int kind, End end, View a, View b, View target, int threads):
     with nogil:
         tpuc_float_pair_run(
             <tpuc_float_kind> kind, &end.end, &a.image, &b.image, &target.image, threads)
+
+
+def scaled_pair(int kind, double a_scale, double b_scale, End end, View a, View b, View target,
+                int threads):
+    """A sum of two images in another scale; see csrc/float/rows.h."""
+    cdef double[2] scales
+    scales[0], scales[1] = a_scale, b_scale
+    with nogil:
+        tpuc_float_scaled_pair_run(<tpuc_float_kind> kind, scales, &end.end, &a.image, &b.image,
+                                   &target.image, threads)
+
+
+cdef class Eight:
+    """Rounds images to 8-bit floats in place; see csrc/float/eight.h."""
+
+    cdef tpuc_float_eight eight
+    cdef object kept
+
+    def __init__(self, int kind, steps=None):
+        cdef const double[::1] array
+        self.eight.steps, self.eight.count, self.eight.type = NULL, 0, kind
+        if steps is not None:
+            array = steps
+            self.eight.steps, self.eight.count = &array[0], array.shape[0]
+        self.kept = steps
+
+    def run(self, View image, int threads):
+        with nogil:
+            tpuc_float_eight_run(&self.eight, &image.image, threads)
 
 
 def copy(End end, View source, View target, int first, int threads):

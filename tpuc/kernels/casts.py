@@ -7,6 +7,9 @@ int -> F16:  half(half(scale) * half(q)) (BF16 likewise)
 int -> int32: the real number, halves away from zero
 F32 -> F16 or BF16:     nearest even
 F16 <-> BF16, to F32:   the number unchanged, as in TPU-MLIR's simulator
+any float -> F8E5M2:    nearest even; from it: the number unchanged
+any float -> F8E4M3:    nearest even of float32(x / (1 / float32(1 / scale)))
+F8E4M3 -> any float:    half(scale) * q, rounded to the type
 On processors whose casts go through BF16, halves to even:
 F32 -> int:  saturate(round(x * (float32(1) / float32(scale))))
 F32 -> BF16: the upper 16 bits
@@ -19,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 from tpuc.ir import DType, Node, Value
+from tpuc.numerics.float8 import divide, round_f8e4m3, round_f8e5m2
 from tpuc.numerics.qparams import dequantize
 from tpuc.numerics.rounding import cut_bf16, round_away, round_bf16, round_f16
 
@@ -27,6 +31,7 @@ __all__ = [
     "cast_rounding",
     "cuts",
     "dequantize_factor",
+    "float8_step",
     "quantize_factor",
     "round_to",
     "through_bf16",
@@ -34,16 +39,28 @@ __all__ = [
 ]
 
 
+_ROUNDING = {
+    DType.F16: round_f16,
+    DType.BF16: round_bf16,
+    DType.F8E4M3: round_f8e4m3,
+    DType.F8E5M2: round_f8e5m2,
+}
+
+
 def round_to(x: np.ndarray, dtype: DType) -> np.ndarray:
     """Round float32 to a float type."""
-    if dtype == DType.F16:
-        return round_f16(x)
-    return round_bf16(x) if dtype == DType.BF16 else np.asarray(x, np.float32)
+    rounding = _ROUNDING.get(dtype)
+    return np.asarray(x, np.float32) if rounding is None else rounding(x)
 
 
 def cast_rounding(source: DType, target: DType) -> DType:
     """The type to which a cast between float types rounds."""
-    return target if source == DType.F32 else DType.F32
+    return target if source == DType.F32 or target.is_float8 else DType.F32
+
+
+def float8_step(scale: float) -> float:
+    """What a number is divided by to become F8E4M3 of this scale: float32(1 / float32(1 / s))."""
+    return float(np.float32(1) / np.float32(1.0 / scale))
 
 
 def through_bf16(node: Node) -> bool:
@@ -73,6 +90,11 @@ def cast(x: np.ndarray, source: Value, target: Value, short: bool = False) -> np
     if source.dtype.is_float and target.dtype.is_float:
         if cuts(source.dtype, target.dtype, short):
             return cut_bf16(x)
+        if source.dtype == DType.F8E4M3:
+            return round_to(_unscaled(x, source), target.dtype)
+        if target.dtype == DType.F8E4M3:
+            assert target.quant is not None
+            return round_f8e4m3(divide(x, float8_step(target.quant.scale)))
         return round_to(x, cast_rounding(source.dtype, target.dtype))
     if source.dtype.is_float:
         return (
@@ -91,6 +113,11 @@ def cast(x: np.ndarray, source: Value, target: Value, short: bool = False) -> np
     if target.dtype == DType.SI32 and source.quant is not None:
         return round_away(dequantize(x, source.quant)).astype(np.int32)
     raise NotImplementedError(f"cast '{target.name}': {source.dtype} to {target.dtype}")
+
+
+def _unscaled(x: np.ndarray, source: Value) -> np.ndarray:
+    assert source.quant is not None
+    return np.asarray(x, np.float32) * round_f16(np.array(source.quant.scale, np.float32))
 
 
 def _quantize_even(x: np.ndarray, kind: DType, target: Value) -> np.ndarray:
@@ -117,7 +144,10 @@ def _quantize(x: np.ndarray, kind: DType, target: Value) -> np.ndarray:
 def to_float32(x: np.ndarray, value: Value) -> np.ndarray:
     """A stored array as real numbers, float32."""
     if value.dtype.is_float:
-        return np.asarray(x, np.float32)
+        plain = np.asarray(x, np.float32)
+        if value.quant is None:
+            return plain
+        return (plain.astype(np.float64) * value.quant.scale).astype(np.float32)
     if value.dtype == DType.SI32:
         return x.astype(np.float32)
     assert value.quant is not None

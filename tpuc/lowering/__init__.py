@@ -14,22 +14,25 @@ from functools import partial
 
 from tpuc.artifacts import CalibrationTable, Choice, QuantizeTable
 from tpuc.errors import ConfigError, TableError
-from tpuc.ir import DType, Graph, Node, QuantType, Value, verify, with_defaults
-from tpuc.lowering.context import AsF32, Lowering, Memo
+from tpuc.ir import DType, Graph, Node, verify
+from tpuc.lowering.context import Lowering, Memo
 from tpuc.lowering.four_bit_ops import four_bit_ops, rows_of
 from tpuc.lowering.fuse_attention import fuse_attention
+from tpuc.lowering.lower_node import ALWAYS_F32, FLOAT_TYPES, lower_node
 from tpuc.lowering.merge_operands import merge_operands
 from tpuc.lowering.prepare import fold_scales
 from tpuc.lowering.propagate import propagate
-from tpuc.lowering.ranges import Ranges, affine_tensors, import_ranges
+from tpuc.lowering.ranges import (
+    Ranges,
+    affine_tensors,
+    import_float8_ranges,
+    import_ranges,
+)
 from tpuc.lowering.rules import (
-    KEEP_TYPE,
+    FLOAT8,
     WEIGHT_ONLY,
     Groups,
     int8_rules,
-    keep_type,
-    lower_cast,
-    lower_float,
     lower_four_bits,
     lower_weight_only,
     name_shared_casts,
@@ -40,13 +43,6 @@ from tpuc.processors import Processor
 from tpuc.progress import steps
 
 __all__ = ["ALWAYS_F32", "Groups", "Lowered", "Lowerer", "Memo", "float_twin", "lower"]
-
-_FLOAT = {"F32": DType.F32, "F16": DType.F16, "BF16": DType.BF16}
-ALWAYS_F32 = frozenset(
-    "Div Arg TopK CumSum InstanceNorm GroupNorm YoloDetection RoiAlign Nms".split()
-)
-"""Ops that are F32 in an INT8 build, not the processor's float type."""
-
 
 _GRAPHS = 4
 """Graphs with different attentions fused that are kept."""
@@ -88,7 +84,7 @@ def float_twin(graph: Graph) -> Graph:
     verify(graph, "top")
     ctx = Lowering(Graph(graph.name, "tpu", {**graph.attrs, "mode": "F32"}), {}, every=True)
     for node in graph.nodes:
-        _lower_node(ctx, node, "F32", DType.F32)
+        lower_node(ctx, node, "F32", DType.F32)
     ctx.graph.outputs = [ctx.current(v) for v in graph.outputs]
     return verify(ctx.graph, "tpu")
 
@@ -137,9 +133,9 @@ class Lowerer:
         Parameters
         ----------
         table : CalibrationTable, optional
-            Needed for INT8 and INT4. Ops that it does not name stay F32.
+            Needed for INT8, INT4 and F8E4M3. Ops that it does not name stay F32.
         mode : str
-            INT8, INT4, F32, F16, BF16, W8F16, W8BF16, W4F16 or W4BF16.
+            INT8, INT4, F8E4M3, F8E5M2, F32, F16, BF16, W8F16, W8BF16, W4F16 or W4BF16.
             Type of every op that `qtable` does not name.
         asymmetric : bool
             8-bit activations have zero points, and the ranges that the table gives as min and max.
@@ -170,7 +166,7 @@ class Lowerer:
             chosen = "INT8" if chosen == "INT4" else chosen
             chosen = WEIGHT_ONLY[chosen][1].name if chosen in WEIGHT_ONLY else chosen
             with reading_nibbles(ctx, node):
-                _lower_node(ctx, node, chosen, _FLOAT[processor.float_type])
+                lower_node(ctx, node, chosen, FLOAT_TYPES[processor.float_type])
         for value in graph.outputs:
             final = ctx.as_float(value, DType.F32, "")
             out.outputs.append(final)
@@ -186,9 +182,10 @@ class Lowerer:
         asymmetric: bool,
         four_bits: frozenset[str],
     ) -> Lowering:
-        imported = self._imported(graph, table, asymmetric, four_bits)
+        mode = str(out.attrs["mode"])
+        imported = self._imported(graph, table, mode, asymmetric, four_bits)
         ranges = propagate(graph, imported, self._processor)
-        imported |= self._imported(self._graph, table, asymmetric, four_bits)
+        imported |= self._imported(self._graph, table, mode, asymmetric, four_bits)
         ctx = Lowering(out, ranges, self._processor, memo=self._memo, imported=imported)
         ctx.asymmetric, ctx.four_bits = asymmetric, four_bits
         ctx.marked = frozenset(table.int4_ops) if table else frozenset()
@@ -210,10 +207,17 @@ class Lowerer:
         return mode if named is None else named.mode
 
     def _imported(
-        self, graph: Graph, table: CalibrationTable | None, asymmetric: bool, four: frozenset[str]
+        self,
+        graph: Graph,
+        table: CalibrationTable | None,
+        mode: str,
+        asymmetric: bool,
+        four: frozenset[str],
     ) -> Ranges:
         if table is None:
             return {}
+        if mode in FLOAT8:
+            return import_float8_ranges(graph, table, self._origins)
         unsigned = self._processor.unsigned
         return import_ranges(graph, table, self._origins, asymmetric, unsigned, four)
 
@@ -238,56 +242,15 @@ def _require(
     """Check that the processor has what is asked for; raises as `Lowerer.lower`."""
     for mode in modes:
         processor.require(mode)
-    if modes[0] in ("INT8", "INT4") and table is None:
+    others = [m for m in modes if m in FLOAT8 and m != modes[0]]
+    if others:
+        raise ConfigError(
+            f"quantize table: {others[0]} in a build of {modes[0]}; 8-bit floats are the type of a "
+            f"whole build. Hint: quantize.mode={others[0]}"
+        )
+    if modes[0] in ("INT8", "INT4", "F8E4M3") and table is None:
         raise ConfigError(f"quantize.mode={modes[0]} needs a calibration table")
     if asymmetric:
         processor.require_zero_points("quantize.asymmetric")
     if table is not None and table.asym_ops:
         processor.require_zero_points("calibration table, section #asym_op")
-
-
-def _lower_node(ctx: Lowering, node: Node, mode: str, fallback: DType) -> None:
-    if node.op == "Input":
-        whole = node.output.dtype == DType.SI32 and not ctx.every
-        quant = QuantType(1.0) if whole else None
-        dtype = node.output.dtype if whole else DType.F32
-        out = Value(node.name, node.output.shape, dtype, quant)
-        ctx.graph.add("Input", [], [out], with_defaults("Input", node.attrs, "tpu"))
-        ctx.lowered[id(node.output)] = out
-        return
-    if node.op == "Cast":
-        lower_cast(ctx, node)
-        return
-    first = node.inputs[0]
-    if node.op in KEEP_TYPE and first is not None and not first.is_weight:
-        _keep_type(ctx, node, mode)
-        return
-    if mode != "INT8":
-        lower_float(ctx, node, _FLOAT[mode])
-        return
-    reason = _no_int8(ctx, node)
-    if reason is None:
-        reason = ctx.rules[node.op](ctx, node)
-    if reason is not None:
-        uncalibrated = "no calibration entry" in reason
-        f32 = uncalibrated or node.op in ALWAYS_F32 or isinstance(reason, AsF32)
-        kind = DType.F32 if f32 else fallback
-        ctx.reasons[node.name] = reason
-        lower_float(ctx, node, kind)
-
-
-def _keep_type(ctx: Lowering, node: Node, mode: str) -> None:
-    if keep_type(ctx, node):
-        if mode == "INT8":
-            ctx.reasons[node.name] = f"{node.op} has the type of its input"
-    else:
-        ctx.reasons.pop(node.name, None)
-
-
-def _no_int8(ctx: Lowering, node: Node) -> str | None:
-    if node.op not in ctx.rules:
-        return f"{node.op} has no INT8 form on this processor"
-    for value in (*node.activations, *node.outputs):
-        if not ctx.has_range(value):
-            return f"'{value.name}' has no calibration entry"
-    return None

@@ -11,6 +11,7 @@ import numpy as np
 from tpuc.errors import UnsupportedError
 from tpuc.ir import Attr, DType, Graph, Node, QuantType, Value, with_defaults
 from tpuc.lowering.ranges import Ranges
+from tpuc.numerics.float8 import F8E4M3_MAX
 from tpuc.numerics.qparams import choose_qparams
 from tpuc.numerics.rounding import round_bf16, round_f16
 from tpuc.processors import FLOAT, Processor
@@ -38,6 +39,16 @@ class Memo:
         if key not in self._known:
             self._known[key] = (weight, make())  # the array is kept: its id stays its own
         return self._known[key][1]  # type: ignore[return-value]
+
+
+def _cast_name(name: str, types: tuple[DType, DType], user: str) -> str:
+    """TPU-MLIR's name of a tensor that is cast for an op."""
+    source, target = types
+    if target == DType.F8E4M3:
+        return f"{name}_{name}{user}_requant"
+    if target == DType.F8E5M2:
+        return f"{name}_{target}"
+    return f"{name}{user}_{target}" + ("_dequant" if source == DType.F8E4M3 else "")
 
 
 @dataclass
@@ -146,11 +157,14 @@ class Lowering:
         if now.quant is not None:
             return now.dtype, now.quant
         if not self.has_range(value):
-            raise UnsupportedError(
-                f"'{user}': operand '{value.name}' has no calibration entry. "
-                f"Hint: recalibrate, or give '{user}' a float type in quantize.table"
-            )
+            raise self._uncalibrated(value, user)
         return self.qtype(value)
+
+    def _uncalibrated(self, value: Value, user: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"'{user}': operand '{value.name}' has no calibration entry. "
+            f"Hint: recalibrate, or give '{user}' a float type in quantize.table"
+        )
 
     def as_float(self, value: Value, dtype: DType, user: str) -> Value:
         """The tensor in a float type."""
@@ -160,8 +174,28 @@ class Lowering:
         title = self.titles.get(id(value), now.name)
         return now if now.dtype == dtype else self._cast(now, dtype, None, user, title)
 
-    def narrow(self, value: Value, dtype: DType, quant: QuantType, user: str) -> Value:
-        """A float tensor cast to an integer type of the caller's choice."""
+    def as_float8(self, value: Value, dtype: DType, user: str) -> Value:
+        """The tensor in an 8-bit float type; raises as `float8_quant`."""
+        now = self.real(value)
+        if now.dtype == dtype:
+            return now
+        return self.narrow(value, dtype, self.float8_quant(value, dtype, user), user)
+
+    def float8_quant(self, value: Value, dtype: DType, user: str) -> QuantType | None:
+        """Scale of a Top tensor in F8E4M3; F8E5M2 has none.
+
+        Raises
+        ------
+        UnsupportedError : it has no calibrated range
+        """
+        if dtype == DType.F8E5M2:
+            return None
+        if not self.has_range(value):
+            raise self._uncalibrated(value, user)
+        return QuantType(self.ranges[value.name][1] / F8E4M3_MAX)
+
+    def narrow(self, value: Value, dtype: DType, quant: QuantType | None, user: str) -> Value:
+        """A float tensor cast to a type of the caller's choice."""
         now = self.real(value)
         return self._cast(now, dtype, quant, user, self.titles.get(id(value), now.name))
 
@@ -174,8 +208,8 @@ class Lowering:
     ) -> Value:
         key = (id(value), dtype)
         if key not in self.casts:
-            suffix = f"{user}_{dtype}" if user else f"_{dtype}"
-            out = Value(f"{title or value.name}{suffix}", value.shape, dtype, quant)
+            name = _cast_name(title or value.name, (value.dtype, dtype), user)
+            out = Value(name, value.shape, dtype, quant)
             self.graph.add("Cast", [value], [out], with_defaults("Cast", self._arithmetic(), "tpu"))
             self.casts[key] = out
         return self.casts[key]
@@ -224,9 +258,10 @@ class Lowering:
         inputs: Sequence[Value | None],
         dtype: DType,
         attrs: Mapping[str, Attr] | None = None,
+        quant: QuantType | None = None,
     ) -> Value:
-        """Add a float op that stands for a Top node."""
-        return self._emit(node, op, inputs, attrs, dtype, None)
+        """Add a float op that stands for a Top node; only F8E4M3 has a `quant`."""
+        return self._emit(node, op, inputs, attrs, dtype, quant)
 
     def _emit(
         self,

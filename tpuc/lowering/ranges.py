@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from tpuc.artifacts import CalibrationTable, Range
 from tpuc.ir import Graph, Node
 
-__all__ = ["Ranges", "affine_tensors", "import_ranges"]
+__all__ = ["Ranges", "affine_tensors", "import_float8_ranges", "import_ranges"]
 
 Ranges = dict[str, tuple[float, float]]
 """(min, max) by tensor name; tensors without an entry stay float."""
@@ -53,6 +53,25 @@ def import_ranges(
                 affine = asymmetric or out.name in own
                 low, high = _range(node, entry, affine)
                 ranges[out.name] = (low if unsigned else -high, high)
+    return ranges
+
+
+def import_float8_ranges(
+    graph: Graph, table: CalibrationTable, origins: Mapping[str, str]
+) -> Ranges:
+    """Range of every output in F8E4M3: (-threshold, threshold), to a fused limit at most.
+
+    TPU-MLIR compares the limit with sums in units of their scale instead, which cuts all of them.
+    """
+    ranges: Ranges = {}
+    for node in graph.nodes:
+        limit = node.attrs.get("relu_limit", -1.0) if node.attrs.get("do_relu") else -1.0
+        for out in node.outputs:
+            entry = table.ranges.get(origins.get(out.name, out.name))
+            if entry is not None:
+                high = entry.threshold
+                high = min(high, float(limit)) if float(limit) > 0 else high  # type: ignore[arg-type]
+                ranges[out.name] = (-high, high)
     return ranges
 
 

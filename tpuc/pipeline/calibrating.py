@@ -147,8 +147,10 @@ def calibrate_job(
 
 def _more(job: Job) -> list[bool]:
     """What the tables hold besides 8-bit thresholds."""
-    quantize = job.quantize
-    return [job.calibration.kurtosis, quantize.part_asymmetric, quantize.mode.name == "INT4"]
+    quantize, mode = job.quantize, job.quantize.mode.name
+    return [
+        job.calibration.kurtosis, quantize.part_asymmetric, mode == "INT4", mode == "F8E4M3"
+    ]  # fmt: skip
 
 
 def _siblings(
@@ -222,7 +224,8 @@ def _measure(
     methods = tuple(dict.fromkeys(m for group in places for m in group))
     affine = job.quantize.part_asymmetric
     four = job.quantize.mode.name == "INT4"
-    options = Options(methods, len(chosen), bins, threads, kurtosis, searching, affine, four)
+    eight = job.quantize.mode.name == "F8E4M3"
+    options = Options(methods, len(chosen), bins, threads, kurtosis, searching, affine, four, eight)
     tune_batch = next(tuning.batches(len(tuning))) if tuning and not four else None
     result = calibrate(graph, engine, batches, options, tune_batch)
     notes = {

@@ -140,9 +140,9 @@ class _Build:
             self.graph_key = write_top(self.folder, self.name, graph)
 
     def calibrate(self) -> None:
-        """Stage calibrate, for integer builds."""
+        """Stage calibrate, for builds with thresholds."""
         job, g = self.job, self.g
-        if job.quantize.mode.name not in ("INT8", "INT4"):
+        if job.quantize.mode.name not in ("INT8", "INT4", "F8E4M3"):
             return
         symmetric = g.decided.symmetric if g.decided else ()
         self.rewriter = Rewriter(

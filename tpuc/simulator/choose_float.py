@@ -21,6 +21,7 @@ from tpuc.kernels.float_order import conv_order
 from tpuc.kernels.image import constant_image, geometry, is_bytes, is_floats, is_image
 from tpuc.kernels.requant_words import Unfit
 from tpuc.simulator.choose_attention import attention_kernel
+from tpuc.simulator.choose_float8 import float8_cast, float8_kernel
 from tpuc.simulator.choose_movement import choose_join, choose_move
 from tpuc.simulator.float_along import ALONG
 from tpuc.simulator.float_elementwise import ELEMENTWISE, copy_kernel, end_of_node, floats_of
@@ -43,9 +44,14 @@ def choose_float(node: Node) -> ImageKernel | Skip:
     if not node.activations or not all(holds(v) for v in node.activations):
         return Skip("an operand is no float tensor of rank 2 to 6", (node.name,))
     try:
-        return make(node)
+        return float8_kernel(node, make) if _rounds(node) else make(node)
     except Unfit as reason:
         return Skip(str(reason), (node.name,))
+
+
+def _rounds(node: Node) -> bool:
+    """Whether the result is rounded to 8 bits after the op."""
+    return node.op != "Cast" and node.output.dtype.is_float8
 
 
 def _single(kernel: _float.Conv | _float.Depthwise | _float.Pool) -> Run:
@@ -124,6 +130,8 @@ def _cast(node: Node) -> ImageKernel:
     """The arithmetic of `kernels.casts`."""
     source, target = node.activations[0], node.output
     short = through_bf16(node)
+    if source.dtype.is_float8 or target.dtype.is_float8:
+        return float8_cast(node)
     if source.dtype.is_float and target.dtype.is_float:
         return copy_kernel(node, cast_end(source.dtype, target.dtype, short))
     if is_bytes(source) and target.dtype.is_float:

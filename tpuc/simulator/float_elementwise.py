@@ -24,7 +24,7 @@ from tpuc.simulator.float_exact import rounding_of
 from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.interpreter import run_node
 
-__all__ = ["ELEMENTWISE", "copy_kernel", "end_of_node", "floats_of"]
+__all__ = ["ELEMENTWISE", "copy_kernel", "end_of_node", "floats_of", "operands_of"]
 
 _PAIRS = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Max": 4, "Min": 5}
 _PRELU = 6
@@ -34,11 +34,14 @@ Operand: TypeAlias = Value | Any
 
 
 def end_of_node(node: Node) -> _float.End:
-    """Fused relu and rounding of a result."""
+    """Fused relu and rounding of a result; `simulator.float8` says which zeros have a sign."""
     if not node.attrs.get("do_relu"):
         return end_of(rounding_of(node))
     limit = node.number("relu_limit")
-    return end_of(rounding_of(node), 0.0, limit if limit > 0 else np.inf)
+    if limit > 0:
+        return end_of(rounding_of(node), 0.0, limit)
+    eight = node.op in ("Conv2D", "MatMul") and node.activations[0].dtype.is_float8
+    return end_of(rounding_of(node), -0.0 if eight else 0.0)
 
 
 def floats_of(value: Value | None, what: str) -> np.ndarray:
@@ -53,7 +56,7 @@ def floats_of(value: Value | None, what: str) -> np.ndarray:
     return np.asarray(value.data, np.float32)
 
 
-def _operands(node: Node) -> list[Operand]:
+def operands_of(node: Node) -> list[Operand]:
     """Images and constants, each of the result's rank and repeatable to its shape."""
     rank = len(node.output.shape)
     found: list[Operand] = []
@@ -97,7 +100,7 @@ def _fold(steps: Sequence[int], operands: Sequence[Operand], end: _float.End) ->
 
 
 def _pair(node: Node) -> ImageKernel:
-    operands = _operands(node)
+    operands = operands_of(node)
     factors: tuple[float, ...] = node.attrs.get("coeff") or ()  # type: ignore[assignment]
     if len(operands) < 2 or any(float(c) != 1.0 for c in factors):
         raise Unfit("one operand, or operands with factors")
@@ -188,7 +191,7 @@ def _table(node: Node) -> ImageKernel:
     source, out = node.activations[0], node.output
     if len(node.inputs) != 1 or source.shape != out.shape:
         raise Unfit("more than one operand")
-    if source.dtype == DType.F32:
+    if source.dtype == DType.F32 or source.dtype.is_float8:
         return _function_kernel(node)
     table = _function(node.op, tuple(sorted(node.attrs.items())), source.dtype, out.dtype)
     kind = kind_of(source.dtype)

@@ -33,7 +33,8 @@ _UNROUNDED = frozenset(
 def rounding_of(node: Node) -> DType:
     """The type to which the numbers of a float op's result are rounded."""
     moves = node.op in _UNROUNDED or node.attrs.get("pool_mode") == "Max"
-    return DType.F32 if moves else node.output.dtype
+    kept = moves and not node.output.dtype.is_float8
+    return DType.F32 if kept else node.output.dtype
 
 
 def _sum_in_turn(x: np.ndarray, axis: int) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from tpuc.ir import Node
 from tpuc.kernels.casts import round_to
 from tpuc.kernels.float_reference import conv_in_order, deconv_in_order, matmul_in_order
+from tpuc.simulator.float8 import finish_float8, limited_float8
 from tpuc.simulator.float_exact import rounding_of
 from tpuc.simulator.weight_only import as_matmul
 
@@ -31,6 +32,8 @@ def run_in_order(node: Node, operands: list[np.ndarray | None]) -> np.ndarray | 
         total = matmul_in_order(left, right, bias)
     else:
         return None
+    if node.output.dtype.is_float8:
+        return finish_float8(node, limited_float8(node, total))
     if node.attrs.get("do_relu"):
         limit = node.number("relu_limit")
         total = np.clip(total, 0.0, limit if limit > 0 else None)

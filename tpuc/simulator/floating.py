@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tpuc.ir import DType, Node
+from tpuc.simulator.float8 import finish_float8, scale_operands
 from tpuc.simulator.float_exact import EXACT, IN_DOUBLE, rounding_of
 from tpuc.simulator.weight_only import as_matmul
 
@@ -88,6 +89,7 @@ def _rounded(x: torch.Tensor, dtype: DType) -> torch.Tensor:
 
 def run_float(node: Node, operands: list[np.ndarray | None]) -> list[np.ndarray]:
     """Compute one float op from float32 operands; results have memory of their own."""
+    operands = scale_operands(node, operands)
     tensors = [None if o is None else _tensor(o) for o in operands]
     taken = {t.untyped_storage().data_ptr() for t in tensors if t is not None}
     arrays, dtype = [], rounding_of(node)
@@ -95,6 +97,9 @@ def run_float(node: Node, operands: list[np.ndarray | None]) -> list[np.ndarray]
         if node.attrs.get("do_relu"):
             limit = node.number("relu_limit")
             out = out.clamp(0.0, limit if limit > 0 else None)
+        if dtype.is_float8:
+            arrays.append(finish_float8(node, out.numpy()))
+            continue
         out = _rounded(out, dtype).contiguous()
         own = out.untyped_storage().data_ptr() not in taken
         arrays.append((out if own else out.clone()).numpy())

@@ -150,7 +150,8 @@ def border_casts(graph: Graph, kernels: Mapping[str, ImageKernel]) -> set[str]:
         if node.op == "Cast" and node.name in kernels:
             source, out = node.activations[0], node.output
             loads = source.name in inputs and source.dtype == DType.F32 and out.dtype.bits != 4
-            if (loads and source.name not in read) or not out.users:
+            loads &= not out.dtype.is_float8
+            if (loads and source.name not in read) or not (out.users or source.dtype.is_float8):
                 found.add(node.name)
     return found
 

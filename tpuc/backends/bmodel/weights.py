@@ -5,6 +5,7 @@
 | F32, SI8 .. SI32 | little-endian, as numpy has it |
 | F16 | IEEE half |
 | BF16 | upper half of the float32 |
+| F8E4M3, F8E5M2 | their byte |
 | SI4, UI4 | two to a byte, the first in the low bits |
 
 Each weight starts at a multiple of 64 bytes. Arrays read back are read-only; those of F32 and
@@ -17,10 +18,12 @@ import numpy as np
 
 from tpuc.errors import ArtifactError, GraphError
 from tpuc.ir import DType, Value
+from tpuc.numerics.float8 import from_codes, to_codes
 
 __all__ = ["WEIGHT_ALIGNMENT", "decode_weight", "encode_weight", "stored_size"]
 
 WEIGHT_ALIGNMENT = 64
+_MANTISSA = {DType.F8E4M3: 3, DType.F8E5M2: 2}
 
 
 def stored_size(shape: tuple[int, ...], dtype: DType) -> int:
@@ -36,8 +39,8 @@ def encode_weight(value: Value) -> bytes:
 
     Raises
     ------
-    GraphError : the contents do not fit the declared type (an F16 or BF16 weight that is not
-        rounded, a 4-bit weight out of range, another numpy type)
+    GraphError : the contents do not fit the declared type (a weight of a shorter float type that is
+        not rounded, a 4-bit weight out of range, another numpy type)
     """
     data, dtype = value.data, value.dtype
     assert data is not None
@@ -56,6 +59,8 @@ def _narrow(flat: np.ndarray, dtype: DType) -> bytes:
             return flat.astype("<f2").tobytes()
     if dtype == DType.BF16:
         return (flat.view(np.uint32) >> 16).astype("<u2").tobytes()
+    if dtype.is_float8:
+        return to_codes(flat, _MANTISSA[dtype]).tobytes()
     if dtype.bits == 4:
         nibbles = np.zeros(flat.size + flat.size % 2, np.uint8)
         nibbles[: flat.size] = flat.view(np.uint8) & 15
@@ -68,6 +73,8 @@ def _widen(raw: bytes | memoryview, count: int, dtype: DType) -> np.ndarray:
         return np.frombuffer(raw, "<f2").astype(np.float32)
     if dtype == DType.BF16:
         return (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+    if dtype.is_float8:
+        return from_codes(np.frombuffer(raw, np.uint8), _MANTISSA[dtype])
     if dtype.bits == 4:
         packed = np.frombuffer(raw, np.uint8)
         nibbles = np.stack([packed & 15, packed >> 4], axis=1).reshape(-1)[:count]

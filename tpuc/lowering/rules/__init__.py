@@ -15,6 +15,7 @@ from tpuc.lowering.rules.activation import ACTIVATION_INT8
 from tpuc.lowering.rules.attention import lower_attention
 from tpuc.lowering.rules.convolution import CONVOLUTION_INT8
 from tpuc.lowering.rules.elementwise import ELEMENTWISE_INT8
+from tpuc.lowering.rules.float8 import FLOAT8, lower_float8
 from tpuc.lowering.rules.floating import lower_float
 from tpuc.lowering.rules.four_bits import can_be_four_bits, lower_four_bits, reading_nibbles
 from tpuc.lowering.rules.matmul import MATMUL_INT8
@@ -34,6 +35,7 @@ from tpuc.lowering.rules.weight_only import WEIGHT_ONLY, Groups, lower_weight_on
 from tpuc.processors import Processor
 
 __all__ = [
+    "FLOAT8",
     "KEEP_TYPE",
     "WEIGHT_ONLY",
     "Groups",
@@ -42,6 +44,7 @@ __all__ = [
     "keep_type",
     "lower_cast",
     "lower_float",
+    "lower_float8",
     "lower_four_bits",
     "lower_weight_only",
     "name_shared_casts",

@@ -82,11 +82,12 @@ def _only_float(ctx: Lowering, dtype: DType) -> DType:
     return DType[ctx.processor.float_type] if dtype == DType.F32 else dtype
 
 
-def lower_float(ctx: Lowering, node: Node, dtype: DType) -> None:
-    """Give a node its float form."""
+def lower_float(ctx: Lowering, node: Node, dtype: DType, whatever: bool = False) -> None:
+    """Give a node its float form; `whatever`: in this type, where F16 builds would use F32."""
     first = node.inputs[0]
     assert first is not None
-    kind = float_type(node, dtype) if "F32" in ctx.processor.modes else _only_float(ctx, dtype)
+    kind = dtype if whatever else float_type(node, dtype)
+    kind = kind if "F32" in ctx.processor.modes else _only_float(ctx, dtype)
     if ctx.processor.functions == "bf16_tables" and lower_bf16_function(ctx, node):
         return
     if node.op == "Scale" and len(first.shape) == 4:

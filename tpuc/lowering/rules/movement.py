@@ -32,7 +32,7 @@ def keep_type(ctx: Lowering, node: Node) -> bool:
     x = ctx.real(source)
     attrs = _moved_attrs(node)
     if x.dtype.is_float:
-        ctx.emit_float(node, node.op, [x], x.dtype, attrs)
+        ctx.emit_float(node, node.op, [x], x.dtype, attrs, x.quant)
     else:
         ctx.emit_int(node, node.op, [x], attrs, like=x)
     return x.dtype.is_float
