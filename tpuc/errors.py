@@ -6,6 +6,7 @@ The command line turns `InputError` into one line and exit status 2; anything el
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 __all__ = [
@@ -22,8 +23,18 @@ __all__ = [
 ]
 
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
 class TpucError(Exception):
-    """Root of all errors that tpuc raises on purpose."""
+    """Root of all errors that tpuc raises on purpose.
+
+    As text it is one line without control characters, whatever names a stranger's file gave
+    to its ops: they can neither break the line nor speak to the terminal.
+    """
+
+    def __str__(self) -> str:
+        return _CONTROLS.sub(" ", super().__str__()).strip()
 
 
 class InputError(TpucError):
