@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.backends.bm1684x.attention_cases import ATTENTION
+from tests.backends.bm1684x.movement_cases import MOVEMENT
 from tests.kernels.single_op import integers, single_op
 from tpuc.ir import DType, Graph, QuantType, Value
 
@@ -168,30 +170,6 @@ CASES: dict[str, Callable[[], Graph]] = {
     "concat last": lambda: single_op(
         "Concat", [((2, 3, w), S8) for w in (3, 7)], ((2, 3, 10), S8), {"axis": 2}
     ),
-    "permute": lambda: single_op(
-        "Permute", [((2, 3, 4, 5), S8)], ((2, 5, 3, 4), S8), {"order": (0, 3, 1, 2)}
-    ),
-    "shuffle": lambda: single_op(
-        "Permute",
-        [((1, 2, 24, 4, 5), S8)],
-        ((1, 24, 2, 4, 5), S8),
-        {"order": (0, 2, 1, 3, 4)},
-    ),
-    "slice of channels": lambda: single_op(
-        "Slice",
-        [((1, 7, 3, 4), U8)],
-        ((1, 4, 3, 4), U8),
-        {"offset": (0, 3, 0, 0), "steps": (1, 1, 1, 1), "ends": (1, 7, 3, 4)},
-    ),
-    "slice": lambda: single_op(
-        "Slice",
-        [((2, 7, 9), U8)],
-        ((2, 3, 4), U8),
-        {"offset": (0, 1, -4), "steps": (1, 2, 1), "ends": (2, 7, 9)},
-    ),
-    "upsample": lambda: single_op(
-        "Upsample", [((1, 5, 3, 4), U8)], ((1, 5, 6, 12), U8), {"scale_h": 2, "scale_w": 3}
-    ),
     "add a constant": lambda: single_op(
         "Add",
         [((1, 3, 7, 11), U8)],
@@ -216,39 +194,11 @@ CASES: dict[str, Callable[[], Graph]] = {
     "concat a constant": lambda: single_op(
         "Concat", [((1, 3, 5), S8)], ((1, 5, 5), S8), {"axis": 1}, [_some((1, 2, 5), np.int8)]
     ),
-    "roll": lambda: single_op(
-        "SwapDimInner", [((2, 9, 5, 4), S8)], ((2, 9, 5, 4), S8), {"offset": (0, 2, 4, 0)}
-    ),
-    "space to depth": lambda: single_op(
-        "Depth2Space",
-        [((1, 6, 8, 5), S8)],
-        ((1, 3, 4, 20), S8),
-        {
-            "block_h": 2,
-            "block_w": 2,
-            "is_CRD": False,
-            "is_inversed": True,
-            "in_is_NCHW": False,
-            "out_is_NCHW": False,
-            "swap_cr": True,
-        },
-    ),
-    "depth to space": lambda: single_op(
-        "Depth2Space",
-        [((2, 12, 3, 5), S8)],
-        ((2, 3, 6, 10), S8),
-        {"block_h": 2, "block_w": 2, "is_CRD": True, "is_inversed": False},
-    ),
-    "tile": lambda: single_op("Tile", [((2, 3, 5), S8)], ((2, 9, 10), S8), {"tile": (1, 3, 2)}),
-    "pad": lambda: single_op(
-        "Pad",
-        [((2, 3, 5, 6), S8)],
-        ((2, 3, 8, 9), S8),
-        {"mode": "constant", "paddings": (0, 0, 1, 2, 0, 0, 2, 1), "val": -7.0},
-    ),
     "softmax": lambda: _softmax((2, 16, 4, 9), S8, 0.031),
     "softmax unsigned": lambda: _softmax((1, 70, 5, 3), U8, 0.11),
     "reshape": lambda: single_op("Reshape", [((2, 7, 9), U8)], ((14, 9), U8), {"shape": (14, 9)}),
+    **ATTENTION,
+    **MOVEMENT,
 }
 
 

@@ -69,7 +69,8 @@ def _may_stay(graph: Graph, plan: Plan) -> set[str]:
         readers = [n for n in value.users if n.name not in plan.aliases]
         alone = value.name in plan.aliases or _is_whole(node)
         plain = len(value.shape) <= 4 and value.shape and value.shape[0] == 1
-        if not (alone and plain and value.dtype in KEPT and all(map(_is_whole, readers))):
+        far = any(index in _far(user) for user, index in value.uses)
+        if far or not (alone and plain and value.dtype in KEPT and all(map(_is_whole, readers))):
             kept.add(root)
     return {root for root in found - kept if len(shapes[root]) == 1}
 
@@ -77,6 +78,11 @@ def _may_stay(graph: Graph, plan: Plan) -> set[str]:
 def _is_whole(node: Node) -> bool:
     rule = rule_of(node)
     return rule is not None and rule.whole is not None
+
+
+def _far(node: Node) -> tuple[int, ...]:
+    rule = rule_of(node)
+    return () if rule is None else rule.far
 
 
 class _Attempt:

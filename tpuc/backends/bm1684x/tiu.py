@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from tpuc.backends.bm1684x.command import F32, S16, S32, Local, Shape
+from tpuc.backends.bm1684x.command import F32, LANES, S8, S16, S32, Local, Shape
 from tpuc.backends.bm1684x.emitter import Emitter
 from tpuc.backends.bm1684x.tiling import Window
 
@@ -16,14 +16,18 @@ __all__ = [
     "HALF_AWAY",
     "HALF_UP",
     "add_bias",
+    "add_constant",
+    "add_row",
     "add_saturated",
     "average",
     "cast",
+    "clear",
     "convolve",
     "copy_rows",
     "depthwise",
     "dequantize",
     "look_up",
+    "lower_to_row",
     "maximum",
     "multiply",
     "multiply_channels",
@@ -39,7 +43,7 @@ __all__ = [
 ]
 
 HALF_AWAY, HALF_UP = 1, 5
-_MUL, _MAX, _CAST, _ADDS, _SUBS, _MULS, _COPY = 0, 4, 14, 15, 16, 20, 19
+_MUL, _MAX, _MIN, _CAST, _ADDS, _SUBS, _MULS, _COPY = 0, 4, 5, 14, 15, 16, 20, 19
 _STRIDED = 3
 
 
@@ -127,6 +131,28 @@ def add_bias(e: Emitter, r: Local, biases: int) -> None:
     _arith(e, _ADDS, r, bias, **_second(r), a_layout=_STRIDED, a_cstr=1)
 
 
+def _row(b: Local) -> dict[str, int]:
+    """A second operand that is the same row in each lane."""
+    return {**_second(b), "b_layout": _STRIDED, "b_wstr": 1}
+
+
+def add_row(e: Emitter, r: Local, row: Local) -> None:
+    """r + row in place, int32; saturates."""
+    _arith(e, _ADDS, r, r, **_row(row))
+
+
+def lower_to_row(e: Emitter, r: Local, row: Local) -> None:
+    """min(r, row) in place."""
+    _arith(e, _MIN, r, r, **_row(row))
+
+
+def add_constant(e: Emitter, r: Local, a: Local, number: int) -> None:
+    """saturate(a + number) of int32."""
+    assert a.element == S32
+    second = {"b_addr": number & 0xFFFFFFFF, "b_const": 1, "b_type": S32.code, "b_signed": 1}
+    _arith(e, _ADDS, r, a, **second, operands=2)
+
+
 def add_saturated(e: Emitter, r: Local, a: Local, b: Local) -> None:
     """saturate(a + b)."""
     _arith(e, _ADDS, r, a, **_second(b))
@@ -163,6 +189,12 @@ def multiply_shift(e: Emitter, r: Local, a: Local, factor: tuple[int, int]) -> N
 def cast(e: Emitter, r: Local, a: Local) -> None:
     """saturate(round(a)), halves away from zero."""
     _arith(e, _CAST, r, a, c_signed=int(r.element.signed), operands=1, rounding=HALF_AWAY)
+
+
+def clear(e: Emitter, r: Local) -> None:
+    """Zeros in all bytes of r, those between its channels too."""
+    every = Local(r.address, (1, LANES, 1, r.size), S8)
+    _arith(e, _COPY, every, every, a_addr=0, a_const=1, operands=1)
 
 
 def pack_rows(e: Emitter, r: Local, a: Local) -> None:

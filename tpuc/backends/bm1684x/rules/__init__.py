@@ -20,6 +20,7 @@ from tpuc.backends.bm1684x.rules import (
     movement,
     pooling,
     rearranging,
+    requantizing,
     selecting,
     softmax_bytes,
 )
@@ -29,6 +30,7 @@ from tpuc.ir import DType, Node
 __all__ = ["FLOAT_RULES", "RULES", "Rule", "rule_of"]
 
 RULES: dict[str, Rule] = {
+    **attention.RULES,
     **casts.RULES,
     **convolution.RULES,
     **elementwise.RULES,
@@ -36,13 +38,14 @@ RULES: dict[str, Rule] = {
     **movement.RULES,
     **pooling.RULES,
     **rearranging.RULES,
+    **requantizing.RULES,
     **selecting.RULES,
     **softmax_bytes.RULES,
 }
 
 FLOAT_RULES: dict[str, Rule] = {
     **along.RULES,
-    **attention.RULES,
+    **attention.FLOAT_RULES,
     **casts.FLOAT_RULES,
     **float_convolution.RULES,
     **float_elementwise.RULES,

@@ -1,133 +1,135 @@
-"""One head of attention in short floats, all of it in local memory.
+"""One head of attention: rows of all matrices lie in the lanes.
 
-q, k, v = round(x w + b);  p = q k^T * scale + mask, float32;  a = round(softmax(p))
-y = round(round(a v) wo + bo)
+q, k, v = x w + b;  a = softmax(q k^T * scale + mask);  y = (a v) wo + bo
 
-Rows of all matrices lie in the lanes.
+Keys and values of all tokens are made first, then the result for as many rows as fit. How each step
+rounds is in `attention_floats` and `attention_bytes`.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from tpuc.backends.bm1684x import tiu_float
-from tpuc.backends.bm1684x.command import F32, LANES, Element, Local, Shape
-from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
-from tpuc.backends.bm1684x.floats import stored
-from tpuc.backends.bm1684x.rules.along import soft_maximum
+from tpuc.backends.bm1684x import tiu
+from tpuc.backends.bm1684x.command import LANES, Local, up
+from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, element_of
+from tpuc.backends.bm1684x.rules.attention_bytes import ByteSteps, why_not_byte_head
+from tpuc.backends.bm1684x.rules.attention_floats import FloatSteps, why_not_float_head
+from tpuc.backends.bm1684x.rules.attention_steps import BIASES, MASK, WEIGHTS, Steps
 from tpuc.backends.bm1684x.rules.rule import Rule
-from tpuc.ir import DType, Node
+from tpuc.ir import Node
 
-__all__ = ["RULES"]
+__all__ = ["FLOAT_RULES", "RULES"]
 
-_X, _QUERY, _KEY, _VALUE, _OUT, _MASK = 0, 3, 5, 7, 9, 11
-
-
-def _covers(node: Node) -> str | None:
-    kind = node.output.dtype
-    if kind not in (DType.F16, DType.BF16):
-        return f"is {kind}"
-    if len(node.output.shape) != 3:
-        return f"its result has shape {list(node.output.shape)}"
-    if any(v is not None for v in node.inputs[1:3]):
-        return "keys or values come from elsewhere"
-    for value in node.inputs[_QUERY:_MASK]:
-        if value is not None and value.data is None:
-            return f"operand '{value.name}' is computed"
-    for value in node.activations:
-        if value.dtype != kind:
-            return f"tensor '{value.name}' is {value.dtype}"
-    return None
+_QUERY, _KEY, _VALUE, _OUT = range(4)
+_Make = Callable[[Emitter, Node], Steps]
 
 
-def _matrix(e: Emitter, array: np.ndarray, dtype: DType, element: Element) -> Local:
-    """A constant matrix, a row in each lane."""
-    rows, width = array.shape
-    place = e.take((1, rows, 1, width), element)
-    e.load(Remote(e.constant(stored(array, dtype)), (0, width, 0, 1)), place)
-    return place
+def _covers(why_not_head: Callable[[Node], str | None]) -> Callable[[Node], str | None]:
+    def covers(node: Node) -> str | None:
+        if len(node.output.shape) != 3:
+            return f"its result has shape {list(node.output.shape)}"
+        if any(v is not None for v in node.inputs[1:3]):
+            return "keys or values come from elsewhere"
+        for index in (*WEIGHTS, *BIASES):
+            value = node.inputs[index]
+            if value is not None and value.data is None:
+                return f"operand '{value.name}' is computed"
+        return why_not_head(node)
+
+    return covers
 
 
-def _row(e: Emitter, array: np.ndarray) -> Local:
-    """The same float32 numbers in each lane."""
-    flat = np.ascontiguousarray(array.reshape(-1), "<f4")
-    place = e.take((1, LANES, 1, flat.size), F32)
-    e.load(Remote(e.constant(flat), (0, 0, 0, 1)), place)
-    return place
+def _pieces(tokens: int, most: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, tokens, most):
+        yield first, min(most, tokens - first)
 
 
-class _Head:
-    """Constants of a head in local memory, and its steps."""
-
-    def __init__(self, e: Emitter, node: Node) -> None:
-        self.e, self.node = e, node
-        self.element = element_of(node.output)
-        self.weights = [
-            _matrix(e, node.weight(i), node.output.dtype, self.element)
-            for i in (_QUERY, _KEY, _VALUE, _OUT)
-        ]
-        biases = [node.inputs[i + 1] for i in (_QUERY, _KEY, _VALUE, _OUT)]
-        self.biases = [None if b is None or b.data is None else _row(e, b.data) for b in biases]
-
-    def line(self, x: Local, which: int) -> Local:
-        """round(x w + b)."""
-        e, w, b = self.e, self.weights[which], self.biases[which]
-        shape: Shape = 1, x.shape[1], 1, w.shape[3]
-        y = e.take(shape, self.element)
-        with e.scope():
-            sums = e.take(shape, F32)
-            tiu_float.multiply_rows(e, sums, x, w)
-            if b is not None:
-                tiu_float.combine(e, "add", sums, sums, b)
-            tiu_float.convert(e, y, sums)
-        return y
-
-    def shares(self, q: Local, k: Local, mask: Local | None) -> Local:
-        """round(softmax(q k^T * scale + mask))."""
-        e = self.e
-        shape: Shape = 1, q.shape[1], 1, k.shape[1]
-        y = e.take(shape, self.element)
-        with e.scope():
-            p, made = e.take(shape, F32), e.take(shape, F32)
-            tiu_float.multiply_rows(e, p, q, k, turned=True)
-            tiu_float.combine(e, "mul", p, p, self.node.number("scale"))
-            if mask is not None:
-                tiu_float.combine(e, "add", p, p, mask)
-            soft_maximum(e, made, p)
-            tiu_float.convert(e, y, made)
-        return y
+def _part(matrix: Local, first: int, count: int) -> Local:
+    """Some rows of a matrix; `first` is a multiple of 64."""
+    step = first // LANES * matrix.strides[1] * matrix.element.size
+    return replace(matrix, address=matrix.address + step, shape=(1, count, *matrix.shape[2:]))
 
 
-def _emit(e: Emitter, node: Node) -> None:
+def _emit(make: _Make, e: Emitter, node: Node) -> None:
+    most = up(node.output.shape[1], LANES)
+    while True:
+        try:
+            with e.attempt():
+                _in_parts(make, e, node, most)
+                return
+        except NoRoom as error:
+            if most <= LANES:
+                told = str(error).partition(": ")[2]
+                raise NoRoom(f"{node}: {node.output.shape[1]} tokens: {told}") from error
+            most = up(most // 2, LANES)
+
+
+def _in_parts(make: _Make, e: Emitter, node: Node, most: int) -> None:
+    """At most `most` rows of the result at a time, from global memory."""
     batch, tokens, width = node.output.shape
     depth = node.activations[0].shape[2]
     e.begin(node)
-    head = _Head(e, node)
+    steps = make(e, node)
+    kind = element_of(node.activations[0]), element_of(node.output)
     source = e.remote(node.activations[0], (batch, tokens, 1, depth))
     target = e.remote(node.output, (batch, tokens, 1, width))
     for n in range(batch):
         with e.scope():
-            x = e.take((1, tokens, 1, depth), head.element)
-            e.load(source.at((n, 0, 0, 0), head.element), x)
-            mask = _mask(e, node, head.element, (n, tokens))
-            shares = head.shares(head.line(x, 0), head.line(x, 1), mask)
-            value = head.line(x, 2)
-            mixed = e.take((1, tokens, 1, value.shape[3]), head.element)
-            tiu_float.multiply_rows(e, mixed, shares, value)
-            y = head.line(mixed, 3)
-            e.store(y, target.at((n, 0, 0, 0), head.element))
+            keys, values = steps.take(_KEY, tokens), steps.take(_VALUE, tokens)
+            if most < tokens:  # what lies between the rows of two parts is read with them
+                tiu.clear(e, keys)
+                tiu.clear(e, values)
+            mask = steps.mask(n)
+            for first, count in _pieces(tokens, most):
+                with e.scope():
+                    x = e.take((1, count, 1, depth), kind[0])
+                    e.load(source.at((n, first, 0, 0), kind[0]), x)
+                    steps.line(x, _KEY, _part(keys, first, count))
+                    steps.line(x, _VALUE, _part(values, first, count))
+                    if count == tokens:
+                        y = _rows(steps, x, (keys, values, mask))
+                        e.store(y, target.at((n, 0, 0, 0), kind[1]))
+            for first, count in _pieces(tokens, most) if most < tokens else ():
+                with e.scope():
+                    x = e.take((1, count, 1, depth), kind[0])
+                    e.load(source.at((n, first, 0, 0), kind[0]), x)
+                    y = _rows(steps, x, (keys, values, mask))
+                    e.store(y, target.at((n, first, 0, 0), kind[1]))
 
 
-def _mask(e: Emitter, node: Node, element: Element, at: tuple[int, int]) -> Local | None:
-    value = node.inputs[_MASK] if len(node.inputs) > _MASK else None
-    if value is None:
-        return None
-    batch, tokens = at
-    short, wide = (e.take((1, LANES, 1, tokens), kind) for kind in (element, F32))
-    start = e.addresses[value.name] + batch * tokens * element.size
-    e.load(Remote(start, (0, 0, 0, 1)), short)
-    tiu_float.convert(e, wide, short)
-    return wide
+def _rows(steps: Steps, x: Local, others: tuple[Local, Local, Local | None]) -> Local:
+    """The result for the rows of x."""
+    keys, values, mask = others
+    rows = x.shape[1]
+    query = steps.take(_QUERY, rows)
+    steps.line(x, _QUERY, query)
+    mixed = steps.mix(steps.shares(query, keys, mask), values)
+    y = steps.take(_OUT, rows)
+    steps.line(mixed, _OUT, y)
+    return y
 
 
-RULES = {"Attention": Rule(_covers, _emit)}
+def _whole(make: _Make, e: Emitter, node: Node, stays: bool) -> None:
+    """All rows at once, where they are."""
+    _, tokens, depth = node.activations[0].shape
+    steps = make(e, node)
+    x = e.fetch(node.activations[0], (1, tokens, 1, depth))
+    keys, values = steps.take(_KEY, tokens), steps.take(_VALUE, tokens)
+    steps.line(x, _KEY, keys)
+    steps.line(x, _VALUE, values)
+    e.finish(node.output, _rows(steps, x, (keys, values, steps.mask(0))), stays)
+
+
+def _rule(make: _Make, why_not_head: Callable[[Node], str | None]) -> Rule:
+    return Rule(
+        _covers(why_not_head),
+        lambda e, node: _emit(make, e, node),
+        lambda e, node, stays: _whole(make, e, node, stays),
+        far=(MASK,),
+    )
+
+
+RULES = {"Attention": _rule(ByteSteps, why_not_byte_head)}
+FLOAT_RULES = {"Attention": _rule(FloatSteps, why_not_float_head)}

@@ -2,6 +2,7 @@
 
 float32:       y = saturate(round(x * float32(1 / scale))), halves away from zero;
                y = float32(scale) * x
+int32:         y = round(float32(scale) * x), the same
 short floats:  the same with factor and product rounded to the short type
 """
 
@@ -28,11 +29,20 @@ def _covers(node: Node) -> str | None:
     if (source.dtype, target.dtype) == (DType.SI32, DType.F32):
         scale = 1.0 if source.quant is None else source.quant.scale
         return None if scale == 1.0 else f"scale is {scale}"
+    if target.dtype == DType.SI32 and source.dtype in BYTES:
+        zero = source.quant.zero_point if source.quant is not None else 0
+        return f"zero point is {zero}" if zero else None
     for one, other in ((source, target), (target, source)):
         if one.dtype == DType.F32 and other.dtype in BYTES:
             zero = other.quant.zero_point if other.quant is not None else 0
             return f"zero point is {zero}" if zero else None
     return f"casts {source.dtype} to {target.dtype}"
+
+
+def _to_counts(e: Emitter, y: Local, x: Local, scale: float) -> None:
+    real = e.take(x.shape, F32)
+    tiu.dequantize(e, real, x, scale)
+    tiu.cast(e, y, real)
 
 
 def _emit(e: Emitter, node: Node) -> None:
@@ -54,6 +64,9 @@ def _emit(e: Emitter, node: Node) -> None:
         e.load(Remote(e.addresses[source.name] + start * types[0].size, dense(shape)), x)
         if types[0] == S32:
             tiu_float.convert(e, y, x)
+        elif types[1] == S32:
+            assert quant is not None
+            _to_counts(e, y, x, float(np.float32(quant.scale)))
         elif types[0] == F32:
             assert quant is not None
             whole = e.take(shape, S32)

@@ -2,6 +2,7 @@
 
 Add, Sub:  saturate(half_up(a * m0 >> s0) +- half_up(b * m1 >> s1)), terms int16
 Mul:       saturate(half_up(a * b * m >> s))
+int32:     a + b + ..., saturated
 others:    a table of all 256 results, computed by the reference
 """
 
@@ -33,7 +34,7 @@ from tpuc.backends.bm1684x.rules.scaling import (
     why_not_scaling,
 )
 from tpuc.backends.bm1684x.tiling import Band
-from tpuc.ir import Node, Value
+from tpuc.ir import DType, Node, Value
 from tpuc.kernels.reference import INTEGER_KERNELS
 
 __all__ = ["RULES"]
@@ -54,6 +55,8 @@ def _covers_pair(node: Node) -> str | None:
 
 
 def _covers_sum(node: Node) -> str | None:
+    if node.output.dtype == DType.SI32:
+        return _covers_counts(node)
     wrong = _covers_pair(node)
     if wrong:
         return wrong
@@ -63,6 +66,16 @@ def _covers_sum(node: Node) -> str | None:
     return None if 0 <= min(shifts) <= max(shifts) < 64 else f"shifts are {list(shifts)}"
 
 
+def _covers_counts(node: Node) -> str | None:
+    """Why a sum of int32 has no instructions."""
+    for value in node.inputs:
+        if value is None or value.dtype != DType.SI32:
+            return f"adds {value and value.dtype} to int32"
+    if node.op != "Add" or node.ints("multipliers") or node.flag("do_relu"):
+        return "is int32 with multipliers or limits"
+    return why_not_shapes(node)
+
+
 def _load(e: Emitter, value: Value, start: int, shape: Shape) -> Local:
     place = e.take(shape, element_of(value))
     e.load(Remote(e.addresses[value.name] + start, dense(shape)), place)
@@ -70,6 +83,12 @@ def _load(e: Emitter, value: Value, start: int, shape: Shape) -> Local:
 
 
 def _sum(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
+    if node.output.dtype == DType.SI32:
+        y = e.take(operands[0].shape, S32)
+        tiu.add_saturated(e, y, *operands[:2])
+        for more in operands[2:]:
+            tiu.add_saturated(e, y, y, more)
+        return y
     factors = zip(node.ints("multipliers"), node.ints("rshifts"))
     combine = tiu.add_saturated if node.op == "Add" else tiu.subtract_saturated
     shape = operands[0].shape

@@ -17,7 +17,16 @@ from tpuc.backends.bm1684x.rules.rule import BYTES
 from tpuc.backends.bm1684x.tiling import Axis, Window
 from tpuc.ir import Node
 
-__all__ = ["Part", "Slice", "compute", "head_bytes", "pack", "why_not_weights", "words_of"]
+__all__ = [
+    "Part",
+    "Slice",
+    "compute",
+    "head_bytes",
+    "pack",
+    "triples_of",
+    "why_not_weights",
+    "words_of",
+]
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,9 @@ def pack(filters: np.ndarray, words: np.ndarray, is_depthwise: bool) -> np.ndarr
     every = np.zeros((rows * LANES, 3), np.int64)
     every[:count] = words
     every = every.reshape(rows, LANES, 3).transpose(1, 0, 2)
-    triples = np.zeros((LANES, rows, 16), "<i4")
-    triples[:, :, :2] = every[:, :, :2]
     head = head_bytes(rows)
     block = np.zeros((LANES, up(head + kernels.shape[1])), np.uint8)
-    block[:, : 64 * rows] = triples.reshape(LANES, -1).view(np.uint8)
+    block[: min(count, LANES), : 64 * rows] = triples_of(words).view(np.uint8)
     biases = np.ascontiguousarray(every[:, :, 2], "<i4").view(np.uint8)
     block[:, 64 * rows : 64 * rows + 4 * rows] = biases
     block[:, head : head + kernels.shape[1]] = kernels.view(np.uint8)
@@ -101,6 +108,15 @@ def compute(
     tiu.requantize_channels(e, y, sums, some.block, part.rounding)
     if part.relu and y.element.signed:
         tiu.raise_to_zero(e, y)
+
+
+def triples_of(words: np.ndarray) -> np.ndarray:
+    """(lanes, 16 rows) int32: multiplier and -shift of each channel, 64 bytes for a row of them."""
+    rows = -(-len(words) // LANES)
+    found = np.zeros((rows * LANES, 16), "<i4")
+    found[: len(words), :2] = words[:, :2]
+    found = found.reshape(rows, LANES, 16).transpose(1, 0, 2).reshape(LANES, -1)
+    return np.ascontiguousarray(found[: min(len(words), LANES)])
 
 
 def words_of(node: Node, multipliers: np.ndarray, shifts: np.ndarray, count: int) -> np.ndarray:

@@ -1,148 +1,138 @@
-"""Ops that put boxes of a tensor elsewhere: rolls, blocks to channels, repeats, padding."""
+"""Ops that put boxes of a tensor elsewhere: other orders, parts, repeats, padding."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
-from tpuc.backends.bm1684x.command import Element, Shape
-from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
+import numpy as np
+
+from tpuc.backends.bm1684x.command import Element
+from tpuc.backends.bm1684x.emitter import Emitter, element_of
 from tpuc.backends.bm1684x.floats import bits_of
-from tpuc.backends.bm1684x.rules.axes import steps_of
-from tpuc.backends.bm1684x.rules.movement import why_not_alike
+from tpuc.backends.bm1684x.rules.boxes import (
+    Box,
+    Run,
+    boxes_of,
+    move,
+    permuted,
+    runs_of,
+    why_not_boxes,
+)
+from tpuc.backends.bm1684x.rules.movement import why_not_alike, why_not_same
 from tpuc.backends.bm1684x.rules.rule import Rule
 from tpuc.ir import Node
 
 __all__ = ["RULES"]
 
 _LONGEST = 65535
+_Boxes = Callable[[Node], Iterator[Box]]
 
 
-@dataclass(frozen=True)
-class _Box:
-    """Sizes of axes; of both sides the first number, and the numbers from one to the next."""
-
-    sizes: tuple[int, ...]
-    firsts: tuple[int, int]  # target, source
-    steps: tuple[tuple[int, ...], tuple[int, ...]]
+def _shapes(node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return node.activations[0].shape, node.output.shape
 
 
-def _move(e: Emitter, node: Node, boxes: Iterator[_Box]) -> None:
-    bases = e.addresses[node.output.name], e.addresses[node.activations[0].name]
-    element = element_of(node.output)
-    e.begin(node)
-    for box in boxes:
-        for part in _of_four(_joined(box)):
-            sides = [
-                Remote(base + first * element.size, _four(steps))
-                for base, first, steps in zip(bases, part.firsts, part.steps)
-            ]
-            e.copy(sides[1], sides[0], _four(part.sizes, 1), element)
+def _permuted(node: Node) -> Iterator[Box]:
+    return permuted(node.activations[0].shape, node.ints("order"))
 
 
-def _four(numbers: Sequence[int], missing: int = 0) -> Shape:
-    n, c, h, w = (*(missing,) * (4 - len(numbers)), *numbers)
-    return n, c, h, w
+def _sliced(node: Node) -> Iterator[Box]:
+    before, after = _shapes(node)
+    offset, steps, ends = (node.ints(k) for k in ("offset", "steps", "ends"))
+    runs = [[Run(0, 0, size)] for size in before]
+    for axis, start, step, end in zip(node.ints("axes") or range(len(offset)), offset, steps, ends):
+        size = before[axis]
+        stop = None if step < 0 and end < -size else end
+        places = range(*slice(start, stop, step).indices(size))
+        whole = [Run(0, places.start, len(places), step)] if step > 0 else runs_of(places)
+        runs[axis] = whole
+    return boxes_of(before, after, runs)
 
 
-def _joined(box: _Box) -> _Box:
-    """Without axes of length 1; two that follow one another on both sides are one."""
-    kept: list[tuple[int, int, int]] = []
-    for size, a, b in zip(box.sizes, *box.steps):
-        if size == 1:
-            continue
-        if kept and (kept[-1][1], kept[-1][2]) == (size * a, size * b):
-            kept[-1] = kept[-1][0] * size, a, b
-        else:
-            kept.append((size, a, b))
-    kept = kept or [(1, 1, 1)]
-    steps = tuple(a for _, a, _ in kept), tuple(b for *_, b in kept)
-    return _Box(tuple(n for n, *_ in kept), box.firsts, steps)
+def _why_not_sliced(node: Node) -> str | None:
+    if any(v is not None for v in node.inputs[1:]):
+        return "its places are an operand"
+    return why_not_same(node) or why_not_boxes(_sliced, node)
 
 
-def _of_four(box: _Box) -> Iterator[_Box]:
-    """Parts of at most four axes, none longer than a command can say."""
-    counts = [1 if i < len(box.sizes) - 4 else _LONGEST for i in range(len(box.sizes))]
-    ranges = [range(0, size, count) for size, count in zip(box.sizes, counts)]
-    for starts in itertools.product(*ranges):
-        ends = zip(starts, box.sizes, counts)
-        sizes = tuple(min(count, size - start) for start, size, count in ends)
-        firsts = tuple(
-            first + sum(i * s for i, s in zip(starts, steps))
-            for first, steps in zip(box.firsts, box.steps)
-        )
-        yield _Box(sizes[-4:], firsts, (box.steps[0][-4:], box.steps[1][-4:]))  # type: ignore[arg-type]
+def _larger(node: Node) -> Iterator[Box]:
+    """The whole picture once for each pixel that one becomes."""
+    before, after = _shapes(node)
+    runs = [[Run(0, 0, size)] for size in before[:2]]
+    for size, key in zip(before[2:], ("scale_h", "scale_w")):
+        scale = node.integer(key)
+        runs.append([Run(i, 0, size, 1, scale) for i in range(scale)])
+    return boxes_of(before, after, runs)
 
 
-def _rolled(node: Node) -> Iterator[_Box]:
-    """Along each axis what lies behind the offset comes first."""
-    shape = node.output.shape
-    steps = steps_of(shape)
-    cuts = []
-    for size, offset in zip(shape, node.ints("offset")):
-        at = offset % size
-        cuts.append([(0, at, size - at), *([(size - at, 0, at)] if at else [])])
-    for parts in itertools.product(*cuts):
-        firsts = tuple(sum(p[i] * s for p, s in zip(parts, steps)) for i in (0, 1))
-        sizes = tuple(p[2] for p in parts)
-        yield _Box(sizes, (firsts[0], firsts[1]), (tuple(steps), tuple(steps)))
-
-
-def _permuted(shape: Sequence[int], order: Sequence[int]) -> Iterator[_Box]:
-    steps = steps_of(shape)
-    sizes = tuple(shape[i] for i in order)
-    yield _Box(sizes, (0, 0), (tuple(steps_of(sizes)), tuple(steps[i] for i in order)))
-
-
-def _blocks(node: Node) -> Iterator[_Box]:
-    bh, bw = node.integer("block_h"), node.integer("block_w")
-    a, b, c, d = node.activations[0].shape
-    if not node.attrs.get("in_is_NCHW", True):
-        order = (0, 1, 3, 4, 2, 5) if node.flag("swap_cr") else (0, 1, 3, 2, 4, 5)
-        return _permuted((a, b // bh, bh, c // bw, bw, d), order)
-    if node.flag("is_inversed"):
-        order = (0, 1, 3, 5, 2, 4) if node.flag("is_CRD") else (0, 3, 5, 1, 2, 4)
-        return _permuted((a, b, c // bh, bh, d // bw, bw), order)
-    if node.flag("is_CRD"):
-        return _permuted((a, b // (bh * bw), bh, bw, c, d), (0, 1, 4, 2, 5, 3))
-    return _permuted((a, bh, bw, b // (bh * bw), c, d), (0, 3, 4, 1, 5, 2))
-
-
-def _why_not_blocks(node: Node) -> str | None:
+def _why_not_picture(node: Node) -> str | None:
     shape = node.activations[0].shape
     return why_not_alike(node) or (None if len(shape) == 4 else f"its input is {list(shape)}")
 
 
-def _repeated(node: Node) -> Iterator[_Box]:
-    shape, times = node.activations[0].shape, node.ints("tile")
-    before, after = steps_of(shape), steps_of(node.output.shape)
-    for turn in itertools.product(*map(range, times)):
-        first = sum(i * n * s for i, n, s in zip(turn, shape, after))
-        yield _Box(tuple(shape), (first, 0), (tuple(after), tuple(before)))
+def _rolled(node: Node) -> Iterator[Box]:
+    """Along each axis what lies behind the offset comes first."""
+    before, after = _shapes(node)
+    runs = []
+    for size, offset in zip(before, node.ints("offset")):
+        at = offset % size
+        runs.append([Run(0, at, size - at), *([Run(size - at, 0, at)] if at else [])])
+    return boxes_of(before, after, runs)
 
 
-def _why_not_repeats(node: Node) -> str | None:
+def _blocks(node: Node) -> Iterator[Box]:
+    bh, bw = node.integer("block_h"), node.integer("block_w")
+    a, b, c, d = node.activations[0].shape
+    if not node.attrs.get("in_is_NCHW", True):
+        order = (0, 1, 3, 4, 2, 5) if node.flag("swap_cr") else (0, 1, 3, 2, 4, 5)
+        return permuted((a, b // bh, bh, c // bw, bw, d), order)
+    if node.flag("is_inversed"):
+        order = (0, 1, 3, 5, 2, 4) if node.flag("is_CRD") else (0, 3, 5, 1, 2, 4)
+        return permuted((a, b, c // bh, bh, d // bw, bw), order)
+    if node.flag("is_CRD"):
+        return permuted((a, b // (bh * bw), bh, bw, c, d), (0, 1, 4, 2, 5, 3))
+    return permuted((a, bh, bw, b // (bh * bw), c, d), (0, 3, 4, 1, 5, 2))
+
+
+def _repeated(node: Node) -> Iterator[Box]:
+    """The whole operand for each repeat of an axis."""
+    before, after = _shapes(node)
+    runs = [
+        [Run(i * size, 0, size) for i in range(times)]
+        for size, times in zip(before, node.ints("tile"))
+    ]
+    return boxes_of(before, after, runs)
+
+
+def _why_not_repeated(node: Node) -> str | None:
     rank = len(node.activations[0].shape)
     if len(node.ints("tile")) != rank:
         return f"tile is {list(node.ints('tile'))}, its input has {rank} axes"
-    return why_not_alike(node)
+    return why_not_alike(node) or why_not_boxes(_repeated, node)
 
 
-def _inside(node: Node) -> Iterator[_Box]:
-    """The operand between its padding."""
-    before, after = node.activations[0].shape, steps_of(node.output.shape)
-    first = sum(p * s for p, s in zip(node.ints("paddings"), after))
-    yield _Box(tuple(before), (first, 0), (tuple(after), tuple(steps_of(before))))
+def _padded(node: Node) -> Iterator[Box]:
+    """The operand between its padding, or with what its numbers make of that."""
+    before, after = _shapes(node)
+    pads, rank, mode = node.ints("paddings"), len(before), node.text("mode")
+    if mode == "constant":
+        runs = [[Run(low, 0, size)] for low, size in zip(pads, before)]
+    else:
+        kind = "edge" if mode == "edge" else "reflect"
+        runs = [
+            runs_of(np.pad(np.arange(size), (low, high), mode=kind).tolist())  # type: ignore[call-overload]
+            for size, low, high in zip(before, pads[:rank], pads[rank:])
+        ]
+    return boxes_of(before, after, runs)
 
 
 def _why_not_padded(node: Node) -> str | None:
-    if node.text("mode") != "constant":
+    if node.text("mode") not in ("constant", "edge", "reflect"):
         return f"mode is {node.text('mode')}"
     if min(node.ints("paddings"), default=0) < 0:
         return f"paddings are {list(node.ints('paddings'))}"
-    return why_not_alike(node)
+    return why_not_alike(node) or why_not_boxes(_padded, node)
 
 
 def _fill(e: Emitter, node: Node) -> None:
@@ -152,7 +142,8 @@ def _fill(e: Emitter, node: Node) -> None:
         bits = bits_of(node.number("val"), element)
     else:
         low, high = target.dtype.qrange
-        bits = int(min(max(int(node.number("val")), low), high)) & 0xFF
+        number = int(min(max(int(node.number("val")), low), high))
+        bits = number & ((1 << 8 * element.size) - 1)
     at, left = e.addresses[target.name], math.prod(target.shape)
     while left:
         width = min(left, _LONGEST)
@@ -172,13 +163,21 @@ def _fill_run(e: Emitter, at: int, size: tuple[int, int], element: Element, bits
 
 def _pad(e: Emitter, node: Node) -> None:
     e.begin(node)
-    _fill(e, node)
-    _move(e, node, _inside(node))
+    if node.text("mode") == "constant":
+        _fill(e, node)
+    move(e, node, _padded(node))
+
+
+def _moved(covers: Callable[[Node], str | None], boxes: _Boxes) -> Rule:
+    return Rule(covers, lambda e, node: move(e, node, boxes(node)))
 
 
 RULES = {
-    "SwapDimInner": Rule(why_not_alike, lambda e, n: _move(e, n, _rolled(n))),
-    "Depth2Space": Rule(_why_not_blocks, lambda e, n: _move(e, n, _blocks(n))),
-    "Tile": Rule(_why_not_repeats, lambda e, n: _move(e, n, _repeated(n))),
+    "Permute": _moved(lambda n: why_not_alike(n) or why_not_boxes(_permuted, n), _permuted),
+    "Slice": _moved(_why_not_sliced, _sliced),
+    "Upsample": _moved(_why_not_picture, _larger),
+    "SwapDimInner": _moved(why_not_alike, _rolled),
+    "Depth2Space": _moved(_why_not_picture, _blocks),
+    "Tile": _moved(_why_not_repeated, _repeated),
     "Pad": Rule(_why_not_padded, _pad),
 }

@@ -28,7 +28,8 @@ __all__ = [
 ]
 
 BYTES = (DType.SI8, DType.UI8)
-KEPT = (*BYTES, DType.F32, DType.F16, DType.BF16)  # may stay in local memory between ops
+# May stay in local memory between ops.
+KEPT = (*BYTES, DType.F32, DType.F16, DType.BF16, DType.SI32)
 _MOST = 15  # strides, pads and dilations - 1 have 4 bits
 
 
@@ -71,12 +72,14 @@ class Rule:
     `emit` takes operands from global memory, in parts. `whole`, for one sample, takes them where
     they are, all at once, and leaves the result in local memory if its last argument is true.
     `in_bands` is for ops that work beside others on the rows at hand.
+    Operands with an index in `far` are taken from global memory in any case.
     """
 
     covers: Callable[[Node], str | None]
     emit: Callable[[Emitter, Node], None]
     whole: Callable[[Emitter, Node, bool], None] | None = None
     in_bands: InBands | None = None
+    far: tuple[int, ...] = ()
 
 
 def shape_of(value: Value) -> Shape:
