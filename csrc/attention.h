@@ -2,7 +2,8 @@
  *
  *     q = requant(x wq + bq), k and v alike       int8, each with a multiplier and a shift
  *     p = requant(q k^T), less 255 where the mask is not 0, cut to int8
- *     a[t] = e[t] / (sum of e * scale), e = table[127 - p], rounded half away from zero, uint8
+ *     a[t] = e[t] / (sum of e * scale), e = table[127 - p], rounded half away from zero, uint8;
+ *            0 where the sum is 0
  *     y = requant(a v) wo + bo                     int32
  *     requant: (v + (v < 0 ? -1 : 0) + 2^(s-1)) >> s, v = sum * m, cut to int8; s > 0
  *

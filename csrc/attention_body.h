@@ -33,7 +33,7 @@ static void shares(const uint8_t *lines, ptrdiff_t pitch, int tokens, const floa
         uint8_t column[TPUC_ATTENTION_ROWS];
         for (int r = 0; r < TPUC_ATTENTION_ROWS; r++) {
             float v = powers[t * TPUC_ATTENTION_ROWS + r] / total[r];
-            v = v < 256.0f ? v : 256.0f;
+            v = v >= 256.0f ? 256.0f : v > 0.0f ? v : 0.0f; /* 0 of no sum too */
             const int32_t whole = (int32_t)v, y = whole + (v - (float)whole >= 0.5f);
             column[r] = (uint8_t)(y > 255 ? 255 : y);
         }

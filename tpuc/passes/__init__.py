@@ -12,6 +12,7 @@ from dataclasses import replace
 from tpuc.errors import GraphError
 from tpuc.ir import Graph, verify
 from tpuc.passes import (
+    drop_tiles,
     expand_composites,
     fold_bias,
     fold_constants,
@@ -41,6 +42,7 @@ __all__ = ["CANONICAL_PASSES", "POSTPROCESS", "PassResult", "add_postprocess", "
 CANONICAL_PASSES: list[tuple[str, Callable[[Graph], PassResult]]] = [
     ("fuse_norm", fuse_norm.run),
     ("expand_composites", expand_composites.run),
+    ("drop_tiles", drop_tiles.run),
     ("merge_moves", merge_moves.run),
     ("merge_slices", merge_slices.run),
     ("remove_identity", remove_identity.run),

@@ -40,7 +40,8 @@ def _attention(node: Node, x: np.ndarray, *rest: np.ndarray | None) -> np.ndarra
 
 
 def _softmax(steps: np.ndarray, table: np.ndarray, scale: float) -> np.ndarray:
-    """uint8 shares; powers are added one after another in float32."""
+    """uint8 shares, all 0 where the powers are; powers are added one after another in float32."""
     powers = table[steps].astype(np.float32)
     total = np.add.accumulate(powers, axis=-1, dtype=np.float32)[..., -1:]
-    return np.clip(round_away(powers / (total * np.float32(scale))), 0, 255).astype(np.int64)
+    whole = np.where(total > 0, total * np.float32(scale), np.float32(1))
+    return np.clip(round_away(powers / whole), 0, 255).astype(np.int64)

@@ -4,6 +4,7 @@ INT8, with `>>` rounding half away from zero and saturation to int8 after each:
     q = (x wq + bq) * m >> s,  k, v alike,  p = q k^T * m >> s
     p = saturate(p - 255 where the mask is not 0)
     a = round(t[127 - p] / (sum of t * s_softmax)), t[i] = exp(-s_scaled * i), uint8
+    (0 where the sum is 0: powers below the least normal float32 are 0)
     y = (a v * m >> s) wo + bo, int32;  the sum over heads * m >> s is the output
 Weights of q, k, v have a scale for each head, the output's weight one for all; max|w| / 127.
 """
@@ -87,7 +88,7 @@ def _first(node: Node) -> str:
 
 
 def _quantized(data: np.ndarray | None, scale: float) -> np.ndarray | None:
-    return None if data is None else round_away(data / np.float32(scale))
+    return None if data is None else round_away(data.astype(np.float64) / scale)
 
 
 def _scales(ranges: Ranges, node: Node) -> list[float] | None:
@@ -148,6 +149,7 @@ def _head(
     words += [*multiplier_shift(s_q * s_k / s_products, 32), 0]
     words += [*multiplier_shift(s_softmax * s_v / s_mixed, 32), 0, 0]
     table = np.exp(-1.0 * np.float32(s_scaled) * np.arange(256)).astype(np.float32)
+    table[table < np.finfo(np.float32).tiny] = 0
     operands.append(ctx.weight(f"{name}_table", table.reshape(1, 1, 1, 256), DType.F32))
     return operands, {**_attrs(node, weights, s_softmax), "quant_param": tuple(words)}
 
