@@ -186,6 +186,45 @@ def test_auto_sees_that_equalization_helps(home, spread):
         assert (home / "evened" / name).read_bytes() == (home / "again" / name).read_bytes()
 
 
+def test_auto_rewrites_the_network_before_a_search(home, spread):
+    keys = (
+        *spread, "correction=auto", "search=threshold", "search.inference_num=8",
+        "correction.bc_inference_num=8", "correction.adaround_num=8", "search.expected_cos=0.9",
+    )  # fmt: skip
+    for run in ("searched", "searched again"):
+        done = tpuc(*keys, f"hydra.run.dir={run}", cwd=home)
+        assert done.returncode in (0, 3), done.stderr
+    said = (done.stdout + done.stderr).splitlines()
+    stages = [t.split()[0] for t in said if t.endswith("(cached)")]
+    assert stages.count("correct") == 2 and stages.index("correct") < stages.index("search")
+    found = report_of(home / "searched")["correction"]
+    assert found["searched"].startswith("weight_equalization + ")
+    assert found["steps"][0]["name"] == "weight_equalization"
+    scores = dict(map(tuple, found["trials"]))
+    plain = max(score for name, score in scores.items() if "+" not in name and "search" not in name)
+    assert scores[found["chosen"]] >= max(scores.values()) - 1e-12 > plain + 0.01
+    assert "for the search" in (home / "searched/report.html").read_text()
+    name = "spread_bm1684_int8.bmodel"
+    assert (home / "searched" / name).read_bytes() == (home / "searched again" / name).read_bytes()
+
+
+def test_thresholds_of_a_file_say_what_they_keep_from_being_tried(home):
+    done = tpuc("recipe=digits", "hydra.run.dir=tables", "stop_after=calibrate", cwd=home)
+    assert done.returncode == 0, done.stderr
+    keys = ("recipe=digits", "calibration=from_file", "calibration.table=tables/digits_cali_table")
+    said = []
+    for correction in ("auto", "weight_equalization"):
+        done = tpuc(
+            *keys, f"correction={correction}", f"hydra.run.dir=given_{correction}", cwd=home
+        )
+        assert done.returncode == 0, done.stderr
+        report = report_of(home / f"given_{correction}")
+        said.append((home / f"given_{correction}/report.html").read_text())
+        assert [t[0] for t in report["correction"]["trials"]][:1] in (["kl"], [])
+    assert "smoothquant, weight_equalization, softmax_correction</b>: not tried" in said[0]
+    assert "weight_equalization: thresholds of calibration.table</b>: taken as those" in said[1]
+
+
 def test_auto_sees_that_smoothquant_and_softmax_correction_hurt(home):
     transformers.onnx_file("vit", home)
     folder = home / "pictures"

@@ -84,6 +84,7 @@ def correct_job(job: Job, inputs: CorrectionInputs, cache: StageCache) -> Correc
         "seed": job.seed,
         "processor": {k: str(v) for k, v in vars(rewriter.processor).items()},
         "rewrites": list(inputs.rewrites),
+        "only_rewrites": inputs.only_rewrites,
         "calibration": {k: str(v) for k, v in vars(job.calibration).items()},
         "calibrated": list(rewriter.learn.digests) if rewriter.learn and inputs.rewrites else [],
     }
@@ -96,9 +97,17 @@ def correct_job(job: Job, inputs: CorrectionInputs, cache: StageCache) -> Correc
 
 
 def correction_view(
-    before: Sequence[Step], build: CorrectedBuild | None, judges: int
+    before: Sequence[Step], builds: Sequence[CorrectedBuild | None], judges: int
 ) -> CorrectionView | None:
-    """All corrections as the report tells them; `before`: done before thresholds were found."""
+    """All corrections as the report tells them.
+
+    Parameters
+    ----------
+    before : sequence of Step
+        Done before thresholds were found.
+    builds : (before a search, at last)
+    """
+    first, build = builds
     found = (*before, *(build.steps if build else ()))
     if not found and build is None:
         return None
@@ -112,8 +121,9 @@ def correction_view(
         )
         for step in found
     )
-    trials = tuple((t.name, t.score) for t in build.trials) if build else ()
-    return CorrectionView(steps, build.chosen if build else "", trials, judges)
+    trials = tuple((t.name, t.score) for made in builds if made for t in made.trials)
+    kept = first.chosen if first else ""
+    return CorrectionView(steps, build.chosen if build else "", trials, judges, kept)
 
 
 def _save(build: CorrectedBuild, before: int, folder: Path) -> None:

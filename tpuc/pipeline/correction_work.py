@@ -66,6 +66,8 @@ class CorrectionInputs:
     rewriter : Rewriter
     rewrites : tuple of str
         Corrections of the float network that `auto` tries.
+    only_rewrites : bool
+        A search comes first: weights and biases are corrected behind it.
     """
 
     start: Rewritten
@@ -75,6 +77,7 @@ class CorrectionInputs:
     judge: Samples | None
     rewriter: Rewriter
     rewrites: tuple[str, ...] = ()
+    only_rewrites: bool = False
 
 
 class Work:
@@ -103,6 +106,8 @@ class Work:
             "bias_correction (min_layer_cos=1)": partial(self._biased, 1.0),
             "adaround": self._rounded,
         }
+        if self.inputs.only_rewrites:
+            corrections = {}
         found = try_all(starts, rewrites, corrections, self._scorer())
         return replace(found.best, chosen=found.name, trials=found.trials)
 

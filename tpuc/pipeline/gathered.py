@@ -41,6 +41,7 @@ class Gathered:
     searched: Searched | None = None
     search_samples: Samples | None = None
     corrected_before: tuple[Step, ...] = ()
+    chosen_first: CorrectedBuild | None = None
     corrected: CorrectedBuild | None = None
     correction_samples: Samples | None = None
     choosing_samples: Samples | None = None

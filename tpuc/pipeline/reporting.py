@@ -12,6 +12,7 @@ from tpuc.pipeline.correcting import correction_view
 from tpuc.pipeline.gathered import Gathered
 from tpuc.pipeline.layer_rows import layer_rows
 from tpuc.pipeline.shared_scales import shared_scales
+from tpuc.pipeline.smoothing import thresholds_note
 from tpuc.reports import (
     Accuracy,
     Artifact,
@@ -188,6 +189,7 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
     notes = [*g.notes, *shared_scales(g.top, g.lowered, g.table)]
     if g.calibrated and g.calibrated.zeros:
         notes.append(Note("all-zero tensors", "zero in every sample", g.calibrated.zeros))
+    notes += thresholds_note(g.job)
     return ReportData(
         g.job.recipe,
         g.name,
@@ -208,7 +210,9 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
         _decided(g),
         g.versions,
         delegate=g.delegate,
-        correction=correction_view(g.corrected_before, g.corrected, len(g.choosing_samples or ())),
+        correction=correction_view(
+            g.corrected_before, (g.chosen_first, g.corrected), len(g.choosing_samples or ())
+        ),
         task=g.task,
         timeline=g.timeline,
     )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tpuc.artifacts import CalibrationTable
 from tpuc.cache import StageCache
 from tpuc.config import STAGES, Job, check_job, with_mode
 from tpuc.dataset import Samples
-from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
 from tpuc.pipeline.calibrating import kurtosis_text, open_dataset
 from tpuc.pipeline.checking import check_graph
 from tpuc.pipeline.clock import Clock
 from tpuc.pipeline.correcting import (
+    CorrectedBuild,
     CorrectionInputs,
     correct_job,
     correction_samples,
@@ -40,7 +42,7 @@ from tpuc.pipeline.searching import (
 )
 from tpuc.pipeline.smoothing import Rewriter, Rewritten, rewrites_to_try, wanted_rewrites
 from tpuc.pipeline.tasks import open_task
-from tpuc.pipeline.top_files import write_top
+from tpuc.pipeline.top_files import make_folder, write_top
 from tpuc.reports import Note
 
 __all__ = ["RunResult", "run"]
@@ -117,7 +119,7 @@ class _Build:
         )
         self.dataset = open_dataset(job, imported.graph, self.zoo)
         check_graph(job, imported.graph, self.processor, self.dataset)
-        _make_folder(self.folder)
+        make_folder(self.folder)
         graph = imported.graph
         g = Gathered(job, self.processor, self.name, path, graph, graph, {}, command=self.command)
         g.timings = self.clock.timings
@@ -180,9 +182,10 @@ class _Build:
         job, g = self.job, self.g
         if job.search.method.name in LOG_NAMES and self.dataset is not None and g.calibrated:
             samples = search_samples(job, self.dataset)
-            tables = {m: self.rewriter.final(t, self.base) for m, t in g.calibrated.tables.items()}
+            if rewrites := rewrites_to_try(job):
+                g.chosen_first = self._correct(self._tables(), rewrites, True)
             start = self.rewriter.final(g.calibrated.table, self.base)
-            inputs = SearchInputs(g.top, self.graph_key, samples, tables, start, g.choices)
+            inputs = SearchInputs(g.top, self.graph_key, samples, self._tables(), start, g.choices)
             g.search_samples = samples
             g.searched = self.clock.stage(
                 "search",
@@ -198,25 +201,34 @@ class _Build:
         if not is_correcting(job) or self.dataset is None or g.calibrated is None:
             return
         assert g.table is not None
-        learn, judge = correction_samples(job, self.dataset)
-        tables = {g.table.method: g.table}
-        rewrites = rewrites_to_try(job) if g.searched is None else ()
+        tables = {f"search ({g.table.method})" if g.searched else g.table.method: g.table}
         if job.correction.auto and g.searched is None:
-            others = {m: self.rewriter.final(t, self.base) for m, t in g.calibrated.tables.items()}
-            tables |= {m: t for m, t in others.items() if t != g.table}
-        inputs = CorrectionInputs(
-            self.base, tables, g.choices, learn, judge, self.rewriter, rewrites
-        )
-        g.correction_samples, g.choosing_samples = learn, judge
-        g.corrected_with = used_until(self.dataset, learn, judge)
-        g.corrected = self.clock.stage(
-            "correct", lambda: correct_job(job, inputs, self.cache), lambda r: r.cached
-        )
-        if g.corrected.base.key != self.base.key:
-            self._set_base(g.corrected.base)
+            tables |= {m: t for m, t in self._tables().items() if t != g.table}
+        g.corrected = self._correct(tables, rewrites_to_try(job) if g.searched is None else ())
         g.table = g.corrected.table
         self.graph_key = write_top(self.folder, self.name, g.corrected.graph)
         write_tables(g, self.folder)
+
+    def _tables(self) -> dict[str, CalibrationTable]:
+        """Thresholds of the float network as it is now, by every method that was measured."""
+        tables = self.g.calibrated.tables if self.g.calibrated else {}
+        return {m: self.rewriter.final(t, self.base) for m, t in tables.items()}
+
+    def _correct(
+        self, tables: dict[str, CalibrationTable], rewrites: tuple[str, ...], first: bool = False
+    ) -> CorrectedBuild:
+        """Correct, and go on with the float network that is kept; `first`: before a search."""
+        job, g = self.job, self.g
+        assert self.dataset is not None
+        learn, judge = correction_samples(job, self.dataset)
+        known = self.base, tables, g.choices, learn, judge, self.rewriter, rewrites, first
+        g.correction_samples, g.choosing_samples = learn, judge
+        work = partial(correct_job, job, CorrectionInputs(*known), self.cache)
+        made = self.clock.stage("correct", work, lambda r: r.cached)
+        g.corrected_with = used_until(self.dataset, learn, judge)
+        if made.base.key != self.base.key:
+            self._set_base(made.base)
+        return made
 
     def lower(self) -> None:
         """Stage lower."""
@@ -285,12 +297,3 @@ class _Build:
 
 def _stops(job: Job, stage: str) -> bool:
     return job.stop_after is not None and STAGES.index(job.stop_after) <= STAGES.index(stage)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArtifactError(
-            f"'{folder}': can not be made ({error.strerror}). Hint: hydra.run.dir=FOLDER"
-        ) from error

@@ -34,10 +34,11 @@ from tpuc.ir.text_parse import load_mlir
 from tpuc.pipeline.calibrating import Calibrated, CalibrationInputs, calibrate_job
 from tpuc.pipeline.evaluating import Evaluated, evaluate
 from tpuc.processors import Processor
+from tpuc.reports import Note
 from tpuc.search import qtable as qtable_text
 
 __all__ = ["REWRITES", "Rewriter", "Rewritten", "Step", "rewrites_to_try",
-           "wanted_rewrites"]  # fmt: skip
+           "thresholds_note", "wanted_rewrites"]  # fmt: skip
 
 REWRITES = ("smoothquant", "weight_equalization", "softmax_correction")
 """In their order."""
@@ -95,7 +96,26 @@ def rewrites_to_try(job: Job) -> tuple[str, ...]:
     """
     if not job.correction.auto or job.calibration.method.name == "from_file":
         return ()
+    return _not_wanted(job)
+
+
+def _not_wanted(job: Job) -> tuple[str, ...]:
     return tuple(name for name in REWRITES if name not in wanted_rewrites(job))
+
+
+def thresholds_note(job: Job) -> list[Note]:
+    """What it means for corrections before calibration that thresholds come from a file."""
+    if job.calibration.method.name != "from_file":
+        return []
+    untried, done = _not_wanted(job) if job.correction.auto else (), wanted_rewrites(job)
+    notes = []
+    if untried:
+        said = "not tried, as thresholds come from a file: they belong to the network as it is"
+        notes.append(Note(f"correction.auto: {', '.join(untried)}", said))
+    if done:
+        said = "taken as those of the corrected network: nothing was measured"
+        notes.append(Note(f"{', '.join(done)}: thresholds of calibration.table", said))
+    return notes
 
 
 @dataclass

@@ -11,7 +11,22 @@ from tpuc.files import write_whole
 from tpuc.ir import Graph
 from tpuc.ir.text import print_mlir, save_weights
 
-__all__ = ["write_top"]
+__all__ = ["make_folder", "write_top"]
+
+
+def make_folder(folder: Path) -> None:
+    """Make the run folder.
+
+    Raises
+    ------
+    ArtifactError : it can not be made
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtifactError(
+            f"'{folder}': can not be made ({error.strerror}). Hint: hydra.run.dir=FOLDER"
+        ) from error
 
 
 def write_top(folder: Path, name: str, graph: Graph) -> str:

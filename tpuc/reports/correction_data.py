@@ -55,9 +55,12 @@ class CorrectionView:
         All that it tried, in order.
     judges : int
         Samples that it chose by; nothing was learned from them.
+    searched : str
+        What it kept before a search, if there was one; `chosen` is what it kept behind it.
     """
 
     steps: tuple[CorrectionStep, ...]
     chosen: str = ""
     trials: tuple[tuple[str, float], ...] = ()
     judges: int = 0
+    searched: str = ""
