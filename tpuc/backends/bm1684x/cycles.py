@@ -20,7 +20,7 @@ from tpuc.backends.bm1684x.command import LANES, Command
 from tpuc.backends.bm1684x.decode import Decoded
 from tpuc.backends.bm1684x.footprint import ELEMENT_BYTES, Zeros
 
-__all__ = ["Timeline", "cycles_of", "estimate"]
+__all__ = ["Timeline", "by_the_clock", "cycles_of", "estimate"]
 
 _PIXELS, _DEPTH, _UNIT = 4, 64, 64
 _BURST, _PAGE, _PAGES = 256, 4096, 4
@@ -65,16 +65,22 @@ def estimate(tiu: Sequence[Decoded], dma: Sequence[Decoded]) -> Timeline:
     tiu, dma : sequences of Decoded
         Streams whose waits can be fulfilled (`check.legal_order`).
     """
-    streams = {"tiu": tiu, "dma": dma}
+    costs = {e: [cycles_of(c) for c in s] for e, s in (("tiu", tiu), ("dma", dma))}
+    return by_the_clock(costs, {"tiu": [c.wait for c in tiu], "dma": [c.wait for c in dma]})
+
+
+def by_the_clock(
+    costs: Mapping[str, Sequence[int]], waits: Mapping[str, Sequence[int]]
+) -> Timeline:
+    """The same of cycles and waits, by engine."""
     ends: dict[str, list[int]] = {"tiu": [0], "dma": [0]}
     spans: dict[str, list[tuple[int, int]]] = {"tiu": [], "dma": []}
-    while any(len(spans[e]) < len(streams[e]) for e in streams):
+    while any(len(spans[e]) < len(costs[e]) for e in costs):
         for mine, other in (("tiu", "dma"), ("dma", "tiu")):
             at = len(spans[mine])
-            if at < len(streams[mine]) and streams[mine][at].wait < len(ends[other]):
-                command = streams[mine][at]
-                start = max(ends[mine][-1], ends[other][command.wait])
-                ends[mine].append(start + cycles_of(command))
+            if at < len(costs[mine]) and waits[mine][at] < len(ends[other]):
+                start = max(ends[mine][-1], ends[other][waits[mine][at]])
+                ends[mine].append(start + costs[mine][at])
                 spans[mine].append((start, ends[mine][-1]))
                 break
     return Timeline(tuple(spans["tiu"]), tuple(spans["dma"]))

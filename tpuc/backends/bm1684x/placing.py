@@ -7,14 +7,18 @@ time goes to global memory instead, and all is written again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tpuc.backends.bm1684x.allocate import Placed, place
+from tpuc.backends.bm1684x.bands import Group
+from tpuc.backends.bm1684x.choose_groups import choose_groups
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, buffer_of
+from tpuc.backends.bm1684x.grouping import emit_group
 from tpuc.backends.bm1684x.lives import NoPlace
 from tpuc.backends.bm1684x.memory import Plan, reuse
 from tpuc.backends.bm1684x.rules import rule_of
 from tpuc.backends.bm1684x.rules.rule import KEPT, shape_of
+from tpuc.backends.bm1684x.schedule import predicted
 from tpuc.ir import Graph, Node, Value
 
 __all__ = ["emit_graph"]
@@ -39,20 +43,58 @@ def emit_graph(graph: Graph, plan: Plan, in_parts: bool = False) -> Emitted:
     """
     if in_parts:
         return _Attempt(graph, plan, None).placed()
-    may_stay = _may_stay(graph, plan)
+    could = _may_stay(graph, plan)
+    plain, emitted = _op_by_op(graph, plan, could)
+    groups = choose_groups(graph, plan, plain.large(could), could)
+    if not groups:
+        return emitted
+    grouped = _by_groups(graph, plan, could, groups)
+    if grouped is None or predicted(grouped[1].commands) >= predicted(emitted[1].commands):
+        return emitted
+    return grouped
+
+
+def _op_by_op(graph: Graph, plan: Plan, could: set[str]) -> tuple[_Attempt, Emitted]:
+    may_stay = set(could)
     for _ in range(_MOST_TRIES):
         tried = _Attempt(graph, plan, may_stay)
         try:
-            return tried.placed()
+            return tried, tried.placed()
         except NoRoom as full:
             root = tried.in_the_way(full)
             if root is None:
                 break
             may_stay.discard(root)
+    tried = _Attempt(graph, plan, set())
     try:
-        return _Attempt(graph, plan, set()).placed()
+        return tried, tried.placed()
     except NoPlace:
-        return _Attempt(graph, plan, None).placed()
+        tried = _Attempt(graph, plan, None)
+        return tried, tried.placed()
+
+
+def _by_groups(
+    graph: Graph, plan: Plan, could: set[str], groups: Sequence[Group]
+) -> Emitted | None:
+    """All ops, some of them in groups; where there is no room, a group gets more bands first."""
+    may_stay, now = set(could), {g.nodes[0].name: g for g in groups}
+    most = {name: 3 * g.count for name, g in now.items()}
+    for _ in range(_MOST_TRIES):
+        tried = _Attempt(graph, plan, may_stay, now)
+        try:
+            return tried.placed()
+        except NoRoom as full:
+            head = tried.head_of(full)
+            root = tried.in_the_way(full)
+            if head is not None and now[head].count < most[head]:
+                now[head] = now[head].in_more_bands()
+            elif root is not None:
+                may_stay.discard(root)
+            elif head is not None:
+                del now[head]
+            else:
+                return None
+    return None
 
 
 def _may_stay(graph: Graph, plan: Plan) -> set[str]:
@@ -88,16 +130,29 @@ def _far(node: Node) -> tuple[int, ...]:
 class _Attempt:
     """One pass over the graph with a choice of tensors that stay."""
 
-    def __init__(self, graph: Graph, plan: Plan, may_stay: set[str] | None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        plan: Plan,
+        may_stay: set[str] | None,
+        groups: Mapping[str, Group] | None = None,
+    ) -> None:
         self.graph, self.plan, self.may_stay = graph, plan, may_stay or set()
         self.in_parts = may_stay is None
+        self.groups = groups or {}
+        self.heads = {name: h for h, g in self.groups.items() for name in g.names}
+        self.parted: set[str] = set()  # ops that worked in parts
         self.emitter = Emitter(plan.addresses, frozenset(v.name for v in graph.outputs))
         self.ends = _last_uses(graph, plan.roots)
 
     def run(self) -> Emitter:
         """All ops in order."""
         for index, node in enumerate(self.graph.nodes):
-            if node.op != "Input" and node.name not in self.plan.aliases:
+            if node.name in self.groups:
+                emit_group(self.emitter, self.groups[node.name], self._stays)
+            elif node.name in self.heads:
+                pass
+            elif node.op != "Input" and node.name not in self.plan.aliases:
                 self._emit(node)
             elif node.name in self.plan.aliases:
                 self._alias(node)
@@ -119,10 +174,30 @@ class _Attempt:
         names = [e.kept[n] for n in sorted(numbers, key=lambda n: (e.sizes[n], n))]
         return self.plan.roots[names[-1]] if names else None
 
+    def head_of(self, full: NoRoom) -> str | None:
+        """First op of the group that had no room."""
+        note = self.emitter.note
+        if isinstance(full, NoPlace):
+            note = self.emitter.owners[full.numbers[-1]]
+        return self.heads.get(note)
+
+    def large(self, could: set[str]) -> set[str]:
+        """Ops that worked in parts, or on tensors that could have stayed."""
+        gone = could - self.may_stay
+        found = set(self.parted)
+        for node in self.graph.nodes:
+            values = (*node.activations, *node.outputs)
+            if any(self.plan.roots[v.name] in gone for v in values):
+                found.add(node.name)
+        return found
+
+    def _stays(self, name: str) -> bool:
+        return self.plan.roots[name] in self.may_stay
+
     def _emit(self, node: Node) -> None:
         e, rule = self.emitter, rule_of(node)
         assert rule is not None
-        stays = self.plan.roots[node.name] in self.may_stay
+        stays = self._stays(node.name)
         whole = rule.whole if _is_single(node) and not self.in_parts else None
         tries = (stays, False) if stays else (False,)
         for stay in tries if whole is not None else ():
@@ -137,6 +212,7 @@ class _Attempt:
         inside = [v for v in node.activations if v.name in e.residents]
         if inside:
             raise NoRoom(f"{node}: does not fit beside its operands")
+        self.parted.add(node.name)
         rule.emit(e, node)
 
     def _alias(self, node: Node) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tpuc.backends.bm1684x.command import Command
+from tpuc.backends.bm1684x.cycles import by_the_clock, cycles_of
 from tpuc.backends.bm1684x.footprint import Footprint, Span, footprint
 
-__all__ = ["Schedule", "conflict", "schedule"]
+__all__ = ["Schedule", "conflict", "predicted", "schedule"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,13 @@ def schedule(commands: Iterable[Command]) -> Schedule:
     return Schedule(
         tuple(streams["tiu"]), tuple(streams["dma"]), tuple(waits["tiu"]), tuple(waits["dma"])
     )
+
+
+def predicted(commands: Iterable[Command]) -> int:
+    """Cycles that both engines take in all."""
+    plan = schedule(commands)
+    costs = {"tiu": [cycles_of(c) for c in plan.tiu], "dma": [cycles_of(c) for c in plan.dma]}
+    return by_the_clock(costs, {"tiu": plan.tiu_waits, "dma": plan.dma_waits}).total
 
 
 def _last_conflict(mine: Footprint, others: Sequence[Footprint], floor: int) -> int:
