@@ -45,4 +45,6 @@ def golden_onnx(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 def bm1684x() -> Processor:
     """The processor that most tests build for."""
     modes = ("INT8", "F16", "BF16", "F32")
-    return Processor("bm1684x", "BM1684X", modes, modes, "multiplier_shift", "F16", ("F16", "F32"))
+    mixes = ("F16", "F32")
+    form = "multiplier_shift"
+    return Processor("bm1684x", "BM1684X", modes, modes, form, "F16", mixes, wide_products=True)

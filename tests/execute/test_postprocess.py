@@ -41,6 +41,14 @@ def test_boxes_equal_those_of_tpu_mlir(name: str) -> None:
         assert np.array_equal(found.numpy().reshape(-1, 7), golden[name])
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_classes_are_told_as_tpu_mlir_tells_them(name: str) -> None:
+    """It writes 80 for every network, and stops where it reads another number."""
+    graph = network([a.shape for a in heads(name)])
+    add_postprocess(graph, name.split("_")[0])
+    assert graph.nodes[-1].attrs["class_num"] == 80
+
+
 def test_yolov7_is_decoded_as_yolov5_is() -> None:
     arrays = heads("yolov5")
     found = []

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["OPTIONS", "pairs"]
+__all__ = ["FUZZY", "OPTIONS", "pairs", "strangers"]
 
 OPTIONS = {
     "default": [],
     "loose": ["--tolerance", "0.99,0.9"],
     "looser": ["--tolerance", "0.8,0.4"],
     "similar integers": ["--int8_tensor_close", "0"],
+    "by channel": ["--per_axis_compare", "1", "--tolerance", "0.95,0.7"],
+    "by sample": ["--per_axis_compare", "0", "--int8_tensor_close", "0"],
+    "by row": ["--per_axis_compare", "2", "--tolerance", "0.99,0.9"],
+    "one": ["--key", "one channel off"],
 }
+
+
+FUZZY = {"near": [], "strict": ["--tolerance", "0.9999,0.9999"]}
+"""Options beside --fuzzy_match."""
+
+
+def strangers() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Two files whose tensors have other names; none is close to another but equal or noisy."""
+    random = np.random.default_rng(1)
+    target = {f"t{i}": random.normal(size=(4, 6 + i % 2)).astype(np.float32) for i in range(5)}
+    near = [x + random.normal(size=x.shape).astype(np.float32) * 0.03 for x in target.values()]
+    near[2] = target["t2"].copy()
+    order = (3, 0, 4, 2, 1)
+    return target, {f"r{i}": near[i] for i in order}
 
 
 def pairs() -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -28,6 +46,9 @@ def pairs() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     found |= {"zeros": (zero, zero), "zero target": (zero, base), "zero reference": (base, zero)}
     found |= {"scaled": ((base * 1.02).astype(np.float32), base), "opposite": (-0.5 * base, base)}
     found |= {"constant": (np.full(4, 3, np.float32), np.full(4, 2, np.float32))}
+    off = base.copy()
+    off[0, 2] += random.normal(size=(5, 5)).astype(np.float32) * 0.3
+    found |= {"one channel off": (off, base)}
     found |= _odd(base) | _integers(random) | _shapes(base)
     return found
 

@@ -1,6 +1,6 @@
 """Regenerates `torchscript/`: small traced models and TPU-MLIR's canonical Top graph of each.
 
-    TPUC_VENDOR/bin/python tests/golden/make_torchscript.py WORK_FOLDER
+    TPUC_VENDOR/bin/python tests/golden/make_torchscript.py WORK_FOLDER [CLASS ...]
 
 Run it with the Python of an installed TPU-MLIR (which brings torch). For each model it writes
 `NAME.pt`, `NAME.mlir` and, if the model has weights, the npz that the mlir names. For `unit` also
@@ -136,6 +136,39 @@ class Resizing(nn.Module):
         )  # fmt: skip
 
 
+class Norms(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.plain = nn.LayerNorm(8), nn.LayerNorm((8, 8), elementwise_affine=False)
+        self.group, self.instance = nn.GroupNorm(2, 4), nn.InstanceNorm2d(4, affine=True)
+        for norm in (self.layer, self.group, self.instance):
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.uniform_(norm.bias, -0.5, 0.5)
+
+    def forward(self, x):
+        return self.layer(x), self.plain(x), self.group(x), self.instance(x)
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.qkv = nn.Linear(8, 24)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).split(8, 3)
+        y = F.scaled_dot_product_attention(q + 1, k * 0.5, v)
+        return y, torch.roll(x, (-2, 3), (2, 3)), torch.roll(x, 1, 1)
+
+
+class Choices(nn.Module):
+    def forward(self, x):
+        y = x * 0.5 + 0.1
+        return (
+            torch.where(x > 0.5, x, y), torch.where(x <= y, y, x), torch.where(x >= 0, x, 0.25),
+            torch.where(x < y, 0.5, x),
+        )  # fmt: skip
+
+
 class Unit(nn.Module):
     """A shuffle unit, a squeeze-and-excite unit and a residual one, then a classifier."""
 
@@ -221,7 +254,11 @@ def main() -> None:
     """Write the folder."""
     FOLDER.mkdir(exist_ok=True)
     work = Path(sys.argv[1]).resolve()
-    for kind in (Activations, Arithmetic, Movement, Pooling, Layers, Resizing, Unit):
+    kinds = (Activations, Arithmetic, Attention, Choices, Layers, Movement, Norms, Pooling,
+             Resizing, Unit)  # fmt: skip
+    for kind in kinds:
+        if sys.argv[2:] and kind.__name__ not in sys.argv[2:]:
+            continue
         torch.manual_seed(1684)
         module = kind()
         for name, buffer in module.named_buffers():
@@ -230,7 +267,8 @@ def main() -> None:
             elif name.endswith("running_mean"):
                 buffer.normal_(std=0.1)
         build(kind.__name__.lower(), module, work)
-    quantize("unit", work)
+    if not sys.argv[2:] or "Unit" in sys.argv[2:]:
+        quantize("unit", work)
 
 
 if __name__ == "__main__":

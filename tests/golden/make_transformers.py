@@ -4,8 +4,9 @@
 
 Run it in the root of the repository with the Python of an installed TPU-MLIR (which brings torch).
 For each network it writes `NAME.onnx` (structure only), `NAME.mlir` (TPU-MLIR's canonical Top
-graph), `NAME_cali_table`, and for each build on bm1684x `NAME.json` (sha256 of every tensor for one
-sample, dequantized float32, little endian) and `NAME_types.json`.
+graph), `NAME_cali_table`, and for each build on bm1684x (`MIXED`: by `transformers.qtable`)
+`NAME.json` (sha256 of every tensor for one sample, dequantized float32, little endian) and
+`NAME_types.json`.
 """
 
 from __future__ import annotations
@@ -71,9 +72,16 @@ def run(folder: Path, *command: str) -> None:
 def lowered_types(text: str) -> dict[str, list[str]]:
     names = dict(re.findall(r'^(#loc\d+) = loc\("(.*)"\)$', text, re.M))
     pattern = r'"tpu\.(\w+)"\(.*-> tensor<[0-9x]*x?(!quant\.\w+<)?(\w+).* loc\((#loc\d+)\)$'
-    words = {"i8": "si8", "u8": "ui8", "i32": "si32"}
+    words = {"i8": "si8", "i16": "si16", "u8": "ui8", "i32": "si32"}
     found = re.findall(pattern, text, re.M)
     return {names[loc]: [op, words.get(kind, kind)] for op, _, kind, loc in found}
+
+
+def op_names(mlir: Path) -> list[str]:
+    """Names of the ops of a Top graph, in order, without inputs and weights."""
+    names = dict(re.findall(r'^(#loc\d+) = loc\("(.*)"\)$', mlir.read_text(), re.M))
+    ops = re.findall(r'= "top\.(\w+)"\(.* loc\((#loc\d+)\)$', mlir.read_text(), re.M)
+    return [names[loc] for op, loc in ops if op not in ("Input", "Weight", "None") and loc in names]
 
 
 def make(name: str, work: Path) -> None:
@@ -89,10 +97,15 @@ def make(name: str, work: Path) -> None:
     run(folder, "run_calibration", f"{name}.mlir", "--dataset", "samples", "--input_num", "8",
         "--tune_num", "0", "-o", f"{name}_cali_table")  # fmt: skip
     digests, types = {}, {}
-    for mode, suffix in (("INT8", "int8_sym"), ("F16", "f16"), ("BF16", "bf16")):
-        run(folder, "model_deploy", "--mlir", f"{name}.mlir", "--quantize", mode, "--processor",
-            "bm1684x", "--calibration_table", f"{name}_cali_table", "--model", f"{name}.bmodel",
-            "--debug", "--not_gen_bmodel")  # fmt: skip
+    (folder / "qtable").write_text(transformers.qtable(op_names(folder / f"{name}.mlir")))
+    builds = [("INT8", "int8_sym"), ("F16", "f16"), ("BF16", "bf16")]
+    for mode, suffix in builds + [("MIXED", "int8_sym")] * (name in transformers.MIXED):
+        mixed = mode == "MIXED"
+        run(folder, "model_deploy", "--mlir", f"{name}.mlir", "--quantize",
+            "INT8" if mixed else mode, "--processor", "bm1684x",
+            "--calibration_table", f"{name}_cali_table", "--model", f"{name}.bmodel",
+            "--debug", "--not_gen_bmodel",
+            *(["--quantize_table", "qtable"] if mixed else []))  # fmt: skip
         lowered = f"{name}_bm1684x_{suffix}_tpu.mlir"
         run(folder, "model_runner", "--input", f"samples/{SAMPLE:03d}.npz", "--model", lowered,
             "--dump_all_tensors", "--output", f"{mode}.npz")  # fmt: skip

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tpuc.errors import GraphError
 from tpuc.ir import Graph, Node, Value
 from tpuc.ir.ops import TOP_OPS
-from tpuc.ir.shapes import infer_shapes
+from tpuc.ir.shapes import check_shapes, infer_shapes
 
 
 def _node(op: str, *shapes: tuple[int, ...] | None, **attrs: Any) -> Node:
@@ -137,3 +137,14 @@ def test_every_op_of_the_table_has_a_rule():
         except (KeyError, AssertionError, IndexError, ValueError):
             pass  # it has a rule, which misses its attributes
     assert set(without) <= {"Input", "Weight", "None"}
+
+
+def test_a_reshape_without_a_shape_has_the_one_it_declares():
+    graph = Graph("g")
+    x = Value("x", (1, 4, 4, 8))
+    graph.add("Input", [], [x], {"do_preprocess": False})
+    node = graph.add("Reshape", [x], [Value("y", (1, 16, 8))], {"flatten_start_dim": -1})
+    assert infer_shapes(node) == ((1, 16, 8),)
+    node.output.shape = (1, 16, 9)  # does not hold the same numbers: a stranger's
+    with pytest.raises(GraphError, match="its shape is"):
+        check_shapes(graph)

@@ -21,10 +21,12 @@ from tpuc.kernels.casts import to_float32
 from tpuc.lowering import lower
 from tpuc.passes import canonicalize
 from tpuc.processors import Processor
+from tpuc.search import qtable as qtable_file
 from tpuc.simulator import Program
 from tpuc.simulator.interpreter import interpret
 
 MODES = ("INT8", "F16", "BF16")
+BUILDS = [(n, m) for n in NAMES for m in MODES] + [(n, "MIXED") for n in transformers.MIXED]
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -43,8 +45,12 @@ def _graph(name: str, folder: Path) -> Graph:
 def _lowered(
     name: str, mode: str, folder: Path, chip: Processor, chosen: QuantizeTable | None = None
 ) -> Graph:
+    graph = _graph(name, folder)
+    if mode == "MIXED":
+        ops = [n.name for n in graph.nodes if n.op != "Input"]
+        mode, chosen = "INT8", qtable_file.parse(transformers.qtable(ops))
     table = table_text.read(FOLDER / f"{name}_cali_table") if mode == "INT8" else None
-    return lower(_graph(name, folder), table, chip, mode, chosen).graph
+    return lower(graph, table, chip, mode, chosen).graph
 
 
 def _feeds(name: str, graph: Graph) -> dict[str, np.ndarray]:
@@ -56,16 +62,14 @@ def _digest(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array, "<f4").tobytes()).hexdigest()
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "mode"), BUILDS)
 def test_ops_and_types_are_tpu_mlirs(name, mode, folder, bm1684x):
     graph = _lowered(name, mode, folder, bm1684x)
     ours = {n.name: [n.op, n.output.dtype.value] for n in graph.nodes if n.op != "Input"}
     assert ours == transformers.types(name, mode)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "mode"), BUILDS)
 def test_every_tensor_is_tpu_mlirs(name, mode, folder, bm1684x):
     graph = _lowered(name, mode, folder, bm1684x)
     stored = interpret(graph, _feeds(name, graph))
@@ -93,8 +97,7 @@ def test_attention_whose_powers_vanish_is_tpu_mlirs(folder, bm1684x, tmp_path):
         assert np.array_equal(fast[name], to_float32(array, values[name])), name
 
 
-@pytest.mark.parametrize("mode", ["INT8", "F16"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "mode"), [b for b in BUILDS if b[1] != "BF16"])
 def test_the_compiled_program_equals_the_reference(name, mode, folder, bm1684x):
     graph = _lowered(name, mode, folder, bm1684x)
     feeds = _feeds(name, graph)
@@ -104,14 +107,14 @@ def test_the_compiled_program_equals_the_reference(name, mode, folder, bm1684x):
         np.testing.assert_array_equal(array, stored[key].reshape(array.shape), err_msg=key)
 
 
-def test_attention_with_a_float_op_inside_is_not_fused(folder, bm1684x):
+def test_attention_is_one_op_whatever_the_table_says_of_those_inside(folder, bm1684x):
     softmax = "/layers.0/a/Softmax_output_0_Softmax"
     chosen = QuantizeTable({softmax: Choice("F32", "a test")})
-    graph = _lowered("bert", "INT8", folder, bm1684x, chosen)
-    ops = {n.name: n for n in graph.nodes}
-    assert ops[softmax].op == "Softmax" and ops[softmax].output.dtype == "f32"
-    fused = {n.name for n in graph.nodes if n.op == "Attention"}
-    assert fused == {f"/layers.1/a/o/Add_output_0_Add_head_{i}" for i in (0, 1)}
+    table = table_text.read(FOLDER / "bert_cali_table")
+    lowered = lower(_graph("bert", folder), table, bm1684x, "INT8", chosen)
+    fused = {n.name for n in lowered.graph.nodes if n.op == "Attention"}
+    assert fused == {f"/layers.{k}/a/o/Add_output_0_Add_head_{i}" for k in (0, 1) for i in (0, 1)}
+    assert softmax in lowered.reasons["/layers.0/a/o/Add_output_0_Add"]
 
 
 def test_parts_of_a_product_have_the_type_chosen_for_it(folder, bm1684x):

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -39,13 +39,11 @@ from tpuc.lowering.rules import (
     reading_nibbles,
 )
 from tpuc.lowering.split_products import split_products
+from tpuc.lowering.wide_products import wide_products
 from tpuc.processors import Processor
 from tpuc.progress import steps
 
 __all__ = ["ALWAYS_F32", "Groups", "Lowered", "Lowerer", "Memo", "float_twin", "lower"]
-
-_GRAPHS = 4
-"""Graphs with different attentions fused that are kept."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ class Lowerer:
         self._origins: dict[str, str] = {}
         split_products(self._graph, self._origins)
         merge_operands(self._graph)
-        self._fused: dict[frozenset[str], Graph] = {}
+        self._fused = fuse_attention(self._graph)
         self._processor = processor
         self._memo = memo or Memo()
 
@@ -149,15 +147,18 @@ class Lowerer:
         choices = qtable.choices if qtable else {}
         _require(processor, table, [mode, *(c.mode for c in choices.values())], asymmetric)
         self._check_names(choices)
-        graph = self._with_attention(k for k, v in choices.items() if v.mode != mode)
+        graph = self._fused
         out = Graph(graph.name, "tpu", {**graph.attrs, "processor": processor.name, "mode": mode})
         four = four_bit_ops(graph, table, lambda n: self._mode(choices, n, mode))
         ctx = self._begin(graph, out, table, asymmetric, four)
+        ctx.named_float = self._named_float(choices, mode)
+        ctx.wide = wide_products(graph, processor, ctx.named_float)
         for node in steps(graph.nodes, "lowering"):
             named = choices.get(self._origins.get(node.name, node.name))
             chosen = self._mode(choices, node, mode)
             if named is not None and chosen != mode:
                 ctx.reasons[node.name] = named.reason or "set by the quantize table"
+            _note_inner(ctx, node, choices)
             if self._weight_only(ctx, node, chosen):
                 continue
             if node.name in four:
@@ -206,6 +207,10 @@ class Lowerer:
         named = choices.get(self._origins.get(node.name, node.name))
         return mode if named is None else named.mode
 
+    def _named_float(self, choices: Mapping[str, Choice], mode: str) -> Callable[[str], bool]:
+        floats = {k for k, v in choices.items() if v.mode in FLOAT_TYPES and v.mode != mode}
+        return lambda name: self._origins.get(name, name) in floats
+
     def _imported(
         self,
         graph: Graph,
@@ -220,15 +225,6 @@ class Lowerer:
             return import_float8_ranges(graph, table, self._origins)
         unsigned = self._processor.unsigned
         return import_ranges(graph, table, self._origins, asymmetric, unsigned, four)
-
-    def _with_attention(self, chosen: Iterable[str]) -> Graph:
-        """The graph with every attention fused that has no op of another type inside."""
-        apart = frozenset(chosen)
-        if apart not in self._fused:
-            self._fused[apart] = fuse_attention(self._graph, apart)
-            if len(self._fused) > _GRAPHS:
-                self._fused.pop(next(iter(self._fused)))
-        return self._fused[apart]
 
     def _check_names(self, names: Iterable[str]) -> None:
         for name in names:
@@ -254,3 +250,13 @@ def _require(
         processor.require_zero_points("quantize.asymmetric")
     if table is not None and table.asym_ops:
         processor.require_zero_points("calibration table, section #asym_op")
+
+
+def _note_inner(ctx: Lowering, node: Node, choices: Mapping[str, Choice]) -> None:
+    """Say where the table names ops that became part of another one."""
+    inner = [n for n in node.attrs.get("scale_names", ()) if n in choices]  # type: ignore[union-attr]
+    if inner:
+        ctx.reasons[node.name] = (
+            f"attention is one op, of the type of its own row; the table's row for "
+            f"'{inner[0]}', which is inside, has no effect"
+        )

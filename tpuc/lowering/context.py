@@ -75,6 +75,10 @@ class Lowering:
         Those that the calibration table names as such.
     taken_as : dict of int to float
         Scale, by id of a 4-bit Value, that 8-bit ops take it for.
+    named_float : function of an op's name
+        Whether the quantize table gives it a float type.
+    wide : frozenset of str
+        MatMuls whose result has 16 bits.
     every : bool
         Every Top tensor is to be there under its own name.
     """
@@ -90,6 +94,8 @@ class Lowering:
     affine: frozenset[str] = frozenset()
     four_bits: frozenset[str] = frozenset()
     marked: frozenset[str] = frozenset()
+    named_float: Callable[[str], bool] = field(default=lambda name: False)
+    wide: frozenset[str] = frozenset()
     nibbles: dict[int, Value] = field(default_factory=dict)  # by id of a Top value
     taken_as: dict[int, float] = field(default_factory=dict)
     imported: Ranges = field(default_factory=dict)

@@ -9,7 +9,6 @@ heads and tokens: (N, 1, 1, tokens). Attention that scales q first stays as it i
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from tpuc.ir import Graph, Node, Value, with_defaults
@@ -31,15 +30,14 @@ class _Chain:
     softmax: Node
     mixed: Node
     mask: Value | None
-    inner: tuple[str, ...]
 
 
-def fuse_attention(graph: Graph, apart: Collection[str] = ()) -> Graph:
-    """A copy with every attention fused, but for those with an inner op named in `apart`."""
+def fuse_attention(graph: Graph) -> Graph:
+    """A copy with every attention fused; what tables say of the ops inside has no effect then."""
     fused = graph.clone()
     for node in fused:
         chain = _match(fused, node) if node.op == "MatMul" and node in fused.nodes else None
-        if chain is not None and not set(chain.inner) & set(apart):
+        if chain is not None:
             _fuse(fused, node, chain)
     fused.remove_dead()
     return fused
@@ -50,7 +48,6 @@ class _Walk:
 
     def __init__(self, graph: Graph) -> None:
         self.outputs = {id(v) for v in graph.outputs}
-        self.names: list[str] = []
 
     def back(self, node: Node | None, op: str, index: int = 0) -> Node | None:
         """The maker of operand `index`, if it is of kind `op`."""
@@ -60,7 +57,6 @@ class _Walk:
             return None
         if len(value.uses) != 1 or id(value) in self.outputs:
             return None
-        self.names.append(maker.name)
         return maker
 
     def heads(self, node: Node | None, index: int, order: tuple[int, ...]) -> Node | None:
@@ -100,8 +96,7 @@ def _match(graph: Graph, last: Node) -> _Chain | None:
     keys = walk.heads(products, 1, order)
     if keys is None or not _fits(last, (queries, keys, values), mask):
         return None
-    inner = tuple(walk.names)
-    return _Chain(queries, keys, values, products, scaled, softmax, mixed, mask, inner)
+    return _Chain(queries, keys, values, products, scaled, softmax, mixed, mask)
 
 
 def _mask(walk: _Walk, softmax: Node) -> tuple[Value | None, Node | None]:

@@ -17,6 +17,7 @@ _ANCHORS = (
 _KNOWN = {"yolov7": "yolov5"}  # decoded, they are the same, and TPU-MLIR has no word for yolov7
 _TOP = 200  # boxes of a sample
 _LIMIT = 0.5  # of score and IoU
+_CLASSES = 80  # whatever there are: shapes say that, and TPU-MLIR fails on any other number
 
 
 def add_postprocess(graph: Graph, version: str) -> None:
@@ -57,7 +58,7 @@ def add_postprocess(graph: Graph, version: str) -> None:
     attrs: dict[str, Attr] = {
         "agnostic_nms": False,
         "anchors": _ANCHORS if grids else (0.0,),
-        "class_num": classes,
+        "class_num": _CLASSES,
         "keep_topk": _TOP,
         "net_input_h": picture[2],
         "net_input_w": picture[3],

@@ -41,6 +41,9 @@ class Processor:
         Ops without an INT8 form here, though others have one.
     asymmetric : bool
         INT8 activations may have zero points.
+    wide_products : bool
+        A MatMul in INT8 that one Add or Softmax alone reads, to which the quantize table gives a
+        float type, gives 16 bits.
     average : str
         AvgPool in INT8: `scaled` to the calibrated range of its output, or `reciprocal` of the
         window's size alone, in the range of its input, or `truncated`: scaled, by a multiplier
@@ -74,6 +77,7 @@ class Processor:
     f32_bias: tuple[str, ...] = ("Conv", "Deconv")
     float_ops: tuple[str, ...] = ()
     asymmetric: bool = False
+    wide_products: bool = False
     average: str = "scaled"
     unsigned: bool = True
     casts: str = "float"

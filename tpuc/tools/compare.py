@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import difflib
 import io
 from pathlib import Path
 
@@ -14,11 +15,14 @@ import numpy as np
 
 from tpuc.errors import ArtifactError
 from tpuc.files import write_whole
+from tpuc.tools.tensor_details import details
 from tpuc.tools.tensor_verdict import TensorVerdict, compare_tensors
 
 __all__ = ["SUMMARY", "add_arguments", "execute"]
 
 SUMMARY = "compare two npz files, or the reports of two run folders, layer by layer"
+
+Tensors = dict[str, np.ndarray]
 
 _WORDS = ("EQUAL", "CLOSE", "SIMILAR", "NOT_EQUAL", "NOT_SIMILAR", "NOT_MATCH")
 
@@ -31,13 +35,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tolerance", default="0.99,0.99", metavar="COS,EUCLID", help="default 0.99,0.99"
     )
     parser.add_argument("--excepts", default="", help="names to leave out, separated by commas")
+    parser.add_argument("-k", "--key", default="", metavar="NAME", help="this tensor alone")
+    parser.add_argument(
+        "--per_axis_compare", type=int, default=-1, metavar="AXIS",
+        help="judge every part along an axis; the worst one counts (1: channels)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fuzzy_match", action="store_true",
+        help="whatever the names: for each tensor of the target the nearest one of its shape",
+    )  # fmt: skip
     parser.add_argument(
         "--int8_tensor_close", type=int, choices=(0, 1), default=1,
         help="1: 8-bit integers must be equal; 0: similar is enough",
     )  # fmt: skip
-    parser.add_argument("--save", type=Path, metavar="FILE", help="every tensor, as csv")
+    parser.add_argument("-s", "--save", type=Path, metavar="FILE", help="every tensor, as csv")
     parser.add_argument(
-        "-v", "--verbose", action="store_true", help="every tensor, not only bad ones"
+        "--only_key", action="store_true", help="with --save: only the names of bad tensors"
+    )
+    parser.add_argument(
+        "--stats_int8_tensor", action="store_true",
+        help="of 8-bit integers, the shares of both ends, of 0 and of small ones",
+    )  # fmt: skip
+    parser.add_argument("--full-array", action="store_true", help="every number that differs")
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0,
+        help="every tensor, not only bad ones; -vv: the ten largest numbers of bad ones, "
+        "-vvv: and those that differ by more than 0.001",
+    )  # fmt: skip
+    parser.add_argument(
+        "-a", "--forall", action="store_true", help="nothing: all tensors are always compared"
     )
 
 
@@ -52,19 +78,69 @@ def execute(args: argparse.Namespace) -> int:
         return _folders(args.target, args.reference)
     tolerance = _tolerance(args.tolerance)
     a, b = _load(args.target), _load(args.reference)
-    names = [n for n in b if n in a and n not in args.excepts.split(",")]
-    if not names:
-        raise ArtifactError(f"{args.target} and {args.reference} have no tensor name in common")
+    if args.fuzzy_match:
+        return _fuzzy(a, b, tolerance, args.int8_tensor_close == 1)
+    names = _names(args, a, b)
     exact = args.int8_tensor_close == 1
-    found = {n: compare_tensors(a[n], b[n], tolerance, exact) for n in names}
+    axis = args.per_axis_compare
+    found = {n: compare_tensors(a[n], b[n], tolerance, exact, axis) for n in names}
     for name, verdict in found.items():
         if args.verbose or not verdict.passed:
-            mark = "PASSED" if verdict.passed else "FAILED"
-            print(f"[{name:<32}] {verdict.word:>11} [{mark}]  {verdict.text}".rstrip())
+            _print(name, verdict)
+            for line in details(a[name], b[name], verdict, args):
+                print(f"    {line}")
     print(_summary(found))
     if args.save is not None:
-        write_whole(args.save, _csv(found))
+        bad = [n for n, verdict in found.items() if not verdict.passed]
+        write_whole(args.save, "".join(f"{n}\n" for n in bad) if args.only_key else _csv(found))
     return 0 if all(verdict.passed for verdict in found.values()) else 3
+
+
+def _print(name: str, verdict: TensorVerdict) -> None:
+    mark = "PASSED" if verdict.passed else "FAILED"
+    print(f"[{name:<32}] {verdict.word:>11} [{mark}]  {verdict.text}".rstrip())
+
+
+def _names(args: argparse.Namespace, a: Tensors, b: Tensors) -> list[str]:
+    """What is compared, in the order of the reference."""
+    common = [n for n in b if n in a]
+    if args.key and args.key not in common:
+        close = difflib.get_close_matches(args.key, common, 1, 0.0)
+        near = f"; the nearest name is '{close[0]}'" if close else ""
+        raise ArtifactError(f"--key: no tensor '{args.key}' in both files{near}")
+    names = [n for n in common if n not in args.excepts.split(",")]
+    names = [args.key] if args.key else names
+    if not names:
+        raise ArtifactError(f"{args.target} and {args.reference} have no tensor name in common")
+    return names
+
+
+def _fuzzy(a: Tensors, b: Tensors, tolerance: tuple[float, float], exact: bool) -> int:
+    """Every tensor of `a` beside the nearest one of `b`, whatever its name."""
+    found = {}
+    for name, tensor in a.items():
+        near = None
+        for other, array in b.items():
+            if array.shape != tensor.shape:
+                continue
+            verdict = compare_tensors(tensor, array, tolerance, exact)
+            if near is None or _rank(verdict) > _rank(near[1]):
+                near = other, verdict
+        if near is None:
+            found[name] = TensorVerdict("NOT_MATCH", note=f"none of shape {tensor.shape}")
+            _print(name, found[name])
+        else:
+            found[name] = near[1]
+            _print(f"{name} ~ {near[0]}", near[1])
+    print(_summary(found))
+    return 0 if all(verdict.passed for verdict in found.values()) else 3
+
+
+def _rank(verdict: TensorVerdict) -> tuple[int, float]:
+    """Larger is nearer."""
+    steps = {"EQUAL": 3, "CLOSE": 2}
+    cosine = verdict.figures[0] if verdict.figures else float(verdict.order or 0)
+    return steps.get(verdict.word, 1 if verdict.figures else 0), cosine
 
 
 def _tolerance(text: str) -> tuple[float, float]:
@@ -99,7 +175,7 @@ def _csv(found: dict[str, TensorVerdict]) -> str:
     return text.getvalue()
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
+def _load(path: Path) -> Tensors:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {n: archive[n] for n in archive.files}

@@ -14,6 +14,9 @@ NOT_MATCH    shapes that do not fit
 Types are those it compares in: int8 if either is, else int32 if either is, else float32; uint16
 is the upper half of a float32. Where both have as many axes and one fits into the other, the
 larger is cut. NaN counts as 0 and infinity as 10000.
+
+Along an axis, what is judged is each part with one index on it and on the axes before it: the
+verdict is that of the worst part that is not similar, else that of the last one.
 """
 
 from __future__ import annotations
@@ -42,12 +45,15 @@ class TensorVerdict:
         Of SIMILAR and NOT_SIMILAR.
     note : str
         What a reader must know of the comparison itself.
+    part : int, optional
+        Along an axis, the part that was judged, counted over the axes up to that one.
     """
 
     word: str
     order: int | None = None
     figures: tuple[float, float, float] | None = None
     note: str = ""
+    part: int | None = None
 
     @property
     def passed(self) -> bool:
@@ -57,7 +63,8 @@ class TensorVerdict:
     @property
     def text(self) -> str:
         """Figures, for a line of text."""
-        said = [] if self.order is None else [f"to {self.order} digits"]
+        said = [] if self.part is None else [f"channel {self.part}"]
+        said += [] if self.order is None else [f"to {self.order} digits"]
         if self.figures is not None:
             said.append("cosine {:.6f}, euclid {:.6f}, sqnr {:.6f} dB".format(*self.figures))
         return "; ".join([*said, self.note] if self.note else said)
@@ -68,6 +75,7 @@ def compare_tensors(
     reference: np.ndarray,
     tolerance: tuple[float, float] = (0.99, 0.99),
     exact_int8: bool = True,
+    axis: int | None = None,
 ) -> TensorVerdict:
     """Compare two tensors.
 
@@ -76,6 +84,8 @@ def compare_tensors(
     tolerance : (cosine, euclid)
     exact_int8 : bool
         8-bit integers are equal or not, nothing between.
+    axis : int, optional
+        Judge along it; one that a tensor does not have is left alone.
     """
     fitted = _fitted(target, reference)
     if fitted is None:
@@ -87,12 +97,29 @@ def compare_tensors(
         return TensorVerdict("EQUAL", note=note)
     if exact_int8 and t.dtype == np.int8:
         return TensorVerdict("NOT_EQUAL", note=f"{np.count_nonzero(t != r)} of {t.size} differ")
+    if axis is None or not 0 <= axis < t.ndim:
+        return _graded(t, r, tolerance, note)
+    parts = math.prod(t.shape[: axis + 1])
+    pairs = zip(t.reshape(parts, -1), r.reshape(parts, -1))
+    found = [_graded(*pair, tolerance, note, index) for index, pair in enumerate(pairs)]
+    bad = [v for v in found if not v.passed]
+    return min(bad, key=lambda v: (v.figures or (0.0,))[0]) if bad else found[-1]
+
+
+def _graded(
+    t: np.ndarray,
+    r: np.ndarray,
+    tolerance: tuple[float, float],
+    note: str,
+    part: int | None = None,
+) -> TensorVerdict:
+    """CLOSE, SIMILAR or NOT_SIMILAR."""
     for order in (5, 4, 3):
         if np.allclose(t, r, rtol=10.0**-order, atol=1e-8, equal_nan=True):
-            return TensorVerdict("CLOSE", order, note=note)
+            return TensorVerdict("CLOSE", order, note=note, part=part)
     figures = _figures(t, r)
     good = figures[0] > tolerance[0] and figures[1] > tolerance[1]
-    return TensorVerdict("SIMILAR" if good else "NOT_SIMILAR", None, figures, note)
+    return TensorVerdict("SIMILAR" if good else "NOT_SIMILAR", None, figures, note, part)
 
 
 def _fitted(t: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

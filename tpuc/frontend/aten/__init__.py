@@ -2,6 +2,8 @@
 
 from tpuc.frontend.aten import (
     activation,
+    attention,
+    comparison,
     convolution,
     elementwise,
     joining,
@@ -11,10 +13,13 @@ from tpuc.frontend.aten import (
     pooling,
     reduction,
     resize,
+    rolling,
 )
 
 __all__ = [
     "activation",
+    "attention",
+    "comparison",
     "convolution",
     "elementwise",
     "joining",
@@ -24,4 +29,5 @@ __all__ = [
     "pooling",
     "reduction",
     "resize",
+    "rolling",
 ]

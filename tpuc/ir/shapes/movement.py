@@ -6,7 +6,7 @@ import math
 
 from tpuc.errors import GraphError
 from tpuc.ir.node import Node, Value
-from tpuc.ir.shapes.registry import Shapes, broadcast, rule, shape_of
+from tpuc.ir.shapes.registry import Shape, Shapes, broadcast, rule, shape_of
 
 __all__: list[str] = []
 
@@ -14,7 +14,7 @@ __all__: list[str] = []
 @rule("Reshape")
 def _reshape(node: Node) -> Shapes:
     source = shape_of(node)
-    target = node.ints("shape") if "shape" in node.attrs else source
+    target = node.ints("shape") if "shape" in node.attrs else _declared(node, source)
     dims = [source[i] if d == 0 else int(d) for i, d in enumerate(target)]
     size = math.prod(source)
     if -1 in dims:
@@ -23,6 +23,12 @@ def _reshape(node: Node) -> Shapes:
     if math.prod(dims) != size:
         raise GraphError(f"{node}: {source} can not become {target}")
     return (tuple(dims),)
+
+
+def _declared(node: Node, source: Shape) -> Shape:
+    """What a Reshape without that attribute declares; TPU-MLIR's own passes make such."""
+    made = node.output.shape
+    return made if made and math.prod(made) == math.prod(source) else source
 
 
 @rule("Flatten")

@@ -80,11 +80,13 @@ def _sum(ctx: Lowering, node: Node, head: int, pair: tuple[Value, Value], kind: 
     return ctx.helper(name, "Add", list(pair), out)
 
 
-def _first(node: Node) -> str:
-    """The MatMul of q, after which TPU-MLIR names the cast of the input."""
+def _first(ctx: Lowering, node: Node) -> str:
+    """After what TPU-MLIR names the cast of the input: of the MatMuls that read it, the first one
+    that the table leaves in integers."""
     names = node.attrs["scale_names"]
     assert isinstance(names, tuple)
-    return str(names[0])
+    whole = (str(n) for n in names[:3] if not ctx.named_float(str(n)))
+    return next(whole, f"{node.name}_head_0")
 
 
 def _quantized(data: np.ndarray | None, scale: float) -> np.ndarray | None:
@@ -105,7 +107,7 @@ def lower_attention(ctx: Lowering, node: Node) -> str | None:
     source, mask = node.inputs[0], node.inputs[9] if len(node.inputs) > 9 else None
     if scales is None or source is None:
         return "a tensor inside it has no calibration entry"
-    x = ctx.as_int(source, _first(node))
+    x = ctx.as_int(source, _first(ctx, node))
     hidden = None if mask is None else _mask(ctx, mask, f"{node.name}_head_0")
     out_weight = node.weight(7)
     total: Value | None = None

@@ -5,13 +5,17 @@
     y    = saturate((((x - zp_in) @ wq + bias) * m >> r) + zp_out), rounding half away from zero
 Two activations multiply with their own scales; m, r from float32(s_in * s_right / s_out). With zero
 points such a product is F32.
+
+Where processors have it (`wide_products`), the result has 16 bits, no zero point and
+    s_out = s_8 * 255 / 65535
+if all that reads it is an Add or a Softmax to which the quantize table gives a float type.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from tpuc.ir import Attr, DType, Node
+from tpuc.ir import Attr, DType, Node, QuantType, Value
 from tpuc.lowering.context import AsF32, Lowering
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
@@ -44,7 +48,9 @@ def lower_matmul(ctx: Lowering, node: Node) -> str | None:
     bias = node.inputs[2] if len(node.inputs) > 2 else None
     x = ctx.as_int(left, node.name)
     assert x.quant is not None
-    s_in, s_out = ctx.step(x), ctx.scale(node.output)
+    out = _result(ctx, node)
+    assert out.quant is not None
+    s_in, s_out = ctx.step(x), out.quant.scale
     bias_q = None
     if right.data is not None:
         weight = right.data
@@ -69,8 +75,16 @@ def lower_matmul(ctx: Lowering, node: Node) -> str | None:
         "left_transpose": node.attrs["left_transpose"],
         "right_transpose": node.attrs["right_transpose"],
     }
-    ctx.emit_int(node, "MatMul", [x, r, bias_q], attrs)
+    ctx.emit_int(node, "MatMul", [x, r, bias_q], attrs, out)
     return None
+
+
+def _result(ctx: Lowering, node: Node) -> Value:
+    """What the product is stored as."""
+    dtype, quant = ctx.qtype(node.output)
+    if node.name in ctx.wide:
+        dtype, quant = DType.SI16, QuantType(quant.scale * 255 / 65535)
+    return Value(node.name, node.output.shape, dtype, quant)
 
 
 MATMUL_INT8 = {"MatMul": lower_matmul}
