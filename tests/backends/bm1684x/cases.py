@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.backends.bm1684x.attention_cases import ATTENTION
+from tests.backends.bm1684x.deconvolution_cases import DECONVOLUTION
 from tests.backends.bm1684x.movement_cases import MOVEMENT
 from tests.kernels.single_op import integers, single_op
 from tpuc.ir import DType, Graph, QuantType, Value
@@ -198,6 +199,7 @@ CASES: dict[str, Callable[[], Graph]] = {
     "softmax unsigned": lambda: _softmax((1, 70, 5, 3), U8, 0.11),
     "reshape": lambda: single_op("Reshape", [((2, 7, 9), U8)], ((14, 9), U8), {"shape": (14, 9)}),
     **ATTENTION,
+    **DECONVOLUTION,
     **MOVEMENT,
 }
 

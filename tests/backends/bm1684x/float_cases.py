@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.backends.bm1684x.deconvolution_cases import size_of
 from tpuc.ir import DType, Graph, QuantType, Value, with_defaults
 from tpuc.kernels.casts import round_to
 
@@ -80,6 +81,16 @@ def _conv(dtype: DType, shape: Sequence[int], out: int, kernel: tuple[int, int],
     )
 
 
+def _deconv(dtype: DType, shape: tuple[int, ...], out: int, kernel: tuple[int, int], **attrs: Any):
+    rng = np.random.default_rng(out)
+    defaults = {"strides": (2, 2), "pads": (1, 1, 1, 1), "dilations": (1, 1), "group": 1}
+    attrs = {**defaults, **attrs, "kernel_shape": kernel}
+    depth = shape[1] // attrs["group"]
+    weights = rng.normal(size=(out, depth, *kernel)) / np.sqrt(depth * kernel[0] * kernel[1])
+    target = shape[0], out, *size_of(shape, kernel, attrs)
+    return float_op("Deconv", dtype, [shape], target, attrs, [weights, rng.normal(size=out)])
+
+
 def _matmul(dtype: DType, rows: tuple[int, ...], depth: int, width: int, **attrs: Any) -> Graph:
     rng = np.random.default_rng(width)
     weights = rng.normal(size=(depth, width)) / np.sqrt(depth)
@@ -124,6 +135,9 @@ SUMS: dict[str, _Make] = {
     "layer norm of two axes": lambda t: _norm(t, (3, 4, 5), 1),
     "mean": lambda t: _reduce(t, "ReduceMean", (2, 70, 5, 6), (2, 3)),
     "mean of channels": lambda t: _reduce(t, "ReduceMean", (2, 70, 5, 6), (1,)),
+    "sum of absolutes": lambda t: _reduce(t, "ReduceL1", (2, 3, 70), (2,)),
+    "length": lambda t: _reduce(t, "ReduceL2", (2, 9, 70), (2,)),
+    "smallest": lambda t: _reduce(t, "ReduceMin", (2, 9, 70), (1,)),
     "sum": lambda t: _reduce(t, "ReduceSum", (2, 3, 70), (2,)),
     "conv 1x1": lambda t: _conv(t, (1, 3, 5, 6), 7, (1, 1)),
     "conv 3x3, two rows of channels": lambda t: _conv(
@@ -138,6 +152,8 @@ SUMS: dict[str, _Make] = {
     "conv groups, relu6": lambda t: _conv(
         t, (1, 12, 6, 6), 8, (3, 3), group=4, do_relu=True, relu_limit=6.0
     ),
+    "deconv": lambda t: _deconv(t, (1, 70, 9, 8), 130, (4, 4), do_relu=True),
+    "deconv of each channel": lambda t: _deconv(t, (2, 70, 6, 5), 70, (3, 3), group=70),
     "conv in tiles": lambda t: _conv(t, (1, 4, 300, 300), 4, (3, 3), pads=(1, 1, 1, 1)),
     "depthwise": lambda t: _conv(t, (1, 70, 9, 9), 70, (3, 3), group=70, pads=(1, 1, 1, 1)),
     "depthwise in tiles": lambda t: _conv(

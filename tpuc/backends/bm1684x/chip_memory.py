@@ -118,12 +118,17 @@ def store(chip: Memory, c: Decoded, values: np.ndarray) -> None:
 
 def windows(c: Decoded, x: np.ndarray, fill: float) -> list[np.ndarray]:
     """The pixel under each tap of the kernel, (N, C, OH, OW) each."""
+    tall, wide = (c[f"spread_{axis}"] + 1 for axis in "hw")
+    if (tall, wide) != (1, 1):
+        apart = np.zeros((*x.shape[:2], x.shape[2] * tall, x.shape[3] * wide), x.dtype)
+        apart[:, :, ::tall, ::wide] = x
+        x = apart[:, :, : 1 - tall or None, : 1 - wide or None]
     pads = ((0, 0), (0, 0), (c["pad_top"], c["pad_bottom"]), (c["pad_left"], c["pad_right"]))
-    wide = np.pad(x.astype(np.float64), pads, constant_values=fill)
+    padded = np.pad(x.astype(np.float64), pads, constant_values=fill)
     found = []
     for i in range(c["kernel_h"]):
         for j in range(c["kernel_w"]):
             top, left = i * (c["dilation_h"] + 1), j * (c["dilation_w"] + 1)
-            part = wide[:, :, top :: c["stride_h"], left :: c["stride_w"]]
+            part = padded[:, :, top :: c["stride_h"], left :: c["stride_w"]]
             found.append(part[:, :, : c["r_h"], : c["r_w"]])
     return found

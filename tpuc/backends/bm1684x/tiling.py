@@ -26,12 +26,16 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Window:
-    """What slides over a picture: (h, w) each; pads are top, left, bottom, right."""
+    """What slides over a picture: (h, w) each; pads are top, left, bottom, right.
+
+    Pixels of the picture lie `spread` apart, zeros between them.
+    """
 
     kernel: Pair
     strides: Pair = (1, 1)
     dilations: Pair = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    spread: Pair = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Axis:
     stride: int
     dilation: int
     before: int
+    spread: int = 1
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ def axes_of(window: Window, size: Pair, out: Pair) -> tuple[Axis, Axis]:
             window.strides[i],
             window.dilations[i],
             window.pads[i],
+            window.spread[i],
         )
         for i in (0, 1)
     )
@@ -87,8 +93,10 @@ def band_of(axis: Axis, first: int, last: int) -> Band:
     """What results `first` to `last` read; what lies outside of the axis is padding."""
     start = first * axis.stride - axis.before
     stop = (last - 1) * axis.stride - axis.before + (axis.kernel - 1) * axis.dilation + 1
-    low, high = max(start, 0), min(stop, axis.size)
-    return Band(first, last, low, high, max(-start, 0), max(stop - axis.size, 0))
+    low = max(-(-start // axis.spread), 0)
+    high = min((stop - 1) // axis.spread + 1, axis.size)
+    after = stop - 1 - (high - 1) * axis.spread
+    return Band(first, last, low, high, low * axis.spread - start, after)
 
 
 def cut(axis: Axis, length: int) -> Iterator[Band]:
@@ -107,7 +115,8 @@ def tiles_of(batch: int, axes: tuple[Axis, Axis], tile: Tile) -> Iterator[tuple[
 
 def reach(axis: Axis, length: int) -> int:
     """Most inputs that a band of `length` results reads."""
-    return min((length - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1, axis.size)
+    whole = (length - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1
+    return min(-(-whole // axis.spread), axis.size)
 
 
 def choose_tile(

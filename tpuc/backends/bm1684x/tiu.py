@@ -70,6 +70,8 @@ def window_fields(w: Window, a: Local) -> dict[str, int]:
         "stride_w": w.strides[1],
         "dilation_h": w.dilations[0] - 1,
         "dilation_w": w.dilations[1] - 1,
+        "spread_h": w.spread[0] - 1,
+        "spread_w": w.spread[1] - 1,
         "pad_top": w.pads[0],
         "pad_left": w.pads[1],
         "pad_bottom": w.pads[2],

@@ -23,6 +23,7 @@ from tpuc.backends.bm1684x.rules import (
     requantizing,
     selecting,
     softmax_bytes,
+    transposed,
 )
 from tpuc.backends.bm1684x.rules.rule import Rule
 from tpuc.ir import DType, Node
@@ -41,6 +42,7 @@ RULES: dict[str, Rule] = {
     **requantizing.RULES,
     **selecting.RULES,
     **softmax_bytes.RULES,
+    **transposed.RULES,
 }
 
 FLOAT_RULES: dict[str, Rule] = {
@@ -55,6 +57,7 @@ FLOAT_RULES: dict[str, Rule] = {
     **movement.RULES,
     **rearranging.RULES,
     **selecting.RULES,
+    **transposed.FLOAT_RULES,
 }
 _SHORT = (DType.F16, DType.BF16)
 

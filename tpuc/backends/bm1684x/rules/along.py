@@ -20,7 +20,7 @@ from tpuc.backends.bm1684x import tiu_float
 from tpuc.backends.bm1684x.command import BF16, F32, LANES, Element, Local
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
 from tpuc.backends.bm1684x.floats import from_stored, stored
-from tpuc.backends.bm1684x.rules.exponential import exponential
+from tpuc.backends.bm1684x.rules.exponential import exponential, square_root
 from tpuc.backends.bm1684x.rules.float_elementwise import narrow, widen
 from tpuc.backends.bm1684x.rules.frames import Probe
 from tpuc.backends.bm1684x.rules.rule import Rule, why_not_floats
@@ -203,13 +203,25 @@ def _reduce(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:
     mode = node.text("mode")
     if mode == "ReduceMax":
         tiu_float.largest(e, y, x, over_all(x.shape))
+    elif mode == "ReduceMin":
+        tiu_float.combine(e, "mul", x, x, -1.0)
+        tiu_float.largest(e, y, x, over_all(x.shape))
+        tiu_float.combine(e, "mul", y, y, -1.0)
+    elif mode == "ReduceL1":
+        tiu_float.absolute(e, x, x)
+        tiu_float.total(e, y, x, over_all(x.shape), 1.0)
+    elif mode == "ReduceL2":
+        squares = e.take(y.shape, F32)
+        tiu_float.combine(e, "mul", x, x, x)
+        tiu_float.total(e, squares, x, over_all(x.shape), 1.0)
+        square_root(e, y, squares)
     else:
         share = _rounded(1.0 / x.shape[3], node.output.dtype) if mode == "ReduceMean" else 1.0
         tiu_float.total(e, y, x, over_all(x.shape), share)
     return narrow(e, node, y)
 
 
-_MODES = ("ReduceMean", "ReduceSum", "ReduceMax")
+_MODES = ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2")
 
 
 def _layer_norm(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:

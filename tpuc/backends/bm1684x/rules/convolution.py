@@ -82,22 +82,29 @@ def _emit_tile(e: Emitter, part: Part, some: Slice, at: tuple[int, Band, Band]) 
     x = e.take((1, inputs, h.stop - h.start, w.stop - w.start), part.types[0])
     e.load(part.source.at((n, first, h.start, w.start), part.types[0]), x)
     shape = 1, some.count, h.last - h.first, w.last - w.first
-    sums, y = e.take(shape, S32), e.take(shape, part.types[1])
+    sums, y = _results(e, part, shape)
     compute(e, part, some, (x, sums, y), (h.before, w.before, h.after, w.after))
     e.store(y, part.target.at((n, some.first, h.first, w.first), part.types[1]))
+
+
+def _results(e: Emitter, part: Part, shape: Shape) -> tuple[Local, Local]:
+    """Room for sums, and for what becomes of them; one for both if they stay int32."""
+    sums = e.take(shape, S32)
+    return sums, sums if part.types[1] == S32 else e.take(shape, part.types[1])
 
 
 def whole(e: Emitter, node: Node, part: Part, stays: bool) -> None:
     """All of it at once."""
     source, target = node.activations[0], node.output
-    if source.name not in e.residents and not part.is_depthwise:
+    plain = part.window.spread == (1, 1) and not part.is_depthwise
+    if source.name not in e.residents and plain:
         how = best_fold(part.window, shape_of(source), shape_of(target))
         if how is not None:
             e.finish(target, _folded(e, node, part, how), stays)
             return
     block = e.load_block(pack(part.filters, part.words, part.is_depthwise))
     x = e.fetch(source, shape_of(source))
-    sums, y = e.take(shape_of(target), S32), e.take(shape_of(target), part.types[1])
+    sums, y = _results(e, part, shape_of(target))
     some = Slice(0, len(part.filters), block.address)
     compute(e, part, some, (x, sums, y), part.window.pads)
     e.finish(target, y, stays)
@@ -118,7 +125,7 @@ class _Folded:
         """Commands of a picture in global memory."""
         part, how = self.part, self.how
         x = fold(e, source, part.types[0], (how, self.before, self.picks))
-        sums, y = e.take(self.after, S32), e.take(self.after, part.types[1])
+        sums, y = _results(e, part, self.after)
         left = replace(part, window=how.rest, channels=how.shape[1])
         some = Slice(0, len(part.filters), self.block)
         compute(e, left, some, (x, sums, y), how.rest.pads)

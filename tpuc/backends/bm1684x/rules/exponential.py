@@ -1,4 +1,4 @@
-"""Exponentials and what follows from them, in float32.
+"""Exponentials, what follows from them, and roots, in float32.
 
 exp(x):  n = nearest(x / ln 2),  r = x - n ln 2 in two parts,  2^n sum of r^k / k!, k < 8
 erfc(z): t exp(-z z + P(t)),  t = 1 / (1 + z / 2),  z >= 0  (W. Press et al., Numerical Recipes,
@@ -16,7 +16,7 @@ from tpuc.backends.bm1684x import tiu_float
 from tpuc.backends.bm1684x.command import F32, LANES, S32, Local
 from tpuc.backends.bm1684x.emitter import Emitter, Remote
 
-__all__ = ["erfc", "exponential", "load_numbers", "logistic"]
+__all__ = ["erfc", "exponential", "load_numbers", "logistic", "square_root"]
 
 _LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4
 _LOW, _HIGH = -87.33, 88.37  # 2^n stays a normal number
@@ -71,6 +71,13 @@ def logistic(e: Emitter, y: Local, x: Local, numerator: Local | float = 1.0) -> 
         exponential(e, y, minus)
     tiu_float.combine(e, "add", y, y, 1.0)
     tiu_float.combine(e, "div", y, numerator, y)
+
+
+def square_root(e: Emitter, y: Local, x: Local) -> None:
+    """y = sqrt(x) for x >= 0; y is not x."""
+    tiu_float.reciprocal_root(e, y, x)
+    tiu_float.combine(e, "mul", y, y, x)
+    tiu_float.choose(e, y, (x, "=", 0.0), 0.0, y)
 
 
 def erfc(e: Emitter, y: Local, z: Local) -> None:

@@ -6,12 +6,12 @@ each; filters (conv: 64 input channels side by side, zeros behind the last; dept
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tpuc.backends.bm1684x import tiu
-from tpuc.backends.bm1684x.command import LANES, Element, Local, up
+from tpuc.backends.bm1684x.command import LANES, S32, Element, Local, up
 from tpuc.backends.bm1684x.emitter import Emitter, Remote
 from tpuc.backends.bm1684x.rules.rule import BYTES
 from tpuc.backends.bm1684x.tiling import Axis, Window
@@ -94,9 +94,9 @@ def compute(
     places: tuple[Local, Local, Local],
     pads: tuple[int, int, int, int],
 ) -> None:
-    """Commands of a tile that lies in local memory: input, sums, result."""
+    """Commands of a tile that lies in local memory: input, sums, and what becomes of them."""
     x, sums, y = places
-    window = Window(part.window.kernel, part.window.strides, part.window.dilations, pads)
+    window = replace(part.window, pads=pads)
     rows = -(-some.count // LANES)
     filters, biases = some.block + head_bytes(rows), some.block + 64 * rows
     if part.is_depthwise:
@@ -105,6 +105,8 @@ def compute(
         tiu.convolve(e, sums, x, (filters, part.filters.dtype == np.int8), window)
         if part.words[some.first : some.first + some.count, 2].any():
             tiu.add_bias(e, sums, biases)
+    if y.element == S32:
+        return
     tiu.requantize_channels(e, y, sums, some.block, part.rounding)
     if part.relu and y.element.signed:
         tiu.raise_to_zero(e, y)

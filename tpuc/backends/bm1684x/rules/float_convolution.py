@@ -11,7 +11,7 @@ channels side by side, zeros behind the last, float32 plain; depthwise: plain fl
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -149,7 +149,7 @@ def _emit_tile(
 def _compute(e: Emitter, part: Part, block: int, places: tuple[Local, Local], pads: Pads) -> None:
     """Commands of a tile that lies in local memory: input, result."""
     x, y = places
-    window = Window(part.window.kernel, part.window.strides, part.window.dilations, pads)
+    window = replace(part.window, pads=pads)
     at = block + _head(-(-y.shape[1] // LANES)), block if part.biases.any() else None
     if not part.is_depthwise:
         tiu_float.convolve_float(e, y, x, at, window)

@@ -8,7 +8,13 @@ from collections.abc import Callable, Sequence
 from tpuc.backends.bm1684x import tiu_float
 from tpuc.backends.bm1684x.command import F32, S32, Local
 from tpuc.backends.bm1684x.emitter import Emitter
-from tpuc.backends.bm1684x.rules.exponential import erfc, exponential, load_numbers, logistic
+from tpuc.backends.bm1684x.rules.exponential import (
+    erfc,
+    exponential,
+    load_numbers,
+    logistic,
+    square_root,
+)
 from tpuc.backends.bm1684x.rules.float_elementwise import narrow, widen
 from tpuc.backends.bm1684x.rules.frames import framed
 from tpuc.backends.bm1684x.rules.rule import why_not_floats
@@ -163,12 +169,6 @@ def _soft_sign(e: Emitter, y: Local, x: Local, coeffs: Sequence[float]) -> None:
     tiu_float.combine(e, "div", y, x, y)
 
 
-def _square_root(e: Emitter, y: Local, x: Local, coeffs: Sequence[float]) -> None:
-    tiu_float.reciprocal_root(e, y, x)
-    tiu_float.combine(e, "mul", y, y, x)
-    tiu_float.choose(e, y, (x, "=", 0.0), 0.0, y)
-
-
 def _sign(e: Emitter, y: Local, x: Local, coeffs: Sequence[float]) -> None:
     tiu_float.choose(e, y, (x, "<", 0.0), -1.0, 0.0)
     tiu_float.choose(e, y, (x, ">", 0.0), 1.0, y)
@@ -204,7 +204,7 @@ _FUNCTIONS: dict[str, _Function] = {
     "ERF": _erf,
     "EXP": _plain(exponential),
     "ABSVAL": _plain(tiu_float.absolute),
-    "SQRT": _square_root,
+    "SQRT": _plain(square_root),
     "SOFT_SIGN": _soft_sign,
     "SIGN": _sign,
     "ROUND": _rounded(0),
