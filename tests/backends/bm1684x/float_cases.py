@@ -154,6 +154,9 @@ SUMS: dict[str, _Make] = {
     ),
     "deconv": lambda t: _deconv(t, (1, 70, 9, 8), 130, (4, 4), do_relu=True),
     "deconv of each channel": lambda t: _deconv(t, (2, 70, 6, 5), 70, (3, 3), group=70),
+    "larger": lambda t: _interp(t, "linear", "half_pixel", (9, 7, 18, 28)),
+    "larger by a fraction": lambda t: _interp(t, "linear", "align_corners", (5, 8, 9, 13)),
+    "smaller": lambda t: _interp(t, "linear", "pytorch_half_pixel", (70, 30, 21, 12)),
     "conv in tiles": lambda t: _conv(t, (1, 4, 300, 300), 4, (3, 3), pads=(1, 1, 1, 1)),
     "depthwise": lambda t: _conv(t, (1, 70, 9, 9), 70, (3, 3), group=70, pads=(1, 1, 1, 1)),
     "depthwise in tiles": lambda t: _conv(
@@ -193,6 +196,13 @@ ATTENTION: dict[str, _Make] = {
     "attention": lambda t: _attention(t, 2, 17, False),
     "attention with a mask": lambda t: _attention(t, 2, 70, True),
 }
+
+
+def _interp(dtype: DType, mode: str, coord: str, sizes: tuple[int, int, int, int]) -> Graph:
+    h, w, th, tw = sizes
+    attrs = {"mode": mode, "coord_mode": coord, "scale_h": th / h, "scale_w": tw / w}
+    return float_op("Interp", dtype, [(2, 3, h, w)], (2, 3, th, tw), attrs)
+
 
 PLAIN: dict[str, _Make] = {
     "max pool": lambda t: _pool(t, "Max", (1, 70, 9, 9), (3, 3), pads=(1, 1, 1, 1)),
@@ -235,6 +245,8 @@ PLAIN: dict[str, _Make] = {
     "upsample": lambda t: float_op(
         "Upsample", t, [(1, 5, 3, 4)], (1, 5, 6, 12), {"scale_h": 2, "scale_w": 3}
     ),
+    "nearest": lambda t: _interp(t, "nearest", "half_pixel", (7, 9, 10, 15)),
+    "nearest below": lambda t: _interp(t, "nearest", "asymmetric", (6, 9, 12, 6)),
     "reshape": lambda t: float_op("Reshape", t, [(2, 7, 9)], (14, 9), {"shape": (14, 9)}),
     "absolute": lambda t: _active(t, "ABSVAL"),
     "sign": lambda t: _active(t, "SIGN"),

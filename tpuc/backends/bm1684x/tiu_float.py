@@ -25,6 +25,7 @@ __all__ = [
     "depthwise_float",
     "largest",
     "limit",
+    "move_columns",
     "multiply_rows",
     "polynomial",
     "reciprocal_root",
@@ -110,6 +111,21 @@ def convert(e: Emitter, r: Local, a: Local, rounding: int = NEAREST) -> None:
 def spread(e: Emitter, r: Local, a: Local) -> None:
     """a, its axes of length 1 repeated; not the channels."""
     e.emit("arith", sub=_COPY, **_result(r), **_side("a", a, r), operands=1)
+
+
+def move_columns(
+    e: Emitter, to: tuple[Local, int, int], source: tuple[Local, int, int], count: int
+) -> None:
+    """Some columns of a tensor to columns of another; of both the first one, and steps."""
+    (r, r_first, r_step), (a, a_first, a_step) = to, source
+    size = r.element.size
+    fields = {"r_layout": _STRIDED, "r_wstr": r_step, "a_layout": _STRIDED, "a_wstr": a_step}
+    for name, place in (("r", r), ("a", a)):
+        for axis, step in zip("nch", place.strides):
+            fields[f"{name}_{axis}str"] = step
+    part = Local(r.address + r_first * size, (*r.shape[:3], count), r.element)
+    fields |= {"a_addr": a.address + a_first * size, "a_type": a.element.code, "a_signed": 1}
+    e.emit("arith", sub=_COPY, **_result(part), **fields, operands=1)
 
 
 def absolute(e: Emitter, r: Local, a: Local) -> None:

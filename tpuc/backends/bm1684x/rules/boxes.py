@@ -11,7 +11,7 @@ from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
 from tpuc.backends.bm1684x.rules.axes import steps_of
 from tpuc.ir import Node
 
-__all__ = ["Box", "Run", "boxes_of", "move", "permuted", "runs_of", "why_not_boxes"]
+__all__ = ["Box", "Run", "boxes_of", "in_line", "move", "permuted", "runs_of", "why_not_boxes"]
 
 _LONGEST = 65535  # sizes in commands have 16 bits
 _MOST = 4096  # commands of an op
@@ -46,14 +46,14 @@ def runs_of(indices: Sequence[int]) -> list[Run]:
     best: list[Run] = []
     for apart in range(1, min(len(indices), _MOST_APART) + 1):
         found = [
-            run for phase in range(apart) for run in _in_line(indices[phase::apart], phase, apart)
+            run for phase in range(apart) for run in in_line(indices[phase::apart], phase, apart)
         ]
         if not best or len(found) < len(best):
             best = found
     return best
 
 
-def _in_line(indices: Sequence[int], phase: int, apart: int) -> Iterator[Run]:
+def in_line(indices: Sequence[int], phase: int, apart: int) -> Iterator[Run]:
     """Neighbours with equal steps of at least 1: the DMA repeats and turns nothing."""
     at = 0
     while at < len(indices):
