@@ -108,6 +108,11 @@ def _run(args: list[str]) -> int:
         with translated(sys.stdout.write):
             _start_hydra(completion_args(args), ())
         return 0
+    from tpuc.config.plain_run import is_plain, run_plain
+
+    if is_plain(args):
+        run_plain(args, lambda config: _app(config, ()))
+        return max(_outcome, default=0)
     preflight(args)
     register()
     folder = sweep_folder(args)

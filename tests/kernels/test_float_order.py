@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.golden.float_cases import CONVS, DECONVS, MATMULS, made
+from tpuc.kernels import _float
 from tpuc.kernels.float_order import SumOrder, conv_order, gemm_order, matmul_order
 from tpuc.kernels.float_reference import (
     conv_in_order,
@@ -108,3 +109,17 @@ def test_a_multiply_add_is_rounded_once() -> None:
     np.testing.assert_array_equal(found, np.array(expected, np.float32))
     twice = (a.astype(np.float64) * b + c).astype(np.float32)
     assert (found[-4:] != twice[-4:]).any()
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 9, 1), (3, 4, 33, 9), (1, 1, 1, 1)])
+def test_a_merged_filter_sums_one_middle_channel_after_the_other(shape):
+    e, d, c, t = shape
+    rng = np.random.default_rng(e)
+    second = rng.standard_normal((e, d, t)).astype(np.float32)
+    first = rng.standard_normal((d, c)).astype(np.float32)
+    expected = np.zeros((e, c, t), np.float32)
+    for middle in range(d):
+        expected += second[:, middle, None, :] * first[None, middle, :, None]
+    np.testing.assert_array_equal(_float.merged_filter(second, first), expected)
+    with pytest.raises(ValueError, match="shapes differ"):
+        _float.merged_filter(second, first[1:])

@@ -24,11 +24,15 @@ from tpuc.config.sweeping import samples_of_sweep, swept_methods
 from tpuc.errors import ConfigError
 
 __all__ = [
+    "as_group",
+    "check_form",
+    "explain",
     "from_plain",
     "hydra_args",
     "methods_of_sweep",
     "preflight",
     "register",
+    "search_paths",
     "split_args",
     "sweep_folder",
     "to_job",
@@ -56,10 +60,11 @@ def register() -> None:
 
 def hydra_args(args: list[str]) -> list[str]:
     """Arguments as Hydra wants them: `recipe=` is its group `recipes`."""
-    return [_as_group(a) for a in args]
+    return [as_group(a) for a in args]
 
 
-def _as_group(arg: str) -> str:
+def as_group(arg: str) -> str:
+    """`recipe=` as Hydra's group `recipes`."""
     return re.sub(r"^(\+{0,2})recipe=", r"\1recipes=", arg)
 
 
@@ -94,16 +99,9 @@ def preflight(args: list[str]) -> None:
     overrides, folder, sweep = split_args(args)
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"--config-dir: no such folder: {folder}")
-    for override in overrides:
-        if "=" not in override and not override.startswith("~"):
-            raise ConfigError(f"'{override}': expected key=value, for example recipe=digits")
-    if "hydra/launcher=submitit_slurm" in overrides and shutil.which("srun") is None:
-        raise ConfigError(
-            "hydra/launcher=submitit_slurm: no srun on PATH; expected a machine of a Slurm "
-            "cluster. Hint: hydra/launcher=submitit_local runs here"
-        )
-    chosen = [o for o in map(_as_group, overrides) if not o.startswith("hydra")]
-    paths = _search_paths(folder)
+    check_form(overrides)
+    chosen = [o for o in map(as_group, overrides) if not o.startswith("hydra")]
+    paths = search_paths(folder)
     extra = [f"hydra.searchpath=['file://{p}']" for p in paths[1:]]
     register()
     try:
@@ -114,9 +112,21 @@ def preflight(args: list[str]) -> None:
                 config.recipe = "check"
                 to_job(config)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_explain(error, overrides, paths)) from error
+        raise ConfigError(explain(error, overrides, paths)) from error
     finally:
         GlobalHydra.instance().clear()
+
+
+def check_form(overrides: list[str]) -> None:
+    """Check what is visible without composing; raises as `preflight`."""
+    for override in overrides:
+        if "=" not in override and not override.startswith("~"):
+            raise ConfigError(f"'{override}': expected key=value, for example recipe=digits")
+    if "hydra/launcher=submitit_slurm" in overrides and shutil.which("srun") is None:
+        raise ConfigError(
+            "hydra/launcher=submitit_slurm: no srun on PATH; expected a machine of a Slurm "
+            "cluster. Hint: hydra/launcher=submitit_local runs here"
+        )
 
 
 def sweep_folder(args: list[str]) -> Path | None:
@@ -124,15 +134,15 @@ def sweep_folder(args: list[str]) -> Path | None:
     overrides, folder, sweep = split_args(args)
     if not sweep or any(a in ("--cfg", "-c", "--info", "-i") for a in args):
         return None
-    extra = [f"hydra.searchpath=['file://{p}']" for p in _search_paths(folder)[1:]]
+    extra = [f"hydra.searchpath=['file://{p}']" for p in search_paths(folder)[1:]]
     kept = ("recipes=", "hydra.sweep.", "hydra/launcher=", "hydra/sweeper=")
-    plain = [o for o in map(_as_group, overrides) if o.startswith(kept)]
+    plain = [o for o in map(as_group, overrides) if o.startswith(kept)]
     try:
         with initialize_config_dir(str(config_folder()), version_base="1.3"):
             config = compose("config", [*plain, *extra], return_hydra_config=True)
             return Path(config.hydra.sweep.dir).absolute()
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_explain(error, overrides, _search_paths(folder))) from error
+        raise ConfigError(explain(error, overrides, search_paths(folder))) from error
     finally:
         GlobalHydra.instance().clear()
 
@@ -140,15 +150,17 @@ def sweep_folder(args: list[str]) -> Path | None:
 def methods_of_sweep(args: list[str]) -> tuple[str, ...]:
     """Calibration methods that the runs of a sweep use; none if it is no such sweep."""
     overrides, folder, sweep = split_args(args)
-    paths = _search_paths(folder)
+    paths = search_paths(folder)
     return swept_methods(overrides, lambda g: _options(g, paths)) if sweep else ()
 
 
-def _search_paths(folder: Path | None) -> list[Path]:
+def search_paths(folder: Path | None) -> list[Path]:
+    """Where recipes and groups are looked for."""
     return [recipes_parent(), *([folder.resolve()] if folder else [])]
 
 
-def _explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
+def explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
+    """What is wrong, in one line."""
     text = str(error) or str(error.__cause__ or type(error).__name__)
     missing = re.search(r"(?:Could not find|In '[^']*': Could not find) '([^']+)'", text)
     if missing:

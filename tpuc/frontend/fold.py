@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tpuc.errors import ModelError
+from tpuc.frontend.fold_plain import evaluate_plain
 from tpuc.frontend.onnx_context import OnnxNode
 from tpuc.progress import steps
 
@@ -128,11 +129,24 @@ def _evaluate(
     proto: Any, model: onnx.ModelProto, constants: dict[str, np.ndarray], path: Path
 ) -> list[np.ndarray]:
     import onnx
-    from onnx.reference import ReferenceEvaluator
 
     if proto.op_type == "Constant" and proto.attribute[0].t.data_type in _PLAIN:
         return [_stored(proto, path)]
+    if all(proto.input):
+        attrs = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
+        plain = evaluate_plain(proto.op_type, attrs, [constants[i] for i in proto.input])
+        if plain is not None:
+            return [plain]
     feeds = {i: constants[i] for i in proto.input if i}
+    return _by_reference(proto, model, feeds, path)
+
+
+def _by_reference(
+    proto: Any, model: onnx.ModelProto, feeds: dict[str, np.ndarray], path: Path
+) -> list[np.ndarray]:
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
     infos = [
         onnx.helper.make_tensor_value_info(
             k, onnx.helper.np_dtype_to_tensor_dtype(v.dtype), v.shape

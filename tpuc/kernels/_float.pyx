@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Bridges to the float kernels of csrc/float: no checks here; the callers validate."""
 
-from libc.stdint cimport int32_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 
 import numpy as np
 
@@ -52,6 +52,10 @@ cdef extern from "float/product.h" nogil:
     void tpuc_float_product_run(
         const tpuc_float_product *, const tpuc_image *, const tpuc_image *, const tpuc_image *,
         int)
+
+cdef extern from "float/merge.h" nogil:
+    void tpuc_float_merge(
+        const float *, const float *, int64_t, int64_t, int64_t, int64_t, float *)
 
 cdef extern from "float/rows.h" nogil:
     ctypedef enum tpuc_float_kind:
@@ -364,3 +368,16 @@ def look_up(const float[::1] table, int kind, View source, View target, int thre
         strange = tpuc_float_table_run(
             &table[0], <tpuc_float_type> kind, &source.image, &target.image, threads)
     return strange == 0
+
+
+def merged_filter(const float[:, :, ::1] second, const float[:, ::1] first):
+    """sum over d of second[e, d, t] * first[d, c], in order: float32 (e, c, t)."""
+    cdef Py_ssize_t e = second.shape[0], d = second.shape[1], t = second.shape[2]
+    cdef Py_ssize_t c = first.shape[1]
+    if first.shape[0] != d:
+        raise ValueError("shapes differ")
+    cdef float[:, :, ::1] out = np.zeros((e, c, t), np.float32)
+    if e and d and c and t:
+        with nogil:
+            tpuc_float_merge(&second[0, 0, 0], &first[0, 0], e, d, c, t, &out[0, 0, 0])
+    return np.asarray(out)

@@ -10,6 +10,8 @@ from tpuc.numerics.rounding import round_away
 
 __all__ = ["multiplier_shift", "multipliers_shifts"]
 
+_TINY = 1e-30
+"""Below it errors may vanish in float32."""
 _LIMIT = {32: 2**31 - 1, 8: 127}
 
 
@@ -32,8 +34,27 @@ def multipliers_shifts(
     multipliers, shifts : int64 arrays of shape (C,)
     """
     words = np.ascontiguousarray(factors, np.float32)
-    multipliers, shifts = _best(words.tobytes(), bits, positive)
-    return multipliers.copy(), shifts.copy()
+    if bits != 32:
+        multipliers, shifts = _best(words.tobytes(), bits, positive)
+        return multipliers.copy(), shifts.copy()
+    multipliers, shifts, exact = _mantissas(words, 0 if positive else -32)
+    if not exact.all():
+        rest = _best(words[~exact].tobytes(), bits, positive)
+        multipliers[~exact], shifts[~exact] = rest
+    return multipliers, shifts
+
+
+def _mantissas(words: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Factors as odd integer over a power of two, and where that is the answer.
+
+    An error of 0 wins, and the first n that has it: that which leaves the odd part of a mantissa.
+    """
+    fractions, exponents = np.frexp(words.astype(np.float64))
+    whole = np.ldexp(fractions, 24).astype(np.int64)
+    low = np.where(whole == 0, 1, whole & -whole)  # lowest set bit
+    shifts = 24 - exponents.astype(np.int64) - np.log2(low).astype(np.int64)
+    exact = (np.abs(words) > _TINY) & (shifts >= first) & (shifts <= 30)
+    return whole // low, shifts, exact
 
 
 @lru_cache(maxsize=1 << 14)

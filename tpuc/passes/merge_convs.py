@@ -13,13 +13,12 @@ import numpy as np
 
 from tpuc.errors import Skip
 from tpuc.ir import Graph, Node, Value
+from tpuc.kernels import _float
 from tpuc.passes.edit import only_user, weight
 from tpuc.passes.result import PassResult
 
 __all__ = ["run"]
 
-_ROWS = 32
-"""Output channels summed at once: their sums stay in the caches."""
 _MAX_RATIO = 20
 
 
@@ -72,14 +71,9 @@ def _merge(graph: Graph, first: Node, second: Node) -> None:
     f1 = f1.reshape(len(f1), -1)  # a 1x1 filter
     f2 = second.weight(1)
     e, d = f2.shape[:2]
-    merged = np.zeros((e, f1.shape[1], int(np.prod(f2.shape[2:]))), np.float32)
-    taps = f2.reshape(e, d, -1)
-    for start in range(0, e, _ROWS):
-        rows, part = merged[start : start + _ROWS], taps[start : start + _ROWS]
-        product = np.empty_like(rows)
-        for middle in range(d):  # float32, one middle channel after the other, as TPU-MLIR sums
-            np.multiply(part[:, middle, None, :], f1[None, middle, :, None], out=product)
-            np.add(rows, product, out=rows)
+    taps = np.ascontiguousarray(f2.reshape(e, d, -1))
+    # float32, one middle channel after the other, as TPU-MLIR sums
+    merged = _float.merged_filter(taps, np.ascontiguousarray(f1))
     bias = np.zeros(e, np.float32)
     inner = _bias(first, d)
     for middle in range(d):

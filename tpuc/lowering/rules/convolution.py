@@ -98,7 +98,7 @@ def lower_conv(ctx: Lowering, node: Node) -> str | None:
     m, r = multipliers_shifts(factor, 32)
     keys = ("kernel_shape", "strides", "pads", "dilations", "group")
     attrs = {k: node.attrs[k] for k in keys if k in node.attrs}
-    attrs.update(_relu(node), multiplier=tuple(map(int, m)), rshift=tuple(map(int, r)))
+    attrs.update(_relu(node), multiplier=tuple(m.tolist()), rshift=tuple(r.tolist()))
     ctx.emit_int(node, "Conv2D", [x, filters, bias], attrs)
     return None
 
@@ -118,8 +118,8 @@ def lower_scale(ctx: Lowering, node: Node) -> str | None:
         "strides": (1, 1),
         "pads": (0, 0, 0, 0),
         "group": channels,
-        "multiplier": tuple(map(int, m)),
-        "rshift": tuple(map(int, r)),
+        "multiplier": tuple(m.tolist()),
+        "rshift": tuple(r.tolist()),
         **_relu(node),
     }
     ctx.emit_int(node, "Conv2D", [x, filters, bias], attrs)

@@ -176,7 +176,7 @@ def _requantized(node: Node, factor: np.ndarray) -> tuple[str, dict[str, Attr]]:
     ms, rs = multipliers_shifts(factor, 32)
     attrs = {k: node.attrs[k] for k in _KEYS if k in node.attrs}
     attrs.update(do_relu=node.flag("do_relu"))
-    attrs.update(multiplier=tuple(map(int, ms)), rshift=tuple(map(int, rs)))
+    attrs.update(multiplier=tuple(ms.tolist()), rshift=tuple(rs.tolist()))
     return "Conv2D", attrs
 
 

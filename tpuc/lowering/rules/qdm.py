@@ -64,7 +64,7 @@ def _quantized(
 
 
 def _listed(words: Words) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return tuple(map(int, words[0])), tuple(map(int, words[1]))
+    return tuple(words[0].tolist()), tuple(words[1].tolist())
 
 
 def _window(node: Node, *more: str) -> dict[str, Attr]:
