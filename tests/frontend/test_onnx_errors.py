@@ -45,6 +45,14 @@ def test_truncated(share, tmp_path):
     _refused(path, ModelError, "not an ONNX model, or damaged|has no tensor|no producer")
 
 
+@pytest.mark.parametrize("op", ["Shape", "Size"])
+@pytest.mark.parametrize("missing", ["input", "output"])
+def test_an_operator_without_its_tensors(op, missing, tmp_path):
+    model = build(f"c = {op}(x) y = Reshape(x, c)", {})
+    del getattr(model.graph.node[0], missing)[:]
+    _refused(save(model, tmp_path), ModelError, "can not be evaluated|out of bounds|must be constant")
+
+
 def test_short_initializer(tmp_path):
     model = _conv()
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-4]

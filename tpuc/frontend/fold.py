@@ -91,10 +91,11 @@ def _fold_once(model: onnx.ModelProto, constants: dict[str, np.ndarray], path: P
     nodes: list[Any] = []
     for proto in steps(model.graph.node, "folding constants"):
         known = all(not i or i in constants for i in proto.input)
-        if proto.op_type == "Shape" and proto.input[0] in shapes:
-            constants[proto.output[0]] = _shape_of(proto, shapes[proto.input[0]])
-        elif proto.op_type == "Size" and proto.input[0] in shapes:
-            constants[proto.output[0]] = np.array(math.prod(shapes[proto.input[0]]), np.int64)
+        shape = shapes.get(proto.input[0]) if proto.input and proto.output else None
+        if proto.op_type == "Shape" and shape is not None:
+            constants[proto.output[0]] = _shape_of(proto, shape)
+        elif proto.op_type == "Size" and shape is not None:
+            constants[proto.output[0]] = np.array(math.prod(shape), np.int64)
         elif known and proto.op_type not in _RANDOM and not proto.domain.strip():
             results = _evaluate(proto, model, constants, path)
             constants.update(zip(proto.output, results))

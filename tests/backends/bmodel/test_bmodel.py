@@ -238,6 +238,7 @@ def _digest(payload: bytes) -> bytes:
         (b'"do_relu":false', b'"do_relu":"no"'),
         (b'"do_relu":false', b'"do_what":false'),
         (b'"group":1', b'"group":1.5'),
+        (b'"si8",0.03125,0]', b'"si8",0.03125,-2147483648]'),
         (b"[1,3,8,8]", b"[1,3,8,-8]"),
         (b"[1,3,8,8]", b"[1,3,8,true]"),
         (b'"pads":[0,0,0,0]', b'"pads":[0,0,0,[0]]'),

@@ -203,8 +203,17 @@ def _graph(content: Mapping[str, Any], coefficients: memoryview) -> Graph:
 def _value(row: list[Any]) -> Value:
     name, shape, dtype, scale, zero_point = row
     dims = tuple(_index(d) for d in shape)
-    quant = None if scale is None else QuantType(float(scale), _whole(zero_point))
-    return Value(_text(name), dims, DType(dtype), quant)
+    return Value(_text(name), dims, DType(dtype), _quant(DType(dtype), scale, zero_point))
+
+
+def _quant(dtype: DType, scale: float | None, zero_point: object) -> QuantType | None:
+    """Kernels rely on a zero point that the type can hold."""
+    if scale is None:
+        return None
+    low, high = (0, 0) if dtype.is_float else dtype.qrange
+    if not low <= _whole(zero_point) <= high:
+        raise ValueError(f"zero point {zero_point} is out of the range of {dtype}")
+    return QuantType(float(scale), _whole(zero_point))
 
 
 def _whole(number: object) -> int:
