@@ -1,7 +1,7 @@
 """Instructions for BM1684X beside TPU-MLIR's for the same table; outputs on its chip simulator.
 
 TPUC_NETWORKS=NAME_SIZE,... names the networks (default: all of `NETWORKS`).
-TPUC_CHIP_INPUTS=N inputs on the chip simulator (default 20; it takes seconds to minutes each).
+TPUC_CHIP_INPUTS=N inputs on the chip simulator (default 20, seconds to minutes each; 0: none).
 """
 
 from __future__ import annotations
@@ -117,8 +117,9 @@ def _network(setting: Setting, label: str) -> Iterator[Line]:
     yield Line(f"{label}: compiled in", f"{seconds:.2f} s", goal=f"< {_SECONDS:.0f} s", met=met)
     theirs, profile = _theirs(setting, run, name, table) if setting.vendor else (None, None)
     yield from _beside(label, ours, theirs, profile)
-    if setting.vendor is not None:
-        yield _on_the_chip(setting, label, path, graph.graph)
+    count = int(os.environ.get("TPUC_CHIP_INPUTS", INPUTS))
+    if setting.vendor is not None and count:
+        yield _on_the_chip(setting, label, (path, graph.graph), count)
 
 
 def _beside(
@@ -197,9 +198,9 @@ def _theirs(setting: Setting, run: Path, name: str, table: Path) -> tuple[Stream
     return Streams(*streams, instructions, weights, tensors), round(float(time_ms[1]) * 1e6)
 
 
-def _on_the_chip(setting: Setting, label: str, path: Path, graph: Graph) -> Line:
+def _on_the_chip(setting: Setting, label: str, built: tuple[Path, Graph], count: int) -> Line:
     """Outputs as stored, of TPU-MLIR's chip simulator and of ours."""
-    count = int(os.environ.get("TPUC_CHIP_INPUTS", INPUTS))
+    path, graph = built
     program = Program(graph)
     equal = total = 0
     for feeds in _inputs(setting, label, graph, count):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.backends.bm1684x.cases import together
 from tpuc.backends.bm1684x import compile_graph, decode_stream
-from tpuc.backends.bm1684x.command import Command
+from tpuc.backends.bm1684x.command import F16, F32, Command, Element
 from tpuc.backends.bm1684x.cycles import cycles_of, estimate
 from tpuc.backends.bm1684x.encode import encode_stream
 
@@ -59,6 +59,23 @@ def test_each_kind_and_the_whole_are_theirs(theirs) -> None:
 
 def test_there_are_streams_of_every_type() -> None:
     assert {name.rsplit("_", 1)[1] for name in NAMES} == {"int8", "f16", "bf16", "f32"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "width", "cycles"),
+    [
+        (F16, 1000, 1024, 32000),
+        (F16, 100, 768, 2400),
+        (F16, 64, 31, 62),
+        (F16, 32, 312, 312),
+        (F32, 16, 64, 64),
+        (F32, 128, 256, 2048),
+    ],
+)
+def test_gathered_rows_take_what_they_say(kind: Element, count: int, width: int, cycles) -> None:
+    """Of `model_deploy --debug` for Gather alone."""
+    fields = {"type": kind.code, "r_c": 1, "r_h": count, "r_w": width, "s_c": 1, "s_h": 70}
+    assert cycles_of(Command("dma_gather", fields)) == cycles
 
 
 def test_commands_wait_and_overlap() -> None:

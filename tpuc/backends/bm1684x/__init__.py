@@ -5,6 +5,8 @@ plan_memory              memory.py     tensors in global memory
 RULES                    rules/        instruction selection, one op family a module
 choose_tile              tiling.py     cutting an op into parts that fit local memory
 emit_graph               placing.py    what stays in local memory between ops
+choose_groups            choose_groups.py  which ops work in bands of rows, together
+emit_group               grouping.py   commands of those
 Lives                    lives.py      how long buffers of local memory live
 Loader                   loading.py    when the DMA loads
 place                    allocate.py   addresses in local memory, order of both engines

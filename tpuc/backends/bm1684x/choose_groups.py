@@ -22,11 +22,16 @@ __all__ = ["choose_groups"]
 _BEFORE, _BEHIND = 1, 6  # ops around those that are too large
 _LONGEST = 20
 _COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128)
+_SHARES = (1.0, 0.75, 0.5)
 _TRIES = 3  # counts of bands from the first on that fits
 
 
-def choose_groups(graph: Graph, plan: Plan, large: Set[str], may_stay: Set[str]) -> list[Group]:
-    """Groups that are predicted to take the fewest cycles.
+def choose_groups(
+    graph: Graph, plan: Plan, large: Set[str], may_stay: Set[str]
+) -> list[list[Group]]:
+    """Groups that are predicted to take the fewest cycles, for some shares of local memory.
+
+    The less a group takes, the earlier coefficients of what follows can be loaded.
 
     Parameters
     ----------
@@ -35,10 +40,16 @@ def choose_groups(graph: Graph, plan: Plan, large: Set[str], may_stay: Set[str])
     may_stay : set of str
         Tensors that all their ops can use in local memory.
     """
-    found: list[Group] = []
-    for run in runs(graph, plan.aliases):
-        for stretch in _stretches(run, large):
-            found += _Stretch(graph, plan, stretch, may_stay).groups()
+    stretches = [
+        _Stretch(graph, plan, stretch, may_stay)
+        for run in runs(graph, plan.aliases)
+        for stretch in _stretches(run, large)
+    ]
+    found: list[list[Group]] = []
+    for share in _SHARES:
+        groups = [g for s in stretches for g in s.groups(int(LANE_BYTES * share))]
+        if groups and groups not in found:
+            found.append(groups)
     return found
 
 
@@ -86,26 +97,27 @@ class _Stretch:
                 except NoRoom:
                     continue
 
-    def groups(self) -> list[Group]:
-        """The cheapest cut; groups of one op in one band are left as they are."""
+    def groups(self, room: int) -> list[Group]:
+        """The cheapest cut; what would work in one band is left as it is."""
         best: list[_Best] = [_Best(0.0, ())]
         for stop in range(1, len(self.nodes) + 1):
             options = [
-                self._joined(best[start], start, stop)
+                self._joined(best[start], (start, stop), room)
                 for start in range(max(0, stop - _LONGEST), stop)
             ]
             best.append(min(options, key=lambda b: b.cycles))
-        return [g for g in best[-1].groups if len(g.nodes) > 1 or g.count > 1]
+        return [g for g in best[-1].groups if g.count > 1]
 
-    def _joined(self, before: _Best, start: int, stop: int) -> _Best:
-        one = self._group(self.nodes[start:stop])
+    def _joined(self, before: _Best, span: tuple[int, int], room: int) -> _Best:
+        start, stop = span
+        one = self._group(self.nodes[start:stop], room)
         if one is None:
             if stop - start > 1:
                 return _Best(float("inf"), ())
             return _Best(before.cycles, before.groups)  # is not for us
         return _Best(before.cycles + one.cycles, (*before.groups, *one.groups))
 
-    def _group(self, nodes: tuple[Node, ...]) -> _Best | None:
+    def _group(self, nodes: tuple[Node, ...], room: int) -> _Best | None:
         """The best number of bands of one group."""
         names = {n.name for n in nodes}
         outside = frozenset(n.name for n in nodes if self._is_outside(n, names))
@@ -119,7 +131,7 @@ class _Stretch:
             if count > rows or tried == _TRIES:
                 break
             group = Group(nodes, self.axes, outside, count)
-            cycles = cost_of(group, ops, self.stays, LANE_BYTES)
+            cycles = cost_of(group, ops, self.stays, room)
             if cycles is not None:
                 tried += 1
                 if best is None or cycles < best.cycles:

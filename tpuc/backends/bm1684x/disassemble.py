@@ -124,6 +124,13 @@ def _dma(c: Decoded) -> str:
     return f"copy {kind} {_place(c, 's')} -> {_place(c, 'r')}"
 
 
+def _dma_matrix(c: Decoded) -> str:
+    far, near = ("r", "s") if c["r_high"] else ("s", "r")
+    lanes = "x".join(str(c[f"{near}_{axis}"]) for axis in "ncw")
+    kind = f"{_TYPES.get(c['type'], '?')}[{c[f'{far}_h']}x{c[f'{far}_w']} as {lanes}]"
+    return f"copy {kind} {_place(c, 's')} -> {_place(c, 'r')}"
+
+
 def _dma_gather(c: Decoded) -> str:
     kind = f"{_TYPES.get(c['type'], '?')}[{c['r_h']}x{c['r_w']}]"
     rows = f"{_place(c, 's')} by {_place(c, 'i')}"
@@ -144,4 +151,5 @@ _TEXTS: dict[str, Callable[[Decoded], str]] = {
     "choose": _choose,
     "dma": _dma,
     "dma_gather": _dma_gather,
+    "dma_matrix": _dma_matrix,
 }

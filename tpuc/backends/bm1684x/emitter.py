@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,14 +16,24 @@ from tpuc.backends.bm1684x.command import (
     F16,
     GLOBAL,
     LANE_BYTES,
-    LANES,
     LOCAL,
     S8,
+    S32,
     Command,
     Element,
     Local,
     Shape,
     up,
+)
+from tpuc.backends.bm1684x.places import (
+    BUFFER_STEP,
+    BUFFERS,
+    LONGEST,
+    NEURONS,
+    Remote,
+    dense,
+    halves,
+    pieces,
 )
 from tpuc.errors import UnsupportedError
 from tpuc.ir import DType, Node, Value
@@ -43,8 +52,6 @@ __all__ = [
     "pieces",
 ]
 
-NEURONS = 0x80_0000_0000  # stands for the start of the neurons until the weights are counted
-BUFFERS, BUFFER_STEP = 1 << 48, 1 << 26
 _ELEMENTS = {
     DType.SI8: S8,
     DType.UI8: Element(0, 1, False),
@@ -54,8 +61,6 @@ _ELEMENTS = {
     DType.SI16: Element(3, 2),
     DType.SI32: Element(4, 4),
 }
-_RUN = 256
-_LONGEST = 65535  # sizes in commands have 16 bits
 
 
 def element_of(value: Value) -> Element:
@@ -68,49 +73,9 @@ def element_of(value: Value) -> Element:
     return _ELEMENTS[value.dtype]
 
 
-def dense(shape: Shape) -> Shape:
-    """Strides of a dense (N, C, H, W) tensor, in elements."""
-    _, c, h, w = shape
-    return c * h * w, h * w, w, 1
-
-
 def buffer_of(place: Local) -> int:
     """Number of the buffer in which a tensor lies."""
     return (place.address - BUFFERS) // BUFFER_STEP
-
-
-def halves(side: str, address: int) -> dict[str, int]:
-    """Address fields of one side of a DMA command; a buffer's stand-in is left whole."""
-    if address >= BUFFERS:
-        return {f"{side}_low": address, f"{side}_high": 0}
-    return {f"{side}_low": address & 0xFFFFFFFF, f"{side}_high": address >> 32}
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A part of a tensor in global memory: address of its first element, strides in elements."""
-
-    address: int
-    strides: Shape
-
-    def at(self, place: Shape, element: Element) -> Remote:
-        """The part that begins at element (n, c, h, w)."""
-        step = sum(p * s for p, s in zip(place, self.strides))
-        return Remote(self.address + step * element.size, self.strides)
-
-
-def pieces(count: int, longest: int) -> Iterator[tuple[int, int, int]]:
-    """Cut `count` elements into (start, lanes, width) with lanes * width elements each.
-
-    Few elements take few lanes: the DMA is slow where less than 256 bytes follow one another.
-    """
-    start = 0
-    while start < count:
-        left = count - start
-        lanes = min(LANES, max(left // _RUN, 1))
-        width = min(left // lanes, longest, _LONGEST)
-        yield start, lanes, width
-        start += lanes * width
 
 
 class NoRoom(UnsupportedError):
@@ -242,12 +207,24 @@ class Emitter:
         return GLOBAL + offset
 
     def load_block(self, block: np.ndarray) -> Local:
-        """Keep (lanes, bytes) among the coefficients and load row r into lane r."""
+        """Keep (lanes, bytes) among the coefficients and load row r into lane r.
+
+        As a matrix whose rows are cut into as many pieces as there are lanes: the DMA is fastest
+        where all that it reads follows one another.
+        """
         lanes, width = block.shape
-        assert width % 64 == 0
-        h, w = (1, width) if width <= _LONGEST else (width // 64, 64)
-        place = self.take((1, lanes, h, w), S8)
-        self.load(Remote(self.constant(block), (lanes * width, width, w, 1)), place)
+        words = -(-width // S32.size)
+        parts = -(-words // (LONGEST // lanes))
+        each = -(-words // parts)
+        wide = np.zeros((lanes, parts, S32.size * each), np.uint8)
+        wide.reshape(lanes, -1)[:, :width] = block.view(np.uint8)
+        source = self.constant(np.ascontiguousarray(wide.transpose(1, 0, 2)))
+        place = self.take((1, lanes, 1, S32.size * parts * each), S8)
+        row = lanes * each
+        far = {"s_h": parts, "s_w": row, "s_hstr": row, **halves("s", source)}
+        near = {"r_n": parts, "r_c": lanes, "r_w": each, "r_nstr": each, "r_cstr": each}
+        near |= halves("r", LOCAL + place.address)
+        self.emit("dma_matrix", type=S32.code, **far, **near)
         return place
 
     def load(self, source: Remote, target: Local) -> None:

@@ -213,14 +213,23 @@ def _spread(chip: Chip, c: Decoded) -> None:
         chip.local[lane : lane + c["r_c"], first : first + len(part)] = part
 
 
-def _store_matrix(chip: Chip, c: Decoded) -> None:
-    if not c["r_high"] or c["s_n"] != c["r_h"]:
-        raise ArtifactError("dma_matrix: only stores of whole rows can be run")
-    dtype, width = type_of(c["type"], 1), c["r_w"]
-    shape, steps = (c["s_n"], c["s_c"], 1, c["s_w"]), (c["s_nstr"], c["s_cstr"], 0, 1)
-    values = chip.read(c["s_low"] - LOCAL, shape, steps, dtype).reshape(c["s_n"], -1)[:, :width]
-    there = c["r_low"] | c["r_high"] << 32
-    _far(chip, there, (1, 1, c["r_h"], width), (0, 0, c["r_hstr"], 1), dtype)[0, 0] = values
+def _matrix(chip: Chip, c: Decoded) -> None:
+    """Rows in global memory, cut into pieces for the lanes."""
+    near, far = ("s", "r") if c["r_high"] else ("r", "s")
+    if c[f"{near}_n"] != c[f"{far}_h"]:
+        raise ArtifactError("dma_matrix: only whole rows can be moved")
+    dtype, width, rows = type_of(c["type"], 1), c[f"{far}_w"], c[f"{far}_h"]
+    shape = rows, c[f"{near}_c"], 1, c[f"{near}_w"]
+    steps = c[f"{near}_nstr"], c[f"{near}_cstr"], 0, 1
+    here = c[f"{near}_low"] - LOCAL
+    there = c[f"{far}_low"] | c[f"{far}_high"] << 32
+    outside = _far(chip, there, (1, 1, rows, width), (0, 0, c[f"{far}_hstr"], 1), dtype)[0, 0]
+    if near == "s":
+        outside[...] = chip.read(here, shape, steps, dtype).reshape(rows, -1)[:, :width]
+        return
+    if width != shape[1] * shape[3]:
+        raise ArtifactError("dma_matrix: only loads that fill their lanes can be run")
+    chip.write(here, steps, outside.reshape(shape).copy())
 
 
 def _dma_gather(chip: Chip, c: Decoded) -> None:
@@ -250,5 +259,5 @@ _RULES: dict[tuple[str, int], Callable[[Chip, Decoded], None]] = {
     ("dma", 0): _dma,
     ("dma_gather", 0): _dma_gather,
     ("dma", 3): _spread,
-    ("dma_matrix", 0): _store_matrix,
+    ("dma_matrix", 0): _matrix,
 }

@@ -81,8 +81,13 @@ class Lives:
             found[number] = Buffer(sizes[number], first, self.slots[indices[-1]], loads)
         return found
 
-    def reserve(self) -> None:
-        """A place for all, loads as late as possible."""
+    def reserve(self, longest_first: bool) -> None:
+        """A place for all, loads as late as possible: the largest first, or those that live long.
+
+        Raises
+        ------
+        NoPlace : there is too little local memory
+        """
         lives = self.buffers
 
         def largest(number: int) -> tuple[int, ...]:
@@ -91,10 +96,7 @@ class Lives:
         def longest(number: int) -> tuple[int, ...]:
             return lives[number].first - lives[number].last, -lives[number].size, number
 
-        try:
-            self._reserve(sorted(lives, key=largest))
-        except NoPlace:
-            self._reserve(sorted(lives, key=longest))
+        self._reserve(sorted(lives, key=longest if longest_first else largest))
 
     def _reserve(self, order: Sequence[int]) -> None:
         spans = np.zeros((len(order), 4), np.int64)  # first, last, start, end

@@ -45,13 +45,13 @@ def emit_graph(graph: Graph, plan: Plan, in_parts: bool = False) -> Emitted:
         return _Attempt(graph, plan, None).placed()
     could = _may_stay(graph, plan)
     plain, emitted = _op_by_op(graph, plan, could)
-    groups = choose_groups(graph, plan, plain.large(could), could)
-    if not groups:
-        return emitted
-    grouped = _by_groups(graph, plan, could, groups)
-    if grouped is None or predicted(grouped[1].commands) >= predicted(emitted[1].commands):
-        return emitted
-    return grouped
+    best = None
+    for groups in choose_groups(graph, plan, plain.large(could), could):
+        best = best or (predicted(emitted[1].commands), emitted)
+        grouped = _by_groups(graph, plan, could, groups)
+        if grouped is not None:
+            best = min(best, (predicted(grouped[1].commands), grouped), key=lambda b: b[0])
+    return emitted if best is None else best[1]
 
 
 def _op_by_op(graph: Graph, plan: Plan, could: set[str]) -> tuple[_Attempt, Emitted]:
