@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from tests.kernels.single_op import ONE
 from tests.kernels.test_attention import head
 from tpuc.ir import DType, Graph, QuantType, Value, with_defaults
@@ -36,6 +38,16 @@ def _masked(tokens: int, batch: int) -> Graph:
     return graph
 
 
+def _vanishing() -> Graph:
+    """Powers of most products are 0."""
+    graph = head((40, 24, 16))
+    table = graph.nodes[-1].inputs[12]
+    powers = np.exp(-np.float32(0.6) * np.arange(256)).astype(np.float32)
+    powers[powers < np.finfo(np.float32).tiny] = 0
+    table.data = powers.reshape(1, 1, 1, 256)
+    return graph
+
+
 def _sum(count: int) -> Graph:
     """Sums of int32, and what they are in 8 bits."""
     graph, shape = Graph("sum", "tpu"), (2, 17, 70)
@@ -53,6 +65,7 @@ ATTENTION: dict[str, Callable[[], Graph]] = {
     "attention without biases": lambda: head((70, 64, 32), bias=False),
     "attention with a mask": lambda: _masked(17, 2),
     "attention in parts of rows": lambda: head((2000, 8, 4)),
+    "attention of powers that vanish": _vanishing,
     "sum of counts": lambda: _sum(2),
     "sum of three counts": lambda: _sum(3),
 }

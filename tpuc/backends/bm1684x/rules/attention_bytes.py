@@ -1,10 +1,12 @@
 """Steps of attention in 8 bits; `>>` rounds half away from zero and saturates to int8.
 
 q, k, v = (x w + b) * m >> s;  p = q k^T * m >> s, -128 where the mask is not 0
-a = saturate(half_away(t[127 - p] / (sum of t * scale))), uint8;  y = (a v * m >> s) wo + bo, int32
+a = saturate(half_away(t[127 - p] / (sum of t * scale))), uint8, 0 where all t are
+y = (a v * m >> s) wo + bo, int32
 
-The byte of p is the index into a table that is turned to fit. As in `softmax_bytes`, a quotient
-within 3 units of a half may come out 1 off.
+The byte of p is the index into a table that is turned to fit, and larger than t by a power of two:
+small powers times the scale stay normal numbers. As in `softmax_bytes`, a quotient within 3 units
+of a half may come out 1 off; so may one whose sum the chip rounds otherwise.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from tpuc.ir import DType, Node
 __all__ = ["ByteSteps", "why_not_byte_head"]
 
 _OUT = 3
+_LARGER = np.float32(2.0**40)
 _WORDS = (0, 3, 6, 9, 12)  # queries, keys, values, products, mixed values
 
 
@@ -59,7 +62,8 @@ class ByteSteps:
             for b in biases
         ]
         steps = 127 - np.arange(256, dtype=np.uint8).view(np.int8).astype(int)
-        self.table = everywhere(e, node.weight(TABLE).reshape(-1)[steps].astype("<f4"), F32)
+        powers = node.weight(TABLE).reshape(-1)[steps] * _LARGER
+        self.table = everywhere(e, powers.astype("<f4"), F32)
 
     def take(self, which: int, rows: int) -> Local:
         """Room for a matrix."""
@@ -110,6 +114,7 @@ class ByteSteps:
             tiu_float.total(e, total, powers, over_all(shape), 1.0)
             scale = float(np.float32(self.node.number("scale")))
             tiu_float.combine(e, "mul", total, total, scale)
+            tiu_float.choose(e, total, (total, "=", 0.0), 1.0, total)
             tiu_float.combine(e, "div", powers, powers, total)
             tiu_float.convert(e, y, powers, tiu_float.AWAY)
         return y
