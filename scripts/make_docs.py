@@ -34,7 +34,7 @@ _SPECIAL = {
     "@calibration": "calibration",
     "@search": "search",
     "@quantize": "quantize",
-    "@debug_cmd": "calibration, for use_mse and the like; else nothing",
+    "@debug_cmd": "calibration, for use_mse and the like and for fp8; else nothing",
     "@channel_format": "model.preprocess.channel_format",
     "@no_bmodel": "backend=none",
 }

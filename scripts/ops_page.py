@@ -1,4 +1,4 @@
-"""docs/ops.md: which operators are read, and what Top ops become in an INT8 build."""
+"""docs/ops.md: which operators are read, and what Top ops become in 8 bits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tpuc.frontend.aten.registry import ATEN
 from tpuc.frontend.registry import CONVERTERS
 from tpuc.ir import TOP_OPS
 from tpuc.lowering import ALWAYS_F32
-from tpuc.lowering.rules import KEEP_TYPE, int8_rules
+from tpuc.lowering.rules import FLOAT8_OPS, KEEP_TYPE, int8_rules
 from tpuc.processors import load_processor
 
 __all__ = ["ops_page"]
@@ -35,14 +35,15 @@ def ops_page() -> str:
         lines += ["", f"## {title}", "", ", ".join(f"`{n}`" for n in names)]
     lines += [
         "",
-        "## Top ops in an INT8 build",
+        "## Top ops in 8 bits",
         "",
         "Processors with 8 bits by multiplier and shift per channel, and those of other forms. A",
         "rule may still make an op float where its operands do not allow the form; the report says",
-        "why. *float* is the processor's short type (F16 or BF16).",
+        "why. *float* is the processor's short type (F16 or BF16). The last column: has a form of",
+        "8-bit floats (F8E4M3 and F8E5M2 of BM1690); the others are F16 there, or F32.",
         "",
-        "| op | INT8 on | otherwise |",
-        "|---|---|---|",
+        "| op | INT8 on | otherwise | F8 |",
+        "|---|---|---|---|",
     ]
     return "\n".join([*lines, *_rows()]) + "\n"
 
@@ -60,5 +61,6 @@ def _rows() -> list[str]:
         else:
             where = "all" if len(having) == len(rules) else ", ".join(having) or "none"
             cells = where, "F32" if op in ALWAYS_F32 else "float"
-        found.append(f"| {op} | {cells[0]} | {cells[1]} |")
+        eight = "yes" if op in FLOAT8_OPS else ""
+        found.append(f"| {op} | {cells[0]} | {cells[1]} | {eight} |")
     return found

@@ -216,6 +216,7 @@ def test_a_users_own_recipe(home):
         (["dataset.path=nope"], "dataset.path: no such file or folder"),
         (["calibration.input_num=0"], "expected at least 1"),
         (["quantize.mode=INT4"], "bm1684x has no INT4"),
+        (["processor=cv183x", "search=pareto"], "needs facts of cv183x"),
         (["recipe=custom"], "model.path: not set"),
         (["calibration=from_file"], "calibration.table: not set"),
         (["--config-dir", "nowhere"], "no such folder"),

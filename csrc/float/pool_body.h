@@ -2,13 +2,14 @@
 #include "lanes.h"
 #include "pool.h"
 
+/* Of two zeros the first stays, whatever its sign. */
 LANES lanes walk(const tpuc_float_window *t, int c, int n, const int maximum) {
     lanes v = lanes_set(maximum ? -INFINITY : 0.0f);
     for (int y = 0; y < t->rows; y++) {
         const float *in = t->in + y * t->row + c;
         for (int x = 0; x < t->columns; x++, in += t->pixel) {
             const lanes a = lanes_load_some(in, n);
-            v = maximum ? lanes_if_nan(v, v, lanes_max(v, a)) : lanes_add(v, a);
+            v = maximum ? lanes_if_nan(a, a, lanes_max(a, v)) : lanes_add(v, a);
         }
     }
     return v;

@@ -1,4 +1,4 @@
-"""INT8 tensors, bit by bit, against TPU-MLIR with the same calibration table.
+"""INT8 and 8-bit float tensors, bit by bit, against TPU-MLIR with the same calibration table.
 
 TPUC_PROCESSORS=NAME,NAME names the processors (default: all that INT8 is built for).
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = 20
 FACTS = ROOT / "conf" / "processor"
 GOLDEN = ("mobilenet_v2", "resnet18")
+TABLES = {"INT8": "table", "F8E4M3": "float8_table", "F8E5M2": "float8_table"}
 
 
 def lines(setting: Setting) -> Iterator[Line]:
@@ -50,8 +52,12 @@ def lines(setting: Setting) -> Iterator[Line]:
         run = f"{folder}/run"
         setting.vendors(run, "run_calibration", f"{name}.mlir", "--dataset", setting.pictures,
                         "--input_num", str(SAMPLES), "--tune_num", "5", "-o", "table")  # fmt: skip
+        setting.vendors(run, "run_calibration", f"{name}.mlir", "--dataset", setting.pictures,
+                        "--input_num", str(SAMPLES), "--debug_cmd", "fp8", "--cali_method", "max",
+                        "-o", "float8_table")  # fmt: skip
         for processor in _processors():
-            yield _compare(setting, setting.work / run, name, processor)
+            for mode in [m for m in TABLES if m in processor.built]:
+                yield _compare(setting, setting.work / run, name, processor, mode)
 
 
 def _processors() -> list[Processor]:
@@ -73,16 +79,16 @@ def _golden(setting: Setting, name: str) -> Path:
     return path
 
 
-def _compare(setting: Setting, run: Path, name: str, processor: Processor) -> Line:
+def _compare(setting: Setting, run: Path, name: str, processor: Processor, mode: str) -> Line:
     graph = load_mlir(run / f"{name}.mlir")
     files = select_files(setting.pictures, None)[:SAMPLES]
     batch = next(open_samples(files, graph).batches(len(files)))
     (samples,) = batch.values()
-    theirs = _vendor_digests(setting, run, f"{name} {processor.name}", samples)
-    lowered = lower(graph, table_text.read(run / "table"), processor).graph
+    theirs = _vendor_digests(setting, run, f"{name} {processor.name} {mode}", samples)
+    lowered = lower(graph, table_text.read(run / TABLES[mode]), processor, mode).graph
     equal, total = _count_equal(lowered, samples, theirs)
     return Line(
-        f"{processor.name}: INT8 tensors of {name}, {len(samples)} pictures, equal bits",
+        f"{processor.name}: {mode} tensors of {name}, {len(samples)} pictures, equal bits",
         f"{equal} of {total}",
         goal="all",
         met=equal == total,
@@ -92,14 +98,21 @@ def _compare(setting: Setting, run: Path, name: str, processor: Processor) -> Li
 def _vendor_digests(
     setting: Setting, run: Path, what: str, samples: np.ndarray
 ) -> list[dict[str, str]]:
-    """Digests of TPU-MLIR's tensors, for each sample; `what` is network and processor."""
-    name, processor = what.split()
+    """Digests of TPU-MLIR's tensors, for each sample; `what` is network, processor and type.
+
+    Limits of fused relus are taken out of F8E4M3 programs: TPU-MLIR compares them with sums in
+    units of their scale.
+    """
+    name, processor, mode = what.split()
     folder = str(run.relative_to(setting.work))
-    setting.vendors(folder, "model_deploy", "--mlir", f"{name}.mlir", "--quantize", "INT8",
-                    "--processor", processor, "--calibration_table", "table",
+    setting.vendors(folder, "model_deploy", "--mlir", f"{name}.mlir", "--quantize", mode,
+                    "--processor", processor, "--calibration_table", TABLES[mode],
                     "--model", f"{name}.bmodel", "--not_gen_bmodel")  # fmt: skip
     np.savez(run / "samples.npz", samples=samples)
-    (lowered,) = run.glob(f"{name}_{processor}_int8*_tpu.mlir")
+    (lowered,) = run.glob(f"{name}_{processor}_{mode.lower()}*_tpu.mlir")
+    if mode == "F8E4M3":
+        text = lowered.read_text()
+        lowered.write_text(re.sub(r"relu_limit = [0-9][^ ]*", "relu_limit = -1.000000e+00", text))
     script = Path(__file__).with_name("vendor_tensors.py")
     setting.vendors(folder, "python", script, lowered.name, "samples.npz", "tensors.json")
     found: list[dict[str, str]] = json.loads((run / "tensors.json").read_text())

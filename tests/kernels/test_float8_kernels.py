@@ -140,3 +140,15 @@ def test_products_pools_and_the_rest(kind: DType) -> None:
     _check(_graph("Pool2D", [(2, 5, 6, 6)], {**pooled, "pool_mode": "Max"}, kind))
     _check(_graph("MulConst", [(2, 5, 3, 3)], {"const_val": -1.7}, kind))
     _check(_graph("Active", [(2, 5, 3, 3)], {"mode": "ABSVAL", "coeffs": ()}, kind))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, DType.F16])
+def test_of_several_zeros_a_pool_keeps_the_first(kind: DType) -> None:
+    window = {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (1, 1, 1, 1)}
+    graph = _graph("Pool2D", [(1, 20, 9, 9)], {**window, "pool_mode": "Max",
+                                               "shape": (1, 20, 5, 5)}, kind)  # fmt: skip
+    signs = np.random.default_rng(4).integers(0, 2, (1, 20, 9, 9))
+    feeds = {"in0": np.where(signs == 1, -0.0, 0.0).astype(np.float32)}
+    expected, got = interpret(graph, feeds)["out"], run_everywhere(graph, feeds)
+    assert np.signbit(got).any() and not np.signbit(got).all()
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))

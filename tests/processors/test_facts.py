@@ -55,6 +55,17 @@ def test_a_mode_is_built_or_refused_in_one_line(name: str) -> None:
         assert "\n" not in text
 
 
+@pytest.mark.parametrize("name", ["cv183x", "cv181x"])
+def test_what_counts_cycles_names_the_facts_that_are_not_known(name: str) -> None:
+    processor = load_processor(facts(name))
+    with pytest.raises(ConfigError) as caught:
+        processor.require_peaks("search.method: pareto", ("INT8", "BF16"))
+    known = name == "cv181x"
+    assert ("++processor.int8_tops=NUMBER" in str(caught.value)) != known
+    assert "++processor.f16_tops=NUMBER ++processor.dram_gbps=NUMBER" in str(caught.value)
+    load_processor(facts("bm1684x")).require_peaks("search", ("INT8", "F16", "F32"))
+
+
 def test_an_unknown_or_a_missing_fact_is_named() -> None:
     known = facts("bm1684x")
     with pytest.raises(ConfigError, match="'sockets'"):

@@ -105,6 +105,7 @@ def test_every_option_of_the_program_is_known(program):
     [
         ("run_calibration n.mlir --cali_method use_mse", "calibration", "mse"),
         ("run_calibration n.mlir --debug_cmd use_max", "calibration", "max"),
+        ("run_calibration n.mlir --debug_cmd fp8 --cali_method max", "calibration", "max"),
         ("run_calibration n.mlir --cali_method use_torch_observer_for_cali", "calibration",
          "torch_observer"),
         ("run_calibration n.mlir --search search_threshold", "search", "threshold"),

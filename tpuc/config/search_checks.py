@@ -70,6 +70,8 @@ def check_search(job: Job, processor: Processor) -> None:
         raise ConfigError("search.cost: has no meaning without search=pareto")
     if method == "none":
         return
+    if method == "pareto":
+        processor.require_peaks("search.method: pareto", ("INT8", mode))
     expected = "INT4" if is_four_bit_search(job) else "INT8"
     if job.quantize.mode.name != expected:
         raise ConfigError(

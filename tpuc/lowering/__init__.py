@@ -43,7 +43,16 @@ from tpuc.lowering.wide_products import wide_products
 from tpuc.processors import Processor
 from tpuc.progress import steps
 
-__all__ = ["ALWAYS_F32", "Groups", "Lowered", "Lowerer", "Memo", "float_twin", "lower"]
+__all__ = [
+    "ALWAYS_F32",
+    "Groups",
+    "Lowered",
+    "Lowerer",
+    "Memo",
+    "check_float8",
+    "float_twin",
+    "lower",
+]
 
 
 @dataclass(frozen=True)
@@ -232,18 +241,28 @@ class Lowerer:
                 raise TableError(f"quantize table: the model has no op '{name}'")
 
 
-def _require(
-    processor: Processor, table: CalibrationTable | None, modes: list[str], asymmetric: bool
-) -> None:
-    """Check that the processor has what is asked for; raises as `Lowerer.lower`."""
-    for mode in modes:
-        processor.require(mode)
+def check_float8(modes: list[str]) -> None:
+    """Check that 8-bit floats, if any, are the type of the whole build, the first of `modes`.
+
+    Raises
+    ------
+    ConfigError : a quantize table asks for them in another build
+    """
     others = [m for m in modes if m in FLOAT8 and m != modes[0]]
     if others:
         raise ConfigError(
             f"quantize table: {others[0]} in a build of {modes[0]}; 8-bit floats are the type of a "
             f"whole build. Hint: quantize.mode={others[0]}"
         )
+
+
+def _require(
+    processor: Processor, table: CalibrationTable | None, modes: list[str], asymmetric: bool
+) -> None:
+    """Check that the processor has what is asked for; raises as `Lowerer.lower`."""
+    for mode in modes:
+        processor.require(mode)
+    check_float8(modes)
     if modes[0] in ("INT8", "INT4", "F8E4M3") and table is None:
         raise ConfigError(f"quantize.mode={modes[0]} needs a calibration table")
     if asymmetric:

@@ -10,6 +10,7 @@ from tpuc.config import Job
 from tpuc.dataset import Samples
 from tpuc.errors import ConfigError, TableError
 from tpuc.ir import Graph
+from tpuc.lowering import check_float8
 from tpuc.processors import Processor
 from tpuc.search import qtable as qtable_text
 
@@ -42,6 +43,7 @@ def check_graph(job: Job, graph: Graph, processor: Processor, dataset: Samples |
         ops = {n.name for n in graph.nodes}
         for name, choice in qtable_text.read(Path(job.quantize.table)).choices.items():
             processor.require(choice.mode)
+            check_float8([job.quantize.mode.name, choice.mode])
             if name not in ops:
                 raise TableError(f"{job.quantize.table}: the model has no op '{name}'")
     if job.stop_after == "check" and dataset is not None:

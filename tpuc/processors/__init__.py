@@ -112,6 +112,27 @@ class Processor:
                 f"available: {can}. Hint: processor=bm1684x"
             )
 
+    def peak(self, kind: str) -> float:
+        """Most operations of a type in a second, 10**12; 0: not known."""
+        return {"INT8": self.int8_tops, "F32": self.f32_tops}.get(kind, self.f16_tops)
+
+    def require_peaks(self, key: str, kinds: tuple[str, ...]) -> None:
+        """Check that what `key` counts cycles with is known: memory, and the peak of each type.
+
+        Raises
+        ------
+        ConfigError : names the facts that the YAML does not give
+        """
+        names = {"INT8": "int8_tops", "F32": "f32_tops"}
+        facts = [names.get(k, "f16_tops") for k in kinds if self.peak(k) <= 0]
+        facts += ["dram_gbps"] if self.dram_gbps <= 0 else []
+        if facts:
+            hint = " ".join(f"++processor.{f}=NUMBER" for f in dict.fromkeys(facts))
+            raise ConfigError(
+                f"{key} needs facts of {self.name} that its YAML does not give: "
+                f"{', '.join(dict.fromkeys(facts))}. Hint: {hint}"
+            )
+
     def require_zero_points(self, key: str) -> None:
         """Check that INT8 activations may have zero points, as `key` asks for.
 

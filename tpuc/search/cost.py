@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tpuc.artifacts import QuantizeTable
-from tpuc.errors import ConfigError
 from tpuc.ir import Graph, Node
 from tpuc.ir.macs import macs_of
 from tpuc.processors import Processor
@@ -51,13 +50,7 @@ class CostModel:
     clock: Callable[[QuantizeTable], float | None] | None = None
 
     def __post_init__(self) -> None:
-        facts = self.processor
-        for fact in ("int8_tops", "dram_gbps"):
-            if getattr(facts, fact) <= 0:
-                raise ConfigError(
-                    f"search.method: pareto needs the fact '{fact}' of {facts.name}, which its "
-                    "YAML does not give. Hint: +processor." + fact + "=NUMBER"
-                )
+        self.processor.require_peaks("search.method: pareto", ("INT8",))
 
     def relative(self, qtable: QuantizeTable, base: QuantizeTable) -> float:
         """Cost of a mix, that of `base` being 1."""
@@ -98,11 +91,5 @@ class CostModel:
         return size / (self.processor.dram_gbps * 1e3)
 
     def _peak(self, kind: str) -> float:
-        facts = self.processor
-        peak = {"INT8": facts.int8_tops, "F32": facts.f32_tops}.get(kind, facts.f16_tops)
-        if peak <= 0:
-            raise ConfigError(
-                f"search.method: pareto needs the peak of {kind} on {facts.name}, which its YAML "
-                "does not give"
-            )
-        return peak
+        self.processor.require_peaks("search.method: pareto", (kind,))
+        return self.processor.peak(kind)

@@ -53,7 +53,7 @@ class LoadedModel:
         observe : collection of str, a name, or 'all', optional
             More tensors to return, by op name.
         dequantize : bool
-            Return integers as float32, scale * (q - zero_point).
+            Return integers as float32, scale * (q - zero_point), and F8E4M3 times its scale.
 
         Returns
         -------
@@ -101,7 +101,9 @@ def _stored(value: Value, array: np.ndarray | None) -> np.ndarray:
 
 
 def _real(value: Value, array: np.ndarray) -> np.ndarray:
-    if value.quant is None or value.dtype.is_float:
+    if value.quant is None:
         return array.astype(np.float32, copy=False)
+    if value.dtype.is_float:  # F8E4M3
+        return (array.astype(np.float64) * value.quant.scale).astype(np.float32)
     centred = array.astype(np.float32) - np.float32(value.quant.zero_point)
     return centred * np.float32(value.quant.scale)

@@ -15,7 +15,7 @@ from tpuc.lowering.rules.activation import ACTIVATION_INT8
 from tpuc.lowering.rules.attention import lower_attention
 from tpuc.lowering.rules.convolution import CONVOLUTION_INT8
 from tpuc.lowering.rules.elementwise import ELEMENTWISE_INT8
-from tpuc.lowering.rules.float8 import FLOAT8, lower_float8
+from tpuc.lowering.rules.float8 import FLOAT8, FLOAT8_OPS, lower_float8
 from tpuc.lowering.rules.floating import lower_float
 from tpuc.lowering.rules.four_bits import can_be_four_bits, lower_four_bits, reading_nibbles
 from tpuc.lowering.rules.matmul import MATMUL_INT8
@@ -36,6 +36,7 @@ from tpuc.processors import Processor
 
 __all__ = [
     "FLOAT8",
+    "FLOAT8_OPS",
     "KEEP_TYPE",
     "WEIGHT_ONLY",
     "Groups",

@@ -27,7 +27,7 @@ from tpuc.lowering.rules.float8_products import FLOAT8_PRODUCTS, float8_weight
 from tpuc.numerics.float8 import F8E4M3_MAX, divide
 from tpuc.numerics.rounding import round_f16
 
-__all__ = ["FLOAT8", "lower_float8"]
+__all__ = ["FLOAT8", "FLOAT8_OPS", "lower_float8"]
 
 FLOAT8 = {"F8E4M3": DType.F8E4M3, "F8E5M2": DType.F8E5M2}
 """Mode to type."""
@@ -196,3 +196,6 @@ _RULES: dict[str, Callable[[Lowering, Node, DType], str | None]] = {
     "AvgPool": _average,
     **dict.fromkeys(["Relu", "MaxPool", "Abs", "Slice", "Permute", "Depth2Space"], _same),
 }
+
+FLOAT8_OPS = frozenset(_RULES)
+"""Top ops that have such a form."""

@@ -196,6 +196,8 @@ def _debug(text: str, command: Command, draft: Draft) -> None:
     for word in text.replace(";", ",").split(","):
         if word.startswith("use_"):
             _calibration(word, command, draft)
+        elif word == "fp8":
+            draft.groups["calibration"] = "max"
         elif word:
             draft.remark(f"{command.program} --debug_cmd {word} has no meaning here")
 
