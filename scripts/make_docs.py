@@ -7,6 +7,7 @@ python -m scripts.make_docs
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing
 from collections.abc import Iterator
 from enum import Enum
@@ -66,6 +67,9 @@ def _from_vendor() -> dict[str, list[str]]:
 
 
 def _values(kind: Any) -> str:
+    inner = [t for t in typing.get_args(kind) if t is not type(None)]
+    if type(None) in typing.get_args(kind) and len(inner) == 1:
+        kind = inner[0]
     if isinstance(kind, type) and issubclass(kind, Enum):
         return ", ".join(kind.__members__)
     text = getattr(kind, "__name__", None) if isinstance(kind, type) else str(kind)
@@ -78,16 +82,19 @@ def _default(value: Any) -> str:
     return "" if value in (None, "", {}) else str(value)
 
 
-def keys_page(about: dict[str, str]) -> str:
+def keys_page(about: dict[str, str], manual: dict[str, list[str]]) -> str:
     """docs/keys.md."""
     vendor = _from_vendor()
     lines = [
-        "# Every key",
+        "# Every key", "",
+        "Written by `python -m scripts.make_docs`. `group=option` chooses an option of a group, "
+        "`group.key=value` sets a key.",
+        "The last two columns name the option of TPU-MLIR's programs that the key stands for, and "
+        "the sections of its manual",
+        '(chapter "Quantization and optimization") that are about it; a key without one is '
+        "tpuc's own.",
         "",
-        "Written by `python -m scripts.make_docs`. The last column names the",
-        "program and the option under which TPU-MLIR's manual has its section on the key.",
-        "",
-    ]
+    ]  # fmt: skip
     group = None
     for key, kind, default in keys():
         top = key.split(".")[0] if "." in key else "top level"
@@ -95,10 +102,14 @@ def keys_page(about: dict[str, str]) -> str:
             options = sorted(p.stem for p in (ROOT / "conf" / top).glob("*.yaml"))
             lines += ["", f"## {top}", ""]
             lines += [f"Options: {', '.join(options)}.", ""] if options else []
-            lines += ["| key | values | default | meaning | TPU-MLIR |", "|---|---|---|---|---|"]
+            lines += [
+                "| key | values | default | meaning | TPU-MLIR | manual |",
+                "|---|---|---|---|---|---|",
+            ]
             group = top
         theirs = "<br>".join(f"`{t}`" for t in vendor.get(key, []))
-        cells = f"`{key}`", _values(kind), _default(default), about[key], theirs
+        sections = "<br>".join(title for title, named in manual.items() if key in named)
+        cells = f"`{key}`", _values(kind), _default(default), about[key], theirs, sections
         lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -115,7 +126,7 @@ def migration_page() -> str:
         if content.positional:
             lines.append(f"| `FILE.mlir` | {_becomes(Option(content.positional))} |")
         lines += [f"| `--{name}` | {_becomes(o)} |" for name, o in content.options.items()]
-    lines += _situations()
+    lines += _situations() + _exchanged()
     return "\n".join(lines) + "\n"
 
 
@@ -135,6 +146,44 @@ def _situations() -> list[str]:
     ]
 
 
+_STEPS = {
+    "same ops": "ops as `model_transform`",
+    "tpuc-opt": "our file through `tpuc-opt`",
+    "run_calibration": "thresholds of `run_calibration`",
+    "model_deploy INT8": "`model_deploy` INT8",
+    "model_deploy F16": "F16",
+    "model_deploy mixed": "mixed by a table",
+    "table of theirs": "their file here: table",
+    "tensors of theirs": "INT8",
+}
+"""What was tried with each network (exchange.json), and the heading of its column."""
+
+
+def _exchanged() -> list[str]:
+    """What was exchanged with TPU-MLIR's own programs, as measured."""
+    found = json.loads((ROOT / "docs/exchange.json").read_text(encoding="utf-8"))
+    lines = [
+        "", "## What was exchanged", "",
+        "Measured with TPU-MLIR 1.30.2 on bm1684x (`python -m tests.benchmarks.exchange`), "
+        "made-up weights, 4 samples, kl.",
+        "From left to right: our graph op by op beside that of `model_transform`; our `.mlir` and "
+        "npz through `tpuc-opt` (which",
+        "writes the same graph again) and `run_calibration` (thresholds within 1e-4); with our "
+        "tables through `model_deploy`, every",
+        "tensor of its simulator bit by bit beside ours; then its `.mlir` and npz as `model.path` "
+        "here. *Equal / all*, and what is not.",
+        "", "| network | " + " | ".join(_STEPS.values()) + " |",
+        "|---" * (len(_STEPS) + 1) + "|",
+    ]  # fmt: skip
+    for name, row in sorted(found.items()):
+        if "not begun" in row:
+            cells = [row["not begun"], *[""] * (len(_STEPS) - 1)]
+        else:
+            cells = [row.get(step, "") for step in _STEPS]
+        lines.append("| " + " | ".join([name, *(c.replace("|", "\\|") for c in cells)]) + " |")
+    return lines
+
+
 def _becomes(option: Option) -> str:
     if option.key.startswith("@"):
         return _SPECIAL[option.key]
@@ -146,8 +195,9 @@ def _becomes(option: Option) -> str:
 def pages() -> dict[str, str]:
     """Content of each page by its name."""
     about = yaml.safe_load((ROOT / "docs/keys.yaml").read_text(encoding="utf-8"))
+    manual = yaml.safe_load((ROOT / "docs/manual.yaml").read_text(encoding="utf-8"))
     return {
-        "keys.md": keys_page(about),
+        "keys.md": keys_page(about, manual),
         "migration.md": migration_page(),
         "ops.md": ops_page(),
         "dataflow.svg": dataflow_svg(),

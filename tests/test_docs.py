@@ -13,6 +13,7 @@ import yaml
 
 from scripts.make_docs import keys, pages
 from tests.test_cli import BIN
+from tpuc.tools.vendor_commands.options import PROGRAMS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PARAMETERS = DOCS.parent / "tests/golden/tools/manual_parameters.json"
@@ -43,6 +44,20 @@ def test_every_parameter_of_the_manuals_tables_is_in_the_migration_page():
 def test_every_key_is_explained_and_no_other():
     about = yaml.safe_load((DOCS / "keys.yaml").read_text())
     assert {key for key, _, _ in keys()} == set(about)
+
+
+def test_sections_of_the_manual_name_keys_and_every_option_of_its_tables_has_one():
+    manual = yaml.safe_load((DOCS / "manual.yaml").read_text())
+    known = {key for key, _, _ in keys()}
+    assert {key for named in manual.values() for key in named} <= known
+    sections = {"run_calibration": "run_calibration Parameter Introduction",
+                "run_sensitive_layer": "2. run_sensitive_layer",
+                "fp_forward": "3. fp_forward"}  # fmt: skip
+    for program, names in json.loads(PARAMETERS.read_text()).items():
+        for name in names:
+            option = PROGRAMS[program].options.get(name)
+            if option is not None and option.key in known:
+                assert option.key in manual[sections[program]], (program, name)
 
 
 @pytest.mark.parametrize("page", PAGES)

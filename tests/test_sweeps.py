@@ -65,6 +65,8 @@ def test_a_failed_run_is_a_row_and_the_others_finish(home):
         table = list(csv.DictReader(file))
     assert [row["status"] for row in table] == ["done", "failed"]
     assert float(table[0]["output_cos_mean"]) > 0.99 and table[1]["output_cos_mean"] == ""
+    assert table[1]["weight_bytes"] == "" and "2 failed" not in done.stderr
+    assert "run 1: " in done.stderr and f"open {Path('failed/sweep.html')}" in done.stderr
 
 
 def test_a_run_that_was_killed_is_a_row(home):
@@ -82,7 +84,9 @@ def test_a_run_that_was_killed_is_a_row(home):
             break
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert finish_sweep(folder) == 1
+    status, said = finish_sweep(folder)
+    assert status == 1 and said[0] == "1 done, 1 failed" and "killed" in said[1]
+    assert said[2].startswith("closest to float: run 0, cosine 0.99")
     first, second = rows(folder)
     assert first["status"] == "done"
     assert second["status"] == "failed" and "killed" in second["error"]

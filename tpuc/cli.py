@@ -139,8 +139,12 @@ def _end_sweep(folder: Path) -> int:
 
     if not folder.is_dir():  # only shown, not run
         return 0
-    status = finish_sweep(folder)
-    logging.getLogger("tpuc").info("sweep in %s", os.path.relpath(folder))
+    status, lines = finish_sweep(folder)
+    log = logging.getLogger("tpuc")
+    for line in lines:
+        log.info("%s", line)
+    log.info("sweep in %s", os.path.relpath(folder))
+    log.info("open %s", os.path.relpath(folder / "sweep.html"))
     return status
 
 

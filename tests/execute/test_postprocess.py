@@ -12,6 +12,8 @@ from tests.golden.postprocess_cases import CASES, SIDE, heads
 from tpuc.errors import ConfigError
 from tpuc.execute.kernels import KERNELS
 from tpuc.ir import Graph, Node, Value
+from tpuc.ir.text import print_mlir
+from tpuc.ir.text_parse import parse_mlir
 from tpuc.passes import add_postprocess
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "postprocess" / "boxes.npz"
@@ -43,10 +45,14 @@ def test_boxes_equal_those_of_tpu_mlir(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_classes_are_told_as_tpu_mlir_tells_them(name: str) -> None:
-    """It writes 80 for every network, and stops where it reads another number."""
+    """It writes 80 for every network, and stops where the module has no mark."""
     graph = network([a.shape for a in heads(name)])
     add_postprocess(graph, name.split("_")[0])
     assert graph.nodes[-1].attrs["class_num"] == 80
+    text = print_mlir(graph, "w.npz")
+    mark = f'module.platform = "ONNX", module.postprocess = "{name.split("_")[0]}", module.state'
+    assert mark in text
+    assert parse_mlir(text, {}).attrs["postprocess"] == name.split("_")[0]
 
 
 def test_yolov7_is_decoded_as_yolov5_is() -> None:

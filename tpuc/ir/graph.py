@@ -32,7 +32,8 @@ class Graph:
         Name of the model (MLIR module name).
     dialect : {'top', 'tpu'}
     attrs : mapping, optional
-        Module attributes: `platform` (ONNX, TORCH), `processor`, `mode`.
+        Module attributes: `platform` (ONNX, TORCH), `processor`, `mode`; `postprocess`: version
+        of the detector whose boxes it decodes.
     """
 
     def __init__(

@@ -202,10 +202,12 @@ class _Printer:
 def print_mlir(graph: Graph, weight_file: str) -> str:
     """MLIR text of a graph whose weights go to `weight_file` (a name, not a path)."""
     platform = graph.attrs.get("platform", "ONNX")
+    boxes = graph.attrs.get("postprocess")  # TPU-MLIR runs such an op only if the module says so
+    boxes = f'module.postprocess = "{boxes}", ' if boxes else ""
     if graph.dialect == "top":
         attrs = (
-            f'module.chip = "ALL", module.platform = "{platform}", module.state = "TOP_F32", '
-            'module.top_run_mode = "STATIC", '
+            f'module.chip = "ALL", module.platform = "{platform}", {boxes}'
+            'module.state = "TOP_F32", module.top_run_mode = "STATIC", '
         )
     else:
         attrs = "".join(f'module.{k} = "{v}", ' for k, v in sorted(graph.attrs.items()))

@@ -45,10 +45,8 @@ def parse_mlir(text: str, weights: Mapping[str, np.ndarray], where: str = "MLIR 
     head = re.search(r'^module @("[^"]*"|\S+) attributes \{(.*)\} \{', text, re.M)
     if head is None:
         raise ModelError(f"{where}: no 'module @name attributes {{...}}' line; expected Top MLIR")
-    platform = re.search(r'module\.platform = "(\w+)"', head[2])
-    graph = Graph(
-        _unescape(head[1].strip('"')), "top", {"platform": platform[1] if platform else "ONNX"}
-    )
+    marks = dict(re.findall(r'module\.(platform|postprocess) = "(\w+)"', head[2]))
+    graph = Graph(_unescape(head[1].strip('"')), "top", {"platform": "ONNX", **marks})
     values: dict[str, Value | None] = {}
     for number, line in enumerate(lines, 1):
         if line.strip().startswith("return "):

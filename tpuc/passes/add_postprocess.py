@@ -17,7 +17,7 @@ _ANCHORS = (
 _KNOWN = {"yolov7": "yolov5"}  # decoded, they are the same, and TPU-MLIR has no word for yolov7
 _TOP = 200  # boxes of a sample
 _LIMIT = 0.5  # of score and IoU
-_CLASSES = 80  # whatever there are: shapes say that, and TPU-MLIR fails on any other number
+_CLASSES = 80  # whatever there are, as TPU-MLIR writes: both count them by the shapes
 
 
 def add_postprocess(graph: Graph, version: str) -> None:
@@ -69,3 +69,4 @@ def add_postprocess(graph: Graph, version: str) -> None:
     }
     graph.nodes.append(Node("YoloDetection", tuple(outputs), (out,), attrs))
     graph.outputs = [out]
+    graph.attrs["postprocess"] = attrs["version"]

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from tpuc.files import write_whole
-from tpuc.reports import Accuracy, Cost, SweepRow, write_sweep
+from tpuc.reports import Accuracy, Cost, SweepRow, sweep_text, write_sweep
 
 __all__ = ["finish_sweep", "objectives", "record"]
 
@@ -48,8 +48,10 @@ def objectives(folder: Path) -> tuple[float, float]:
     return worth, float(cost["estimated_cycles"] or cost["weight_bytes"])
 
 
-def finish_sweep(folder: Path) -> int:
-    """Write sweep.json, sweep.csv and sweep.html from what the runs left; the largest exit status.
+def finish_sweep(folder: Path) -> tuple[int, list[str]]:
+    """Write sweep.json, sweep.csv and sweep.html from what the runs left.
+
+    Returns the largest exit status, and lines for the terminal.
 
     A run that left nothing (killed, or its machine gone) is a row too.
     """
@@ -60,7 +62,7 @@ def finish_sweep(folder: Path) -> int:
         rows.append(row)
         worst = max(worst, status)
     write_sweep(folder, tuple(rows))
-    return worst
+    return worst, sweep_text(rows)
 
 
 def _row(folder: Path) -> tuple[int, SweepRow]:

@@ -33,7 +33,7 @@ from tpuc.reports.delegate_data import Delegate, DelegateRow
 from tpuc.reports.page import report_html
 from tpuc.reports.search_data import Mix, SearchedOp, SearchView
 from tpuc.reports.structure import build_report
-from tpuc.reports.sweep import write_sweep
+from tpuc.reports.sweep import sweep_text, write_sweep
 from tpuc.reports.task_data import TaskPicture, TaskView
 from tpuc.reports.timeline_data import Timeline, Work
 from tpuc.reports.verdict import judge
@@ -72,5 +72,6 @@ __all__ = [
     "judge",
     "report_html",
     "write_report",
+    "sweep_text",
     "write_sweep",
 ]

@@ -18,7 +18,7 @@ from tpuc.reports.structure import SCHEMA_VERSION, plain
 from tpuc.reports.verdict import judge
 from tpuc.reports.write import json_text
 
-__all__ = ["CSV_COLUMNS", "sweep_csv", "sweep_html", "write_sweep"]
+__all__ = ["CSV_COLUMNS", "sweep_csv", "sweep_html", "sweep_text", "write_sweep"]
 
 
 CSV_COLUMNS = (
@@ -59,8 +59,23 @@ def sweep_csv(rows: Sequence[SweepRow]) -> str:
     for row in rows:
         cells = {**asdict(row.accuracy), **asdict(row.cost), **asdict(row)}
         cells["overrides"] = " ".join(row.overrides)
+        if row.status == "failed":
+            cells["weight_bytes"] = None
         writer.writerow(["" if cells[c] is None else cells[c] for c in CSV_COLUMNS])
     return text.getvalue()
+
+
+def sweep_text(rows: Sequence[SweepRow]) -> list[str]:
+    """Lines for a terminal: how runs ended, why they failed, and which one is nearest to float."""
+    statuses = Counter(row.status for row in rows)
+    lines = [", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))]
+    lines += [f"run {row.folder}: {row.error}" for row in rows if row.status == "failed"]
+    best = _best(rows)
+    if best is not None:
+        cosine = best.row.accuracy.output_cos_mean
+        lines.append(f"closest to float: run {best.row.folder}, cosine {cosine:.5f}")
+        lines.append(f"  {best.row.command}")
+    return lines
 
 
 def sweep_html(rows: Sequence[SweepRow]) -> str:
