@@ -23,7 +23,7 @@ import yaml
 
 from tests.benchmarks.judged import pixels
 from tests.benchmarks.lines import Line
-from tests.benchmarks.setting import Setting
+from tests.benchmarks.setting import Finished, Setting, vendor_calibration
 from tests.golden import transformers
 from tpuc.artifacts import CalibrationTable
 from tpuc.calibration import Options, calibrate
@@ -49,6 +49,7 @@ __all__ = ["lines"]
 
 SPREADS = (0.0, 1.0, 2.0)
 SLOWEST = 180.0
+FASTER = 20.0
 BATCH = 5
 TIMED = 100
 NEAR = 0.001
@@ -112,6 +113,7 @@ def lines(setting: Setting) -> Iterator[Line]:
     yield from _attention(setting)
     everything = _batches(name, files[:TIMED])
     yield from _times(_Stand(everything, everything), graph)
+    yield from _processes(setting)
 
 
 def _losses(stand: _Stand, graph: Graph) -> Iterator[Line]:
@@ -193,6 +195,38 @@ def _times(stand: _Stand, graph: Graph) -> Iterator[Line]:
         seconds = (time.process_time() - start) / 2
         figure = f"{name}, EfficientNet-Lite0, {_rows(stand.learn)} pictures"
         yield Line(figure, f"{seconds:.2f} s", "", f"{SLOWEST:.0f} s", seconds < SLOWEST)
+
+
+def _processes(setting: Setting) -> Iterator[Line]:
+    """Whole processes that calibrate on 100 pictures and correct biases."""
+    for figure, number, least in (
+        ("100 pictures, layers below 0.99", 100, 0.99),
+        ("30 pictures, every layer", 30, 1.0),
+    ):
+        ours = setting.tpuc(
+            "correction_bc", "recipe=efficientnet_lite0", f"model.path={setting.network}",
+            f"dataset.path={setting.pictures}", "correction=bias_correction", "cache=null",
+            f"calibration.input_num={TIMED}", f"correction.bc_inference_num={number}",
+            f"correction.min_layer_cos={least}", "stop_after=correct",
+        )  # fmt: skip
+        figure = f"kl on {TIMED} pictures, bias correction on {figure}"
+        if setting.vendor is None:
+            yield Line(figure, _spent(ours), "", f"{FASTER:.0f} x TPU-MLIR")
+            continue
+        theirs = vendor_calibration(
+            setting, "correction", f"correction_vendor_{number}", setting.pictures, TIMED, "--bc",
+            "--bc_inference_num", str(number), "--min_layer_cos", str(least),
+            "--expected_cos", "0.9999",
+        )  # fmt: skip
+        done = theirs.output.count("new layer cos")
+        ratio = theirs.seconds / ours.seconds
+        goal = f"{ratio:.1f} x, busy {theirs.busy / ours.busy:.1f} x, of {FASTER:.0f} x"
+        said = f"TPU-MLIR ({done} layers) {_spent(theirs)}"
+        yield Line(figure, _spent(ours), said, goal, ratio >= FASTER)
+
+
+def _spent(run: Finished) -> str:
+    return f"{run.seconds:.1f} s, busy {run.busy:.1f} s"
 
 
 def _batches(name: str, files: list[Path]) -> list[dict[str, np.ndarray]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tpuc.zoo import resolve
 
-__all__ = ["Finished", "Setting", "run_program"]
+__all__ = ["Finished", "Setting", "run_program", "vendor_calibration"]
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 
@@ -138,3 +138,24 @@ class Setting:
         """The fastest of `repeats` runs of `tpuc`."""
         runs = [self.tpuc(name, *overrides) for _ in range(self.repeats)]
         return min(runs, key=lambda run: run.seconds)
+
+
+def vendor_calibration(
+    setting: Setting, run: str, name: str, pictures: Path, count: int, *more: str
+) -> Finished:
+    """TPU-MLIR's `run_calibration` in `work/name`, on the float network of our run `work/run`.
+
+    Parameters
+    ----------
+    more : str
+        Further options.
+    """
+    folder = setting.folder(name)
+    for file in (setting.work / run / "run").glob("efficientnet_lite0*"):
+        if file.suffix in (".mlir", ".npz"):
+            shutil.copy(file, folder / file.name)
+    return setting.vendors(
+        name, "run_calibration", "efficientnet_lite0.mlir", "--dataset", pictures,
+        "--input_num", str(count), "--chip", "bm1684x", "--quantize_table", "qtable",
+        "-o", "table", *more,
+    )  # fmt: skip
