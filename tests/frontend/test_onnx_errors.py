@@ -50,7 +50,9 @@ def test_truncated(share, tmp_path):
 def test_an_operator_without_its_tensors(op, missing, tmp_path):
     model = build(f"c = {op}(x) y = Reshape(x, c)", {})
     del getattr(model.graph.node[0], missing)[:]
-    _refused(save(model, tmp_path), ModelError, "can not be evaluated|out of bounds|must be constant")
+    _refused(
+        save(model, tmp_path), ModelError, "can not be evaluated|out of bounds|must be constant"
+    )
 
 
 def test_short_initializer(tmp_path):

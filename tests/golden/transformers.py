@@ -18,6 +18,7 @@ __all__ = [
     "NAMES",
     "digests",
     "inputs",
+    "inside_tables",
     "is_made",
     "onnx_file",
     "qtable",
@@ -103,8 +104,9 @@ def digests(name: str, mode: str) -> dict[str, str]:
 
 
 def types(name: str, mode: str) -> dict[str, list[str]]:
-    """[op, type] by name in a build."""
-    found: dict[str, list[str]] = json.loads((FOLDER / f"{name}_types.json").read_text())[mode]
+    """[op, type] by name in a build, or with a table of `inside_tables`."""
+    path = FOLDER / (f"{name}.json" if name.endswith("_inside") else f"{name}_types.json")
+    found: dict[str, list[str]] = json.loads(path.read_text())[mode]
     return found
 
 
@@ -128,3 +130,20 @@ def wide_table() -> str:
             line = " ".join([name, *(f"{float(n) * _WIDER[name]:.7f}" for n in numbers)])
         lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+_INSIDE = "/layers.0/a/Add_output_0_Add"
+_LAST = "/layers.0/a/o/Add_output_0_Add"
+
+
+def inside_tables() -> dict[str, dict[str, str]]:
+    """Quantize tables of bert, {op: type}, that name ops inside an attention, or its last."""
+    rows = (FOLDER / "bert_cali_table").read_text().splitlines()
+    ops = [row.split()[0] for row in rows if not row.startswith("#")]
+    return {
+        "sum inside": {_INSIDE: "F16"},
+        "softmax inside": {"/layers.0/a/Softmax_output_0_Softmax": "F32"},
+        "last product": {_LAST: "F16"},
+        "all but the sum": {op: "F16" for op in ops if op != _INSIDE},
+        "all but the last product": {op: "F16" for op in ops if op != _LAST},
+    }

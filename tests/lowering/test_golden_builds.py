@@ -117,6 +117,17 @@ def test_attention_is_one_op_whatever_the_table_says_of_those_inside(folder, bm1
     assert softmax in lowered.reasons["/layers.0/a/o/Add_output_0_Add"]
 
 
+@pytest.mark.parametrize("case", transformers.inside_tables())
+def test_attention_has_the_type_of_its_last_product(case, folder, bm1684x):
+    """Whatever a quantize table says of the ops inside."""
+    rows = transformers.inside_tables()[case]
+    chosen = QuantizeTable({op: Choice(mode, "a test") for op, mode in rows.items()})
+    table = table_text.read(FOLDER / "bert_cali_table")
+    graph = lower(_graph("bert", folder), table, bm1684x, "INT8", chosen).graph
+    ours = {n.name: [n.op, n.output.dtype.value] for n in graph.nodes if n.op != "Input"}
+    assert ours == transformers.types("bert_inside", case)
+
+
 def test_parts_of_a_product_have_the_type_chosen_for_it(folder, bm1684x):
     product = "/b.0/a/qkv/Add_output_0_Add"
     chosen = QuantizeTable({product: Choice("F16", "a test")})

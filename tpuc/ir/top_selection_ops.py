@@ -16,6 +16,7 @@ ATTENTION: list[OpSpec] = [
         {
             "dim": A("i64"),
             "head": A("i64"),
+            "mask_reader": A("str", ""),  # the sum of scores and mask
             "scale": A("f64"),
             "scale_names": A("str[]"),  # q, k, v, products, scaled, softmax, mixed
         },

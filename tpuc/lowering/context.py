@@ -65,6 +65,8 @@ class Lowering:
         Before propagation, of the ops that a fused one is made of too.
     rules : mapping of str to rule
         Integer forms of Top ops.
+    readers : dict of int to str
+        By id of a Top value: the op that its cast to integers is named after, if not its reader.
     asymmetric : bool
         Integers of activations have zero points.
     affine : frozenset of str
@@ -102,6 +104,7 @@ class Lowering:
     titles: dict[int, str] = field(default_factory=dict)  # by id of a Top value that has no op
     memo: Memo = field(default_factory=Memo)
     rules: Mapping[str, Callable[[Lowering, Node], str | None]] = field(default_factory=dict)
+    readers: dict[int, str] = field(default_factory=dict)
 
     # ---- types -------------------------------------------------------------------------------
 
@@ -155,7 +158,8 @@ class Lowering:
         if not now.dtype.is_float:
             return now
         title = self.titles.get(id(value), now.name)
-        return self._cast(now, *self.int_type(value, user), user, title)
+        reader = self.readers.get(id(value), user)
+        return self._cast(now, *self.int_type(value, user), reader, title)
 
     def int_type(self, value: Value, user: str) -> tuple[DType, QuantType]:
         """Type of `as_int(value, user)`; raises as it does."""

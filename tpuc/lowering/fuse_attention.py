@@ -30,6 +30,7 @@ class _Chain:
     softmax: Node
     mixed: Node
     mask: Value | None
+    mask_reader: str
 
 
 def fuse_attention(graph: Graph) -> Graph:
@@ -96,7 +97,9 @@ def _match(graph: Graph, last: Node) -> _Chain | None:
     keys = walk.heads(products, 1, order)
     if keys is None or not _fits(last, (queries, keys, values), mask):
         return None
-    return _Chain(queries, keys, values, products, scaled, softmax, mixed, mask)
+    added = softmax.inputs[0].producer if mask is not None and softmax.inputs[0] else None
+    parts = (queries, keys, values, products, scaled, softmax, mixed, mask)
+    return _Chain(*parts, "" if added is None else added.name)
 
 
 def _mask(walk: _Walk, softmax: Node) -> tuple[Value | None, Node | None]:
@@ -131,6 +134,7 @@ def _fuse(graph: Graph, last: Node, chain: _Chain) -> None:
         {
             "head": heads,
             "dim": chain.mixed.output.shape[3],
+            "mask_reader": chain.mask_reader,
             "scale": chain.scaled.number("const_val"),
             "scale_names": tuple(n.name for n in (*scales, chain.softmax, chain.mixed)),
         },

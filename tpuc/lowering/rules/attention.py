@@ -56,7 +56,8 @@ def lower_attention_float(ctx: Lowering, node: Node, kind: DType) -> None:
     source, mask = node.inputs[0], node.inputs[9] if len(node.inputs) > 9 else None
     assert source is not None
     x = ctx.as_float(source, kind, f"{node.name}_head_0")
-    hidden = None if mask is None else ctx.as_float(mask, kind, f"{node.name}_head_0")
+    hidden = None if mask is None else ctx.as_float(mask, kind, node.text("mask_reader"))
+    ctx.readers[id(source)] = _first(ctx, node)
     total: Value | None = None
     for head, weights in enumerate(_heads(node)):
         name = f"{node.name}_head_{head}"
@@ -125,7 +126,9 @@ def lower_attention(ctx: Lowering, node: Node) -> str | None:
 
 
 def _mask(ctx: Lowering, mask: Value, user: str) -> Value:
-    now = ctx.as_int(mask, user)
+    now = ctx.real(mask)
+    if now.dtype.is_float:
+        return ctx.narrow(mask, DType.SI32, _COUNT, user)
     return ctx.recast(now, DType.SI32, user)
 
 
