@@ -9,11 +9,22 @@ import pytest
 
 import tpuc.backends.bm1684x.compile as compiling
 from tests.backends.bm1684x.cases import CASES, together
-from tpuc.backends.bm1684x import compile_graph, why_not
-from tpuc.backends.bm1684x.command import Command
+from tpuc.backends.bm1684x import compile_graph, tiu, why_not
+from tpuc.backends.bm1684x.command import S8, Command, Local
+from tpuc.backends.bm1684x.emitter import NoRoom
 from tpuc.backends.bm1684x.encode import MOST_COMMANDS, encode_stream
 from tpuc.backends.bmodel import write_bmodel
 from tpuc.errors import ArtifactError, UnsupportedError
+
+
+def test_strides_that_matter_have_to_fit() -> None:
+    """One sample has no stride; channels that lie too far apart find no room instead."""
+    place = Local(0, (1, 64, 320, 320), S8)
+    assert tiu.strides_of("r", place, place.shape) == {
+        "r_nstr": 0, "r_cstr": 0, "r_hstr": 320, "r_wstr": 1,
+    }  # fmt: skip
+    with pytest.raises(NoRoom, match="102400 numbers apart; expected 65535"):
+        tiu.strides_of("r", Local(0, (1, 65, 320, 320), S8), (1, 65, 4, 4))
 
 
 class _Many(Sequence[Command]):

@@ -9,7 +9,7 @@ import struct
 from dataclasses import replace
 
 from tpuc.backends.bm1684x.command import F32, LANES, S8, S16, S32, Local, Shape
-from tpuc.backends.bm1684x.emitter import Emitter
+from tpuc.backends.bm1684x.emitter import Emitter, NoRoom
 from tpuc.backends.bm1684x.tiling import Window
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "raise_to_zero",
     "requantize",
     "requantize_channels",
+    "strides_of",
     "subtract_saturated",
     "window_fields",
 ]
@@ -45,6 +46,7 @@ __all__ = [
 HALF_AWAY, HALF_UP = 1, 5
 _MUL, _MAX, _MIN, _CAST, _ADDS, _SUBS, _MULS, _COPY = 0, 4, 5, 14, 15, 16, 20, 19
 _STRIDED = 3
+_MOST_APART = 65535  # strides along channels and samples have 16 bits
 
 
 def _result(r: Local) -> dict[str, int]:
@@ -206,12 +208,25 @@ def pack_rows(e: Emitter, r: Local, a: Local) -> None:
     _arith(e, _COPY, r, a, **{**fields, "operands": 1})
 
 
+def strides_of(side: str, place: Local, shape: Shape) -> dict[str, int]:
+    """Stride fields of an operand of which `shape` is used; 0 along what it has once.
+
+    Raises
+    ------
+    NoRoom : channels or samples lie too far apart for their fields
+    """
+    counts = shape[0], -(-shape[1] // LANES), shape[2], shape[3]
+    steps = [step if count > 1 else 0 for step, count in zip(place.strides, counts)]
+    if max(steps[:2]) > _MOST_APART:
+        raise NoRoom(f"channels lie {max(steps[:2])} numbers apart; expected {_MOST_APART}")
+    return {f"{side}_{axis}str": step for axis, step in zip("nchw", steps)}
+
+
 def copy_rows(e: Emitter, r: Local, a: Local, shape: Shape) -> None:
     """r = a for `shape` of both: each lies within a picture of its own size."""
     more = {"operands": 1, "r_layout": _STRIDED, "a_layout": _STRIDED}
     for side, place in (("r", r), ("a", a)):
-        for axis, step in zip("nchw", place.strides):
-            more[f"{side}_{axis}str"] = step
+        more |= strides_of(side, place, shape)
     _arith(e, _COPY, replace(r, shape=shape), replace(a, shape=shape), **more)
 
 

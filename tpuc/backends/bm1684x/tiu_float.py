@@ -10,7 +10,7 @@ from tpuc.backends.bm1684x.command import F32, LANES, Element, Local, Shape
 from tpuc.backends.bm1684x.emitter import Emitter
 from tpuc.backends.bm1684x.floats import bits_of
 from tpuc.backends.bm1684x.tiling import Window
-from tpuc.backends.bm1684x.tiu import window_fields
+from tpuc.backends.bm1684x.tiu import strides_of, window_fields
 
 __all__ = [
     "AWAY",
@@ -82,7 +82,7 @@ def _repeated(operand: Local, shape: Shape) -> tuple[int, ...]:
     every = operand.shape[1] == LANES  # the same in each lane, for all rows of channels
     assert every or operand.shape[1] == shape[1], "lanes can not be repeated"
     return tuple(
-        step if count == whole else 0
+        step if count == whole > 1 else 0
         for step, count, whole in zip(operand.strides, operand.shape, shape)
     )
 
@@ -119,10 +119,8 @@ def move_columns(
     """Some columns of a tensor to columns of another; of both the first one, and steps."""
     (r, r_first, r_step), (a, a_first, a_step) = to, source
     size = r.element.size
-    fields = {"r_layout": _STRIDED, "r_wstr": r_step, "a_layout": _STRIDED, "a_wstr": a_step}
-    for name, place in (("r", r), ("a", a)):
-        for axis, step in zip("nch", place.strides):
-            fields[f"{name}_{axis}str"] = step
+    fields = {**strides_of("r", r, r.shape), **strides_of("a", a, r.shape)}
+    fields |= {"r_layout": _STRIDED, "r_wstr": r_step, "a_layout": _STRIDED, "a_wstr": a_step}
     part = Local(r.address + r_first * size, (*r.shape[:3], count), r.element)
     fields |= {"a_addr": a.address + a_first * size, "a_type": a.element.code, "a_signed": 1}
     e.emit("arith", sub=_COPY, **_result(part), **fields, operands=1)
