@@ -1,7 +1,8 @@
 """Products of two computed matrices.
 
 y = round(sum(a * b)), F16 and BF16; saturate(half_away(sum(a * b) * m >> s)), 8 bits. Rows of the
-left matrix and of the result lie in the lanes, as do those of the right one.
+left matrix and of the result lie in the lanes, as do those of the right one. In float32 rows of the
+left matrix are filters, and those of the right one channels.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tpuc.backends.bm1684x import tiu, tiu_float
-from tpuc.backends.bm1684x.command import LANES, S32, Element, Local, Shape, up
+from tpuc.backends.bm1684x.command import F32, LANES, LOCAL, S32, Element, Local, Shape, up
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
 from tpuc.backends.bm1684x.rules.float_elementwise import relu
 from tpuc.backends.bm1684x.rules.rule import why_not_bytes
+from tpuc.backends.bm1684x.tiling import Window
 from tpuc.ir import DType, Node, Value
 
 __all__ = ["is_computed", "multiply_matrices", "why_not_matrices"]
@@ -72,7 +74,7 @@ def why_not_matrices(node: Node) -> str | None:
     if node.flag("hdim_is_batch"):
         return "hdim_is_batch is true"
     kind = node.output.dtype
-    if kind not in (DType.F16, DType.BF16):
+    if not kind.is_float:
         wrong = why_not_bytes(node)
         if wrong:
             return wrong
@@ -88,7 +90,7 @@ def why_not_matrices(node: Node) -> str | None:
 def _tile(e: Emitter, node: Node, s: _Sizes) -> tuple[int, int]:
     """Rows and columns of a part: as many rows as fit beside all columns, or fewer of both."""
     left, right, out = (element_of(v).size for v in (*node.activations[:2], node.output))
-    wide = 4 if node.output.dtype not in (DType.F16, DType.BF16) else 0
+    wide = 0 if node.output.dtype.is_float else 4
 
     def need(rows: int, width: int) -> int:
         groups = -(-rows // LANES)
@@ -131,7 +133,7 @@ def multiply_matrices(e: Emitter, node: Node) -> None:
             for row in range(0, s.rows, tile[0]):
                 rows = min(tile[0], s.rows - row)
                 with e.scope():
-                    left = _loaded(
+                    left = _load_left(
                         e, far[0].at((0, row, 0, 0), kinds[0]), (rows, s.depth), kinds[0]
                     )
                     y = _product(e, node, left, right)
@@ -154,11 +156,24 @@ def _loaded(e: Emitter, far: Remote, size: tuple[int, int], kind: Element) -> Lo
     return place
 
 
+def _load_left(e: Emitter, far: Remote, size: tuple[int, int], kind: Element) -> Local:
+    """Rows of float32 without gaps between those of a lane, as filters lie."""
+    if kind != F32:
+        return _loaded(e, far, size, kind)
+    shape: Shape = 1, size[0], 1, size[1]
+    place = e.take(shape, kind)
+    e.copy(far, Remote(LOCAL + place.address, (0, size[1], size[1], 1)), shape, kind)
+    return place
+
+
 def _product(e: Emitter, node: Node, left: Local, right: Local) -> Local:
     shape: Shape = 1, left.shape[1], 1, right.shape[3]
     y = e.take(shape, element_of(node.output))
     if node.output.dtype.is_float:
-        tiu_float.multiply_rows(e, y, left, right)
+        if node.output.dtype == DType.F32:
+            tiu_float.convolve_float(e, y, right, (left.address, None), Window((1, 1)))
+        else:
+            tiu_float.multiply_rows(e, y, left, right)
         relu(e, node, y)
         return y
     sums = e.take(shape, S32)
