@@ -148,3 +148,10 @@ def test_a_reshape_without_a_shape_has_the_one_it_declares():
     node.output.shape = (1, 16, 9)  # does not hold the same numbers: a stranger's
     with pytest.raises(GraphError, match="its shape is"):
         check_shapes(graph)
+
+
+def test_attributes_that_no_rule_can_use_are_a_graph_error():
+    attrs = {"kernel_shape": (3, 3), "strides": (1, 1), "pads": (0, 0, 0, 0), "group": 0}
+    node = _node("Conv", (1, 4, 8, 8), (4, 4, 3, 3), dilations=(1, 1), **attrs)
+    with pytest.raises(GraphError, match="Conv 'y': operands or attributes do not fit"):
+        infer_shapes(node)

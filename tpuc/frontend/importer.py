@@ -95,7 +95,7 @@ class Importer(ABC, Generic[N]):
         made = self.graph.add(op, inputs, outputs, with_defaults(op, attrs))
         try:
             shapes = infer_shapes(made)
-        except (GraphError, IndexError) as error:
+        except GraphError as error:
             raise UnsupportedError(f"{node}: {error}") from error
         for out, shape in zip(outputs, shapes):
             if 0 in shape:

@@ -34,7 +34,11 @@ def infer_shapes(node: Node) -> Shapes:
     rule = RULES.get(node.op)
     if rule is None:
         raise GraphError(f"{node}: no shape rule")
-    return rule(node)
+    try:
+        return rule(node)
+    except _UNFIT as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise GraphError(f"{node}: operands or attributes do not fit ({reason})") from error
 
 
 def check_shapes(graph: Graph) -> Graph:
@@ -50,11 +54,7 @@ def check_shapes(graph: Graph) -> Graph:
         if node.op == "Input":
             continue
         made = tuple(v.shape for v in node.outputs)
-        try:
-            inferred = tuple(infer_shapes(node))
-        except _UNFIT as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise GraphError(f"{node}: operands or attributes do not fit ({reason})") from error
+        inferred = tuple(infer_shapes(node))
         if inferred != made:
             raise GraphError(f"{node}: its shape is {made}; expected {inferred}")
     return graph
