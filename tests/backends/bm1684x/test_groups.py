@@ -68,9 +68,10 @@ def test_any_groups_give_the_same_bits(monkeypatch, kind: str, all_stay: bool) -
     if not all_stay:
         monkeypatch.setattr(placing, "_may_stay", lambda graph, plan: set())
     for seed in range(6):
-        _force(monkeypatch, _cut(graph, np.random.default_rng(seed)))
+        groups = _cut(graph, np.random.default_rng(seed))
+        _force(monkeypatch, groups)
         compiled = compile_graph(graph)
-        assert compiled.counts[0] > plain.counts[0]
+        assert compiled.counts[0] > plain.counts[0] or all(g.count == 1 for g in groups)
         for output, array in run_here(graph, compiled, feeds).items():
             np.testing.assert_array_equal(array, expected[output])
 
