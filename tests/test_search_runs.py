@@ -105,6 +105,25 @@ def test_the_front_of_a_budgeted_search_is_written_and_shown(home):
     assert (home / "front/Search_Pareto").is_file()
 
 
+def test_a_mix_costs_the_cycles_of_its_instructions(home):
+    """The chosen mix against all of the network in 8 bits, each as it was built."""
+    cycles = {}
+    for name, keys in (
+        ("plain", []),
+        ("mixed", ["search=pareto", "search.cost=instructions", "search.expected_cos=0.9999"]),
+    ):
+        done = tpuc("recipe=digits", *keys, f"hydra.run.dir=cost/{name}", cwd=home)
+        assert done.returncode in (0, 3), done.stderr
+        report = json.loads((home / "cost" / name / "report.json").read_text())
+        cycles[name] = report["cost"]["estimated_cycles"]
+    (point,) = (
+        p for p in report["search"]["front"] if p["float_ops"] == report["search"]["chosen"]
+    )
+    assert point["cost"] == pytest.approx(cycles["mixed"] / cycles["plain"], rel=1e-6)
+    wrong = tpuc("recipe=digits", "search=pareto", "search.cost=guess", cwd=home)
+    assert wrong.returncode == 2 and "cost" in wrong.stderr
+
+
 def test_float_ops_from_named_ops_on(home):
     keys = ["search.fpfwd_outputs=['/12/Clip_output_0_Clip']"]
     done = tpuc("recipe=digits", "search=fp_forward", *keys, "hydra.run.dir=forward", cwd=home)

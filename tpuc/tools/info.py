@@ -49,6 +49,7 @@ def execute(args: argparse.Namespace) -> int:
         )
         raise ArtifactError(f"info: expected {missing}. Hint: tpuc-tool info --help")
     path: Path = args.path
+    _check_instructions(args)
     if path.is_dir():
         print(_folder(path))
     elif not path.is_file():
@@ -66,11 +67,21 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_instructions(args: argparse.Namespace) -> None:
+    """Refuse what would be passed over in silence."""
+    if args.disassemble and args.plan:
+        raise ArtifactError("info: expected --disassemble or --plan, not both")
+    if (args.disassemble or args.plan) and args.path.is_file() and args.path.suffix != ".bmodel":
+        raise ArtifactError(f"{args.path}: expected a bmodel for --disassemble and --plan")
+    if (args.disassemble or args.plan) and args.path.is_dir():
+        raise ArtifactError(f"{args.path}: is a folder; expected a bmodel in it")
+
+
 def _compare(args: argparse.Namespace) -> int:
     from tpuc.files import write_whole
     from tpuc.reports import compare_runs, comparison_html, comparison_text
 
-    if args.path is not None or args.disassemble:
+    if args.path is not None or args.disassemble or args.plan:
         raise ArtifactError("info: --compare takes two run folders and nothing else")
     runs = [_run(folder) for folder in args.compare]
     try:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.backends.bm1684x.cases import S8, U8, _conv, _pair, feeds_of
+from tests.backends.bm1684x.cases import _pool as _bytes_pool
 from tests.backends.bm1684x.float_cases import F16, F32, float_op
+from tests.backends.bm1684x.running import run_here
 from tpuc.backends.bm1684x import compile_graph, why_not
 from tpuc.errors import UnsupportedError
 from tpuc.ir import Graph
 from tpuc.pipeline.emitting import emit_bmodel
+from tpuc.simulator import Program
 
 
 def _pool(**attrs) -> Graph:
@@ -44,6 +48,7 @@ TOO_LARGE = {
     "MatMul 'y': 64 rows of 65535 numbers": lambda: float_op(
         "MatMul", F16, [(1, 70, 65535), (1, 65535, 128)], (1, 70, 128)
     ),
+    "Conv2D 'out': one pixel of 64 channels needs ": lambda: _conv((1, 1280, 15, 15), 64, (15, 15)),
 }
 
 
@@ -52,6 +57,27 @@ def test_what_local_memory_can_not_hold_is_named(told: str) -> None:
     graph = TOO_LARGE[told]()
     with pytest.raises(UnsupportedError, match=rf"{told}.* bytes of each lane; expected at most "):
         compile_graph(graph)
+
+
+LONG = {
+    "pool": lambda: _bytes_pool("Max", (1, 3, 4, 70000), (2, 2), U8),
+    "pool of rows": lambda: _bytes_pool("Max", (1, 3, 70000, 4), (2, 2), U8),
+    "conv": lambda: _conv((1, 2, 3, 70000), 2, (3, 3), pads=(1, 1, 1, 1)),
+    "conv of rows": lambda: _conv((1, 2, 70000, 3), 2, (3, 3), pads=(1, 1, 1, 1)),
+    "conv to half": lambda: _conv((1, 2, 1, 140000), 2, (1, 3), strides=(1, 2)),
+    "many channels": lambda: _conv((1, 2, 3, 3), 70000, (1, 1)),
+    "sum": lambda: _pair("Add", (U8, U8, S8), (1, 2, 1, 70000)),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_sizes_beyond_16_bits_are_cut(name: str) -> None:
+    graph = LONG[name]()
+    feeds = feeds_of(graph)
+    found = run_here(graph, compile_graph(graph), feeds)
+    expected = Program(graph).run(feeds, raw=True)
+    for output, array in found.items():
+        np.testing.assert_array_equal(array, expected[output])
 
 
 def test_weights_beyond_all_addresses_are_named() -> None:

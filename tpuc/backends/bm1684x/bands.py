@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tpuc.backends.bm1684x.emitter import NoRoom
+from tpuc.backends.bm1684x.places import LONGEST
 from tpuc.backends.bm1684x.rules import rule_of
 from tpuc.backends.bm1684x.rules.rule import KEPT, InBands, shape_of
 from tpuc.backends.bm1684x.tiling import Axis, band_of
@@ -27,7 +28,8 @@ def in_bands_of(node: Node) -> InBands | None:
     if rule is None or rule.in_bands is None:
         return None
     for value in (*node.activations, node.output):
-        if len(value.shape) != 4 or value.shape[0] != 1 or value.dtype not in KEPT:
+        plain = len(value.shape) == 4 and value.shape[0] == 1 and max(value.shape) <= LONGEST
+        if not plain or value.dtype not in KEPT:
             return None
     return rule.in_bands
 

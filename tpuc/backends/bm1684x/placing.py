@@ -16,6 +16,7 @@ from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, buffer_of
 from tpuc.backends.bm1684x.grouping import emit_group
 from tpuc.backends.bm1684x.lives import NoPlace
 from tpuc.backends.bm1684x.memory import Plan, reuse
+from tpuc.backends.bm1684x.places import LONGEST
 from tpuc.backends.bm1684x.rules import rule_of
 from tpuc.backends.bm1684x.rules.rule import KEPT, shape_of
 from tpuc.backends.bm1684x.schedule import predicted
@@ -110,11 +111,16 @@ def _may_stay(graph: Graph, plan: Plan) -> set[str]:
             shapes.setdefault(root, set()).add(shape_of(value))
         readers = [n for n in value.users if n.name not in plan.aliases]
         alone = value.name in plan.aliases or _is_whole(node)
-        plain = len(value.shape) <= 4 and value.shape and value.shape[0] == 1
+        plain = _is_plain(value)
         far = any(index in _far(user) for user, index in value.uses)
         if far or not (alone and plain and value.dtype in KEPT and all(map(_is_whole, readers))):
             kept.add(root)
     return {root for root in found - kept if len(shapes[root]) == 1}
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether a tensor is one sample of a picture whose sizes a command can say."""
+    return 0 < len(value.shape) <= 4 and value.shape[0] == 1 and max(value.shape) <= LONGEST
 
 
 def _is_whole(node: Node) -> bool:
@@ -229,11 +235,7 @@ class _Attempt:
 
 def _is_single(node: Node) -> bool:
     """Whether an op works on one sample with pictures of at most four axes."""
-
-    def fits(value: Value) -> bool:
-        return 0 < len(value.shape) <= 4 and value.shape[0] == 1
-
-    return all(map(fits, (*node.activations, node.output)))
+    return all(map(_is_plain, (*node.activations, node.output)))
 
 
 def _last_uses(graph: Graph, roots: Mapping[str, str]) -> dict[str, int]:

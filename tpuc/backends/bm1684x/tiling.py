@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tpuc.backends.bm1684x.command import LANE_BYTES, LANES
+from tpuc.backends.bm1684x.places import LONGEST
 
 __all__ = [
     "Axis",
@@ -158,7 +159,8 @@ def _tile(
     h_axis, w_axis = axes
 
     def need(some: int, h: int, w: int) -> int:
-        return size(some, h, w, (reach(h_axis, h), reach(w_axis, w)))
+        inner = reach(h_axis, h), reach(w_axis, w)
+        return size(some, h, w, inner) if max(h, w, *inner) <= LONGEST else room + 1
 
     for groups in range(-(-channels // LANES), 0, -1):
         for w in _halves(w_axis.out):

@@ -224,10 +224,18 @@ def strides_of(side: str, place: Local, shape: Shape) -> dict[str, int]:
 
 def copy_rows(e: Emitter, r: Local, a: Local, shape: Shape) -> None:
     """r = a for `shape` of both: each lies within a picture of its own size."""
-    more = {"operands": 1, "r_layout": _STRIDED, "a_layout": _STRIDED}
-    for side, place in (("r", r), ("a", a)):
-        more |= strides_of(side, place, shape)
-    _arith(e, _COPY, replace(r, shape=shape), replace(a, shape=shape), **more)
+    apart = max(place.strides[1] for place in (r, a))
+    each = shape[1] if apart <= _MOST_APART else LANES  # one row of channels has no steps
+    for first in range(0, shape[1], each):
+        part = shape[0], min(each, shape[1] - first), *shape[2:]
+        more = {"operands": 1, "r_layout": _STRIDED, "a_layout": _STRIDED}
+        more |= strides_of("r", r, part) | strides_of("a", a, part)
+        _arith(e, _COPY, _rows_on(r, first, part), _rows_on(a, first, part), **more)
+
+
+def _rows_on(place: Local, channel: int, shape: Shape) -> Local:
+    by = channel // LANES * place.strides[1] * place.element.size
+    return replace(place, address=place.address + by, shape=shape)
 
 
 def raise_to_zero(e: Emitter, r: Local) -> None:
