@@ -124,6 +124,13 @@ def _norm(dtype: DType, shape: tuple[int, ...], axis: int) -> Graph:
     return float_op("LayerNorm", dtype, [shape], shape, attrs, weights)
 
 
+def _grouped(dtype: DType, op: str, shape: tuple[int, ...], **attrs: Any) -> Graph:
+    rng = np.random.default_rng(shape[1])
+    size = shape[-1:] if op == "RMSNorm" else (shape[1],)
+    weights = [rng.normal(size=size) for _ in range(1 if op == "RMSNorm" else 2)]
+    return float_op(op, dtype, [shape], shape, {"eps": 1e-5, **attrs}, weights)
+
+
 def _reduce(dtype: DType, mode: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> Graph:
     out = tuple(1 if i in axes else n for i, n in enumerate(shape))
     attrs = {"axes": axes, "keepdims": True, "mode": mode}
@@ -133,6 +140,9 @@ def _reduce(dtype: DType, mode: str, shape: tuple[int, ...], axes: tuple[int, ..
 SUMS: dict[str, _Make] = {
     "layer norm": lambda t: _norm(t, (2, 70, 48), 2),
     "layer norm of two axes": lambda t: _norm(t, (3, 4, 5), 1),
+    "rms norm": lambda t: _grouped(t, "RMSNorm", (2, 70, 48)),
+    "group norm": lambda t: _grouped(t, "GroupNorm", (2, 12, 5, 7), num_groups=3),
+    "instance norm": lambda t: _grouped(t, "InstanceNorm", (2, 70, 5, 7)),
     "mean": lambda t: _reduce(t, "ReduceMean", (2, 70, 5, 6), (2, 3)),
     "mean of channels": lambda t: _reduce(t, "ReduceMean", (2, 70, 5, 6), (1,)),
     "sum of absolutes": lambda t: _reduce(t, "ReduceL1", (2, 3, 70), (2,)),
@@ -355,7 +365,8 @@ def every() -> dict[str, Callable[[], Graph]]:
     found = dict(CASES_OF_ONE_TYPE)
     for group in (SUMS, PLAIN, FUNCTIONS, ATTENTION):
         for name, make in group.items():
-            types = TYPES[1:] if name.startswith("attention") else TYPES
+            kinds = {"attention": TYPES[1:], "group norm": TYPES[:2]}
+            types = next((k for n, k in kinds.items() if name.startswith(n)), TYPES)
             found |= {f"{name} {t}": partial(make, t) for t in types}
     return found
 
