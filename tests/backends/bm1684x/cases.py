@@ -164,6 +164,13 @@ CASES: dict[str, Callable[[], Graph]] = {
         ((1, 5, 7, 9), S8),
         {"alpha": 0.1, "multiplier": 13, "rshift": 7},
     ),
+    "relu by slopes": lambda: single_op(
+        "PRelu",
+        [((2, 5, 7, 9), S8)],
+        ((2, 5, 7, 9), S8),
+        {"rshift": 6},
+        [_some((1, 5, 1, 1), np.int8)],
+    ),
     "relu": lambda: single_op("Relu", [((1, 5, 7, 9), S8)], ((1, 5, 7, 9), U8), {}),
     "concat": lambda: single_op(
         "Concat", [((2, c, 3, 5), S8) for c in (3, 70, 1)], ((2, 74, 3, 5), S8), {"axis": 1}

@@ -242,6 +242,9 @@ PLAIN: dict[str, _Make] = {
     "relu6": lambda t: float_op("Relu", t, [_PICTURE], _PICTURE, {"relu_limit": 6.0}),
     "clip": lambda t: float_op("Clip", t, [_PICTURE], _PICTURE, {"min": -1.0, "max": 2.0}),
     "leaky relu": lambda t: float_op("LeakyRelu", t, [_PICTURE], _PICTURE, {"alpha": 0.1}),
+    "relu by slopes": lambda t: float_op(
+        "PRelu", t, [_PICTURE], _PICTURE, {}, [np.linspace(-0.5, 1.5, 5).reshape(1, 5, 1, 1)]
+    ),
     "concat": lambda t: float_op(
         "Concat", t, [(2, c, 3, 5) for c in (3, 70, 1)], (2, 74, 3, 5), {"axis": 1}
     ),
@@ -294,14 +297,16 @@ FUNCTIONS: dict[str, _Make] = {
 }
 
 
-def _gather(dtype: DType) -> Graph:
+def _gather(dtype: DType, axis: int = 0) -> Graph:
     graph = Graph("gather", "tpu")
     places = Value("places", (2, 9), DType.SI32, QuantType(1.0))
     graph.add("Input", [], [places], with_defaults("Input", {}, "tpu"))
     table = round_to(np.random.default_rng(0).normal(size=(70, 33)).astype(np.float32), dtype)
-    result = Value("y", (2, 9, 33), dtype)
+    if axis:
+        table = np.ascontiguousarray(np.stack([table, -table]))
+    result = Value("y", (*(2,) * axis, 2, 9, 33), dtype)
     operands = [Value("table", table.shape, dtype, None, table), places]
-    graph.add("Gather", operands, [result], with_defaults("Gather", {"axis": 0}, "tpu"))
+    graph.add("Gather", operands, [result], with_defaults("Gather", {"axis": axis}, "tpu"))
     graph.outputs = [_cast(graph, result, F32, "out")]
     return graph
 
@@ -321,6 +326,7 @@ CASES_OF_ONE_TYPE: dict[str, Callable[[], Graph]] = {
     "int8 to float32": lambda: _through([(S8, 0.037), (F32, None)], _PICTURE),
     "rows of a table f16": lambda: _gather(F16),
     "rows of a table f32": lambda: _gather(F32),
+    "rows of two tables f16": lambda: _gather(F16, 1),
     "integers to float32": _counts,
     "f16 from int8": lambda: _through([(U8, 0.0123), (F16, None)], _PICTURE),
 }

@@ -28,6 +28,7 @@ __all__ = [
     "dequantize",
     "look_up",
     "lower_to_row",
+    "lower_to_zero",
     "maximum",
     "multiply",
     "multiply_channels",
@@ -242,6 +243,12 @@ def raise_to_zero(e: Emitter, r: Local) -> None:
     """max(r, 0) in place."""
     second = {"b_type": r.element.code, "b_signed": int(r.element.signed), "b_const": 1}
     _arith(e, _MAX, r, r, **second, operands=2)
+
+
+def lower_to_zero(e: Emitter, r: Local, a: Local) -> None:
+    """min(a, 0)."""
+    second = {"b_type": r.element.code, "b_signed": int(r.element.signed), "b_const": 1}
+    _arith(e, _MIN, r, a, **second, operands=2)
 
 
 def _requant(e: Emitter, r: Local, a: Local, **more: int) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from tpuc.backends.bm1684x import tiu
-from tpuc.backends.bm1684x.command import LANES, S16, S32, Local, Shape
+from tpuc.backends.bm1684x.command import LANES, S8, S16, S32, Local, Shape
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, dense, element_of, pieces
 from tpuc.backends.bm1684x.rules.frames import framed, why_not_shapes
 from tpuc.backends.bm1684x.rules.rule import (
@@ -119,6 +119,28 @@ def _product(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
     return y
 
 
+def _covers_slopes(node: Node) -> str | None:
+    wrong = _covers_pair(node)
+    if wrong:
+        return wrong
+    if node.attrs.get("multiplier_pos") is not None:
+        return "scales what is not below 0"
+    kinds = {v.dtype for v in (*node.inputs, node.output) if v is not None}
+    return None if kinds == {DType.SI8} else f"is of {sorted(map(str, kinds))}"
+
+
+def _sloped(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
+    """max(x, 0) + saturate(half_up(min(x, 0) * slope >> r)), one of which is 0."""
+    x, slopes = operands
+    low, wide, y = e.take(x.shape, S8), e.take(x.shape, S32), e.take(x.shape, S8)
+    tiu.lower_to_zero(e, low, x)
+    tiu.multiply(e, wide, low, slopes)
+    tiu.requantize(e, y, wide, (1, node.integer("rshift")), tiu.HALF_UP)
+    tiu.subtract_saturated(e, low, x, low)
+    tiu.add_saturated(e, y, y, low)
+    return y
+
+
 def _covers_mul(node: Node) -> str | None:
     return why_not_scaling(node) if is_scaling(node) else _covers_pair(node)
 
@@ -206,6 +228,7 @@ _UNARY = ("Lut", "MulShift", "AddConst", "SubConst", "MaxConst", "MinConst", "Re
 
 RULES = {
     **dict.fromkeys(("Add", "Sub"), _PAIR),
+    "PRelu": framed(_covers_slopes, _sloped),
     "Mul": Rule(_covers_mul, _mul, _mul_whole, InBands(_start_mul, same_rows)),
     **dict.fromkeys(
         (*_UNARY, "Active"),

@@ -138,6 +138,22 @@ def _leaky(e: Emitter, node: Node, y: Local, x: Local) -> None:
     tiu_float.choose(e, y, (x, "<", 0.0), y, x)
 
 
+def _covers_slopes(node: Node) -> str | None:
+    slopes = node.inputs[1]
+    if slopes is None or slopes.data is None:
+        return "its slopes are computed"
+    return why_not_floats(node) or why_not_shapes(node)
+
+
+def _sloped(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
+    """x, or x * slope below 0."""
+    x, slopes = operands
+    y = e.take(x.shape, x.element)
+    tiu_float.combine(e, "mul", y, x, slopes)
+    tiu_float.choose(e, y, (x, "<", 0.0), y, x)
+    return y
+
+
 def _const_of(node: Node) -> Sequence[float]:
     return [node.number("const_val")]
 
@@ -151,5 +167,6 @@ RULES = {
     "MinConst": _one(_const("min"), _const_of),
     "Relu": _one(_limits("", "relu_limit"), lambda n: [n.number("relu_limit")]),
     "Clip": _one(_limits("min", "max"), lambda n: [n.number("min"), n.number("max")]),
+    "PRelu": framed(_covers_slopes, _sloped),
     "LeakyRelu": _one(_leaky, lambda n: [n.number("alpha")]),
 }

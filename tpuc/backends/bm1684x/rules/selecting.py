@@ -13,6 +13,7 @@ from tpuc.ir import DType, Node
 __all__ = ["RULES"]
 
 _LONGEST = 65535
+_MOST = 1024  # commands of an op
 
 
 def _covers(node: Node) -> str | None:
@@ -23,25 +24,36 @@ def _covers(node: Node) -> str | None:
         return f"gathers {table.dtype} into {node.output.dtype}"
     if places.dtype != DType.SI32:
         return f"its positions are {places.dtype}; expected si32"
-    if node.integer("axis") % len(table.shape):
-        return f"axis is {node.integer('axis')}; expected 0"
-    row = math.prod(table.shape[1:])
+    outer, row = _around(node)
+    if outer > _MOST:
+        return f"gathers from {outer} tables; at most {_MOST}"
     return None if row <= _LONGEST else f"its rows have {row} numbers; at most {_LONGEST}"
+
+
+def _around(node: Node) -> tuple[int, int]:
+    """Numbers before and behind the axis."""
+    table = node.inputs[0]
+    assert table is not None
+    axis = node.integer("axis") % len(table.shape)
+    return math.prod(table.shape[:axis]), math.prod(table.shape[axis + 1 :])
 
 
 def _gather(e: Emitter, node: Node) -> None:
     table, places = node.inputs[:2]
     assert table is not None and places is not None
     e.begin(node)
-    row, count = math.prod(table.shape[1:]), places.size
-    fields = {"s_c": 1, "s_h": table.shape[0], "s_w": row, "s_hstr": row}
+    (outer, row), count = _around(node), places.size
+    size, rows = element_of(node.output).size, table.size // outer // row
+    fields = {"s_c": 1, "s_h": rows, "s_w": row, "s_hstr": row}
     fields |= {"r_c": 1, "r_h": count, "r_w": row, "r_hstr": row}
     fields |= {"i_c": 1, "i_h": count, "i_hstr": 1}
-    sides = ("s", place_of(e, table)), ("r", e.addresses[node.name]), ("i", place_of(e, places))
-    for side, address in sides:
-        assert address >= GLOBAL
-        fields |= {f"{side}_low": address & 0xFFFFFFFF, f"{side}_high": address >> 32}
-    e.emit("dma_gather", type=element_of(node.output).code, **fields)
+    source, target, index = place_of(e, table), e.addresses[node.name], place_of(e, places)
+    for turn in range(outer):
+        starts = source + turn * rows * row * size, target + turn * count * row * size, index
+        for side, address in zip("sri", starts):
+            assert address >= GLOBAL
+            fields |= {f"{side}_low": address & 0xFFFFFFFF, f"{side}_high": address >> 32}
+        e.emit("dma_gather", type=element_of(node.output).code, **fields)
 
 
 RULES = {"Gather": Rule(_covers, _gather)}
