@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.backends.bm1684x.deconvolution_cases import size_of
-from tpuc.ir import DType, Graph, QuantType, Value, with_defaults
+from tpuc.ir import DType, Graph, Node, QuantType, Value, with_defaults
 from tpuc.kernels.casts import round_to
 
 F32, F16, BF16, S8, U8 = DType.F32, DType.F16, DType.BF16, DType.SI8, DType.UI8
@@ -292,6 +292,13 @@ FUNCTIONS: dict[str, _Make] = {
     "mish": lambda t: _active(t, "MISH"),
     "erf": lambda t: _active(t, "ERF"),
     "exp": lambda t: _active(t, "EXP"),
+    "logarithm": lambda t: _active(t, "LN"),
+    "logarithm of a sigmoid": lambda t: _active(t, "LOG_SIGMOID", (1.0, 0.0)),
+    "soft plus": lambda t: _active(t, "SOFT_PLUS"),
+    "sine": lambda t: _active(t, "SIN"),
+    "cosine": lambda t: _active(t, "COS"),
+    "third power": lambda t: float_op("Pow", t, [_PICTURE], _PICTURE, {"exponent": 3.0}),
+    "inverse root": lambda t: float_op("Pow", t, [_PICTURE], _PICTURE, {"exponent": -0.5}),
     "softsign": lambda t: _active(t, "SOFT_SIGN"),
     "div": lambda t: float_op("Div", t, [_PICTURE] * 2, _PICTURE),
 }
@@ -344,10 +351,16 @@ def feeds_of(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
         kind = rng.integers(0, 16, value.shape)
         x = np.where(kind == 0, 0, np.where(kind == 1, np.round(x) + 0.5, x))
         x = np.where(kind == 2, x * 9, x)
+        if any(_is_of_positive(node) for node in graph.nodes):
+            x = np.abs(x) + 0.01
         if graph.nodes[-1].op == "Div" or graph.nodes[-2].op == "Div":
             x = np.where(np.abs(x) < 0.1, 0.1, x)
         feeds[value.name] = x.astype(np.float32)
     return feeds
+
+
+def _is_of_positive(node: Node) -> bool:
+    return node.attrs.get("mode") == "LN" or node.attrs.get("exponent") == -0.5
 
 
 def together(names: Sequence[str]) -> Graph:

@@ -30,7 +30,7 @@ NOT_COVERED = {
     "moves more than 4096 boxes of its operand": lambda: float_op(
         "Slice", F16, [(5000,)], (5000,), {"offset": (-1,), "steps": (-1,), "ends": (-9999,)}
     ),
-    "mode is LN": lambda: float_op("Active", F16, [(1, 8)], (1, 8), {"mode": "LN", "coeffs": ()}),
+    "exponent is 1.7": lambda: float_op("Pow", F16, [(1, 8)], (1, 8), {"exponent": 1.7}),
 }
 
 
@@ -95,7 +95,7 @@ def test_a_file_without_instructions_says_which_op(tmp_path, bm1684x) -> None:
     from dataclasses import replace
 
     chip = replace(bm1684x, instructions="tiu_dma", lanes=64, lane_bytes=262144, eu_bytes=64)
-    for graph in (NOT_COVERED["mode is LN"](), next(iter(TOO_LARGE.values()))()):
+    for graph in (NOT_COVERED["exponent is 1.7"](), next(iter(TOO_LARGE.values()))()):
         emitted = emit_bmodel(tmp_path / "x.bmodel", graph, chip)
         assert emitted.instruction_bytes is None
         assert emitted.skip is not None and "'y'" in emitted.skip.reason

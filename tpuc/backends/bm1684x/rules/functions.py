@@ -18,6 +18,7 @@ from tpuc.backends.bm1684x.rules.exponential import (
 from tpuc.backends.bm1684x.rules.float_elementwise import narrow, widen
 from tpuc.backends.bm1684x.rules.frames import framed
 from tpuc.backends.bm1684x.rules.rule import why_not_floats
+from tpuc.backends.bm1684x.rules.transcendental import cosine, logarithm, sine, soft_plus
 from tpuc.ir import Node
 
 __all__ = ["RULES"]
@@ -35,6 +36,7 @@ _TANH = [
     -929569 / 638512875,
 ]
 _LESS_ONE = [1.0 / math.factorial(k + 1) for k in range(10)]  # (exp(x) - 1) / x
+_MOST_POWER = 16
 _WHOLE = float(1 << 23)  # from here on every float32 is an integer
 
 
@@ -169,6 +171,17 @@ def _soft_sign(e: Emitter, y: Local, x: Local, coeffs: Sequence[float]) -> None:
     tiu_float.combine(e, "div", y, x, y)
 
 
+def _log_sigmoid(e: Emitter, y: Local, x: Local, coeffs: Sequence[float]) -> None:
+    """-ln(1 + exp(-x)), x scaled and moved."""
+    scale, bias = coeffs
+    with e.scope():
+        minus = e.take(x.shape, F32)
+        tiu_float.combine(e, "mul", minus, x, -scale)
+        tiu_float.combine(e, "sub", minus, minus, bias)
+        soft_plus(e, y, minus)
+        tiu_float.combine(e, "mul", y, y, -1.0)
+
+
 def _sign(e: Emitter, y: Local, x: Local, coeffs: Sequence[float]) -> None:
     tiu_float.choose(e, y, (x, "<", 0.0), -1.0, 0.0)
     tiu_float.choose(e, y, (x, ">", 0.0), 1.0, y)
@@ -207,6 +220,11 @@ _FUNCTIONS: dict[str, _Function] = {
     "SQRT": _plain(square_root),
     "SOFT_SIGN": _soft_sign,
     "SIGN": _sign,
+    "LN": _plain(logarithm),
+    "LOG_SIGMOID": _log_sigmoid,
+    "SOFT_PLUS": _plain(soft_plus),
+    "SIN": _plain(sine),
+    "COS": _plain(cosine),
     "ROUND": _rounded(0),
     "TRUNC": _rounded(2),
     "FLOOR": _rounded(3),
@@ -228,4 +246,33 @@ def _compute(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
     return narrow(e, node, y)
 
 
-RULES = {"Active": framed(_covers, _compute)}
+def _covers_power(node: Node) -> str | None:
+    power = node.number("exponent")
+    whole = power == int(power) and 1 <= abs(power) <= _MOST_POWER
+    known = whole or abs(power) == 0.5
+    return why_not_floats(node) or (None if known else f"exponent is {power}")
+
+
+def _power(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
+    """Products of squares, or a root; reciprocals last."""
+    x, power = widen(e, operands[0]), node.number("exponent")
+    y = e.take(x.shape, F32)
+    if abs(power) == 0.5:
+        square_root(e, y, x)
+    else:
+        square, left = e.take(x.shape, F32), int(abs(power))
+        tiu_float.combine(e, "mul", square, x, 1.0)
+        factor: Local | float = 1.0
+        while left:
+            if left % 2:
+                tiu_float.combine(e, "mul", y, square, factor)
+                factor = y
+            left //= 2
+            if left:
+                tiu_float.combine(e, "mul", square, square, square)
+    if power < 0:
+        tiu_float.combine(e, "div", y, 1.0, y)
+    return narrow(e, node, y)
+
+
+RULES = {"Active": framed(_covers, _compute), "Pow": framed(_covers_power, _power)}
