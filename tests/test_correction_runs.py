@@ -76,6 +76,10 @@ def test_what_is_written_lowers_to_what_was_learned(home, bm1684x):
     ("keys", "said"),
     [
         (["correction=adaround", "quantize=f16"], "no integer weights"),
+        (["correction=adaround", "quantize=int4", "processor=bm1688"], "4-bit layers are not"),
+        (["correction.min_layer_cos=nan"], "expected 0 to 1"),
+        (["correction.bc_inference_num=-3"], "expected at least 1"),
+        (["correction.bias_correction=maybe"], "not a valid bool"),
         (["correction=auto", "correction.adaround=true"], "has no meaning with correction.auto"),
         (["correction.min_layer_cos=1.5"], "expected 0 to 1"),
         (["correction.adaround_num=0"], "at least 1"),

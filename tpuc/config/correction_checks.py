@@ -32,10 +32,12 @@ def check_correction(job: Job) -> None:
         )
     on = [key for key in _ON if getattr(correction, key)]
     integer = [*on, *(key for key in _BEFORE if getattr(correction, key))]
-    if integer and job.quantize.mode.name != "INT8":
+    mode = job.quantize.mode.name
+    if integer and mode != "INT8":
+        why = "4-bit layers are not corrected" if mode == "INT4" else "there are no integer weights"
         raise ConfigError(
-            f"correction.{integer[0]}: there are no integer weights with "
-            f"quantize.mode={job.quantize.mode.name}; expected INT8. Hint: correction=none"
+            f"correction.{integer[0]}: {why} with quantize.mode={mode}; expected INT8. "
+            "Hint: correction=none"
         )
     if correction.auto and len(on) > 1:
         raise ConfigError(
