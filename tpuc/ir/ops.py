@@ -34,8 +34,8 @@ def with_defaults(op: str, attrs: Mapping[str, Attr], dialect: str = "top") -> d
     GraphError : an attribute is unknown, or a required one is missing
     """
     spec = spec_of(op, dialect)
-    unknown = sorted(set(attrs) - set(spec.attrs))
-    if unknown:
+    if not attrs.keys() <= spec.attrs.keys():
+        unknown = sorted(set(attrs) - set(spec.attrs))
         raise GraphError(f"{op}: unknown attribute {unknown[0]!r}; expected {sorted(spec.attrs)}")
     full: dict[str, Attr] = {}
     for key, row in spec.attrs.items():

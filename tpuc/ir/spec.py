@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from tpuc.ir.node import Attr
 
@@ -68,11 +69,17 @@ class OpSpec:
 
     def arity_error(self, given: int) -> str | None:
         """Say what is wrong with `given` operands, or None."""
-        required = sum(not o.endswith(("?", "*")) for o in self.operands)
-        unbounded = any(o.endswith("*") for o in self.operands)
+        required, unbounded = _bounds(self.operands)
         if given < required or (given > len(self.operands) and not unbounded):
             return f"has {given} operands; expected ({', '.join(self.operands)})"
         return None
+
+
+@cache
+def _bounds(operands: tuple[str, ...]) -> tuple[int, bool]:
+    """Least number of operands, and whether there may be any number more."""
+    required = sum(not o.endswith(("?", "*")) for o in operands)
+    return required, any(o.endswith("*") for o in operands)
 
 
 RELU = {"do_relu": A("bool", False), "relu_limit": A("f64", -1.0)}

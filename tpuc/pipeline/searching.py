@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ __all__ = [
 
 log = logging.getLogger("tpuc")
 
-_BATCH = 8
+_BATCH = 4
 LOG_NAMES = {
     "threshold": "Search_Threshold",
     "qtable": "Search_Qtable",
@@ -231,14 +232,14 @@ def _bench(job: Job, inputs: SearchInputs, processor: Processor, threads: int) -
     graph = inputs.graph
     objective = _objective(job, inputs.graph, inputs.samples)
     names = objective.near.names if isinstance(objective, Accuracy) else objective.names
-    batches = list(inputs.samples.batches(_batch_size(len(inputs.samples), threads)))
-    floats = FloatEngine(float_twin(graph), threads)
+    floats = FloatEngine(float_twin(graph), 1)  # several batches run side by side instead
+    parts = inputs.samples.batches(_batch_size(len(inputs.samples), threads))
+    with ThreadPoolExecutor(threads) as pool:  # a batch is decoded while others run
+        runs = [(batch, pool.submit(floats.run, batch, list(names))) for batch in parts]
+        tensors = [{n: run.result()[n] for n in names} for _, run in runs]
+    reference = [objective.final(one) for t in tensors for one in inferences(t, graph)]
+    batches = [batch for batch, _ in runs]
     own = graph.inputs[0].shape[0] if graph.inputs[0].shape else 1
-    reference: list[dict[str, np.ndarray]] = []
-    for batch in batches:
-        outputs = floats.run(batch, list(names))
-        wanted = {n: outputs[n] for n in names}
-        reference += [objective.final(one) for one in inferences(wanted, graph)]
     lowerer, quantize = Lowerer(graph, processor), job.quantize
     return Bench(
         graph,

@@ -26,6 +26,7 @@ class Identity:
     def __init__(self) -> None:
         self._numbers: dict[Hashable, int] = {}
         self._digests: dict[int, tuple[weakref.ref[np.ndarray], bytes]] = {}
+        self._graphs: weakref.WeakKeyDictionary[Graph, dict[str, int]] = weakref.WeakKeyDictionary()
 
     def form(self, node: Node) -> int:
         """Number of an op apart from where its operands come from."""
@@ -35,7 +36,13 @@ class Identity:
         return self._number((node.op, attrs, operands, results))
 
     def names(self, graph: Graph) -> dict[str, int]:
-        """Number of every node output of a graph, by its name."""
+        """Number of every node output of a graph, by its name; the graph must not change."""
+        known = self._graphs.get(graph)
+        if known is None:
+            known = self._graphs[graph] = self._names(graph)
+        return known
+
+    def _names(self, graph: Graph) -> dict[str, int]:
         found: dict[str, int] = {}
         for node in graph.nodes:
             if node.op == "Input":

@@ -25,11 +25,15 @@ from tpuc.numerics.rounding import round_away
 __all__ = ["CONVOLUTION_INT8"]
 
 _MAX_SHORTCUT = 7
+_FEW = 256
 
 
 def _shortcut(w: np.ndarray, limit: int) -> float | None:
     """The power of two that makes every weight an integer, if there is one."""
     low = 0 if limit == 255 else -128
+    few = w.reshape(-1)[:_FEW].astype(np.float64) * 2.0 ** (_MAX_SHORTCUT - 1)
+    if np.any(few != np.floor(few)):
+        return None  # no smaller power makes these integers either
     for i in range(_MAX_SHORTCUT):
         scaled = w.astype(np.float64) * 2.0**i
         if np.all(scaled == np.floor(scaled)) and scaled.min() >= low and scaled.max() <= limit:
