@@ -10,6 +10,9 @@ from tpuc.numerics.rounding import round_away
 
 __all__ = ["multiplier_shift", "multipliers_shifts"]
 
+_LAST = 30
+_NEAR = 16
+"""Bits of a factor beyond the finest steps, so few that float32 tells all errors apart."""
 _TINY = 1e-30
 """Below it errors may vanish in float32."""
 _LIMIT = {32: 2**31 - 1, 8: 127}
@@ -48,13 +51,22 @@ def _mantissas(words: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray, n
     """Factors as odd integer over a power of two, and where that is the answer.
 
     An error of 0 wins, and the first n that has it: that which leaves the odd part of a mantissa.
+    Where no n has it, the finest steps have the least error, and the first n on whose steps their
+    nearest number lies wins; of two equally near the even one lies on coarser steps.
     """
     fractions, exponents = np.frexp(words.astype(np.float64))
     whole = np.ldexp(fractions, 24).astype(np.int64)
     low = np.where(whole == 0, 1, whole & -whole)  # lowest set bit
     shifts = 24 - exponents.astype(np.int64) - np.log2(low).astype(np.int64)
-    exact = (np.abs(words) > _TINY) & (shifts >= first) & (shifts <= 30)
-    return whole // low, shifts, exact
+    odd = whole // low
+    fine = np.flatnonzero((shifts > _LAST) & (shifts <= _LAST + _NEAR))
+    scaled = words[fine].astype(np.float64) * 2.0**_LAST
+    near = np.rint(scaled).astype(np.int64)
+    fine, near = fine[near != 0], near[near != 0]
+    low = near & -near
+    odd[fine], shifts[fine] = near // low, _LAST - np.log2(low).astype(np.int64)
+    exact = (np.abs(words) > _TINY) & (shifts >= first) & (shifts <= _LAST)
+    return odd, shifts, exact
 
 
 @lru_cache(maxsize=1 << 14)

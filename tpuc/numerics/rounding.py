@@ -25,7 +25,9 @@ def round_away(x: np.ndarray | float) -> np.ndarray:
     magnitude = np.abs(a)
     whole = np.floor(magnitude)
     # not floor(|x| + 0.5): that sum rounds up the largest double below one half
-    return np.copysign(whole + (magnitude - whole >= 0.5), a)
+    magnitude -= whole
+    whole += magnitude >= 0.5
+    return np.copysign(whole, a)
 
 
 def round_f16(x: np.ndarray) -> np.ndarray:
