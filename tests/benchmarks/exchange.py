@@ -178,8 +178,9 @@ def exchange(case: Case, folder: Path) -> dict[str, str]:
     for index in range(SAMPLES):
         arrays = dict(zip(inputs, case.sample(index).values()))
         np.savez(folder / "samples" / f"{index:03d}.npz", **arrays)
-    names = [n.name for n in theirs if n.op != "Input"]
-    for kind in BUILDS:
+    build(folder, model, case, "INT8", [])
+    names = [n.name for n in load_mlir(folder / "INT8" / "net.mlir") if n.op != "Input"]
+    for kind in ("F16", "mixed"):
         build(folder, model, case, kind, names)
     first = folder / "INT8"
     for file in ("net.mlir", "net_top_weights.npz"):

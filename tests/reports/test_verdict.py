@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 
 import pytest
 
 from tests.reports.sample import layers, report
 from tpuc.reports import Accuracy, SearchedOp, SearchView, judge
+from tpuc.reports.commands import changed, float_ops
 from tpuc.reports.verdict import losses
 
 
@@ -75,3 +77,26 @@ def test_a_search_that_was_stopped_is_to_go_on():
 
 def test_a_goal_that_was_reached_asks_for_no_more_search():
     assert not {k for k in _searched(after=0.999) if k.startswith("search")}
+
+
+@pytest.mark.parametrize(
+    ("keys", "wanted"),
+    [
+        ("search=qtable", "tpuc recipe=digits calibration=kl search=qtable"),
+        ("-m calibration=kl,mse", "tpuc -m recipe=digits calibration=kl,mse"),
+        ("evaluation.path=FOLDER", ""),
+        ("quantize.table=FILE", ""),
+    ],
+)
+def test_what_to_try_is_a_whole_command(keys, wanted):
+    """Keys replace what the run said of them; its folder is left alone."""
+    assert changed("tpuc recipe=digits calibration=kl hydra.run.dir=first", keys) == wanted
+
+
+def test_a_table_of_types_is_written_by_the_command_that_reads_it(tmp_path):
+    command = float_ops("tpuc recipe=digits", ["a b F16", "/c'd F16"])
+    writing, _, build = command.partition(" && ")
+    assert build == "tpuc recipe=digits quantize.table=types"
+    subprocess.run(["sh", "-c", writing], cwd=tmp_path, check=True)
+    assert (tmp_path / "types").read_text() == "a b F16\n/c'd F16\n"
+    assert float_ops("", ["a F16"]) == ""

@@ -19,6 +19,9 @@ def figures(data: ReportData) -> list[Figure]:
         found.append(
             ("Weights", wording.size(c.weight_bytes), f"{smaller} times smaller" if smaller else "")
         )
+    if c.estimated_ms:
+        cycles = f"{wording.count(c.estimated_cycles)} cycles" if c.estimated_cycles else ""
+        found.append(("Predicted time", wording.seconds(c.estimated_ms / 1000), cycles))
     if c.macs:
         found.append(("MACs", wording.count(c.macs), "one inference"))
     return found

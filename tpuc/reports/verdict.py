@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tpuc.reports.commands import changed, float_ops
 from tpuc.reports.data import Accuracy, LayerRow, ReportData
 
 __all__ = ["Hint", "Loss", "Verdict", "clip_share", "judge", "losses", "reach"]
@@ -24,10 +25,11 @@ class Loss:
 
 @dataclass(frozen=True)
 class Hint:
-    """Something to try: keys for the command line, and why."""
+    """Something to try: keys for the command line, why, and the whole command if there is one."""
 
     keys: str
     why: str
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,11 @@ def judge(data: ReportData) -> Verdict:
     fair: 0.97 and 3 points; a missed goal is poor.
     """
     level, text = _level(data.accuracy)
-    return Verdict(level, _TITLES[level], text, tuple(_hints(data, level)))
+    hints = (
+        replace(hint, command=hint.command or changed(data.command, hint.keys))
+        for hint in _hints(data, level)
+    )
+    return Verdict(level, _TITLES[level], text, tuple(hints))
 
 
 def _level(accuracy: Accuracy) -> tuple[str, str]:
@@ -163,20 +169,19 @@ def _layer_hints(data: ReportData) -> list[Hint]:
         row = clipped[0]
         hints.append(
             Hint(
-                "calibration=max,percentile9999,mse -m",
+                "-m calibration=max,percentile9999,mse",
                 f"'{row.name}' is cut at {row.threshold:.4g} although it reaches "
                 f"{reach(row):.4g}; a wider threshold may serve it better",
             )
         )
     elif worst:
         hints.append(
-            Hint("calibration=kl,mse,max,percentile9999 -m", "one build for each threshold method")
+            Hint("-m calibration=kl,mse,max,percentile9999", "one build for each threshold method")
         )
     if data.mode.startswith("INT") and worst:
-        rows = ", ".join(f"'{row.name} F16'" for row in worst[:3])
-        hints.append(
-            Hint("quantize.table=FILE", f"keeps ops in a float type: a file with the lines {rows}")
-        )
+        rows = [f"{row.name} F16" for row in worst[:3]]
+        said = f"keeps ops in a float type: a file with the lines {', '.join(map(repr, rows))}"
+        hints.append(Hint("quantize.table=FILE", said, float_ops(data.command, rows)))
     return hints
 
 

@@ -36,9 +36,11 @@ def real(x: float | None) -> str:
 
 
 def seconds(x: float | None) -> str:
-    """Milliseconds, seconds or minutes."""
+    """Microseconds, milliseconds, seconds or minutes."""
     if x is None:
         return _NONE
+    if 0 < x < 0.01:
+        return f"{x * 1e6:.3g} µs" if x < 1e-3 else f"{x * 1e3:.2g} ms"
     if x < 1:
         return f"{x * 1000:.0f} ms"
     return f"{x:.1f} s" if x < 120 else f"{int(x) // 60} min {int(x) % 60} s"

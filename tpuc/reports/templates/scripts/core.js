@@ -28,11 +28,12 @@ theme.addEventListener("click", () => {
 // ---- copy buttons
 for (const button of all(".copy")) {
   if (!navigator.clipboard) continue;
+  const label = button.textContent;
   button.hidden = false;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    setTimeout(() => { button.textContent = label; }, 1500);
   });
 }
 
