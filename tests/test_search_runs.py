@@ -73,6 +73,7 @@ def test_a_bounded_search_goes_on_to_the_same_end(home):
         (["processor=bm1688", "search.mix_mode=w4a8"], "does not have"),
         (["processor=bm1688", "search.mix_mode=wi4ai4_wi8ai9"], "did you mean 'wi4ai4_wi8ai8'"),
         (["processor=bm1688", "search.mix_mode=4_8", "search=threshold"], "has no meaning with"),
+        (["processor=bm1688", "search.mix_mode=4_8", "search=pareto"], "expected search=qtable"),
         (["search.max_float_layers=9999"], "more than the"),
         (["search.post_process=fails.py"], "failed with ValueError: broken"),
         (["search.post_process=empties.py"], "returned nothing in"),

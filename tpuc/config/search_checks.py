@@ -28,7 +28,7 @@ MIX_MODES = {
 """Names of `search.mix_mode` (the manual's, and those of TPU-MLIR 1.30): the lower type. Written
 without quotes, 4_8 is a number to Hydra: 48."""
 
-_MIXED = ("qtable", "pareto")
+_MIXED = ("qtable",)
 _TABLE_SEARCHES = {"threshold", "qtable", "sensitive_layer", "pareto"}
 
 
