@@ -116,6 +116,7 @@ def _race(compiled: Compiled, given: list[tuple[int, int]], engine: str, shift: 
 @pytest.mark.parametrize("shift", [0, 1])
 def test_every_dropped_or_shifted_wait_is_caught(engine: str, shift: int) -> None:
     names = ["conv in tiles of rows", "depthwise", "add in pieces", "concat", "lut", "max pool"]
+    names += ["attention", "deconv", "pad by edges"]
     compiled = compile_graph(together(names))
     assert not _race(compiled, _given(compiled, names), engine, shift)
 
