@@ -24,13 +24,14 @@ from tpuc.errors import ConfigError
 
 __all__ = ["is_plain", "run_plain"]
 
+_HYDRAS_OWN = ("hydra.mode", "hydra.searchpath", "hydra.callbacks", "hydra/callbacks")
 _NAME = "cli"
 """What Hydra calls a job that is started from tpuc/cli.py."""
 
 
 def is_plain(args: list[str]) -> bool:
     """Whether a command line is one run, of shipped groups and recipes."""
-    return not any(a.startswith(("-", "hydra.mode=", "hydra.searchpath")) for a in args)
+    return not any(a.startswith("-") or a.lstrip("+~").startswith(_HYDRAS_OWN) for a in args)
 
 
 def run_plain(args: list[str], task: Callable[[DictConfig], object]) -> None:
