@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tpuc.ir import Graph, Node, Value, with_defaults
+from tpuc.ir import Attr, Graph, Node, Value, with_defaults
 from tpuc.ir.text_parse import load_mlir
 
 __all__ = ["FOLDER", "MODES", "NETWORKS", "Case", "cases", "digest"]
@@ -49,9 +49,11 @@ def cases() -> Iterator[Case]:
             if node.op in OPS and kind not in seen:
                 seen.add(kind)
                 yield _case(f"{source} {node.name}", node)
+                if node.op == "MatMul" and weights:
+                    yield _case(f"{source} {node.name} relu", node, {"do_relu": True})
 
 
-def _case(name: str, node: Node) -> Case:
+def _case(name: str, node: Node, more: Mapping[str, Attr] | None = None) -> Case:
     graph, known = Graph("one", "top"), {}
     operands: list[Value | None] = []
     for index, value in enumerate(node.inputs):
@@ -63,7 +65,7 @@ def _case(name: str, node: Node) -> Case:
             graph.add("Input", [], [known[id(value)]], with_defaults("Input", {}))
         operands.append(known[id(value)])
     out = Value("y", node.output.shape)
-    attrs = dict(node.attrs)
+    attrs = {**node.attrs, **(more or {})}
     if "const_val" in attrs:
         attrs["const_val"] = 0.10651629072681705  # whose sums are near halves of steps
     graph.add(node.op, operands, [out], attrs)

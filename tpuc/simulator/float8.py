@@ -6,7 +6,7 @@ result of Conv2D:                      f8(float32(y / (1 / out_f8_scale))), chan
 result of MatMul, Mul, Pool2D:         f8(float32(y / float32(1 / out_f8_scale)))
 others, and all results of F8E5M2:     f8(y)
 
-A relu without a limit, fused into a product, makes negative sums -0.
+A relu without a limit, fused into a Conv2D, makes negative sums -0.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def limited_float8(node: Node, total: np.ndarray) -> np.ndarray:
     if not node.attrs.get("do_relu"):
         return total
     limit = node.number("relu_limit")
-    if limit > 0:
-        return np.clip(total, np.float32(0), np.float32(limit))
+    if limit > 0 or node.op != "Conv2D":
+        return np.clip(total, np.float32(0), np.float32(limit) if limit > 0 else None)
     return np.where(total > 0, total, total * np.float32(0))
 
 

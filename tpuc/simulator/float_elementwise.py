@@ -40,7 +40,7 @@ def end_of_node(node: Node) -> _float.End:
     limit = node.number("relu_limit")
     if limit > 0:
         return end_of(rounding_of(node), 0.0, limit)
-    eight = node.op in ("Conv2D", "MatMul") and node.activations[0].dtype.is_float8
+    eight = node.op == "Conv2D" and node.activations[0].dtype.is_float8
     return end_of(rounding_of(node), -0.0 if eight else 0.0)
 
 
