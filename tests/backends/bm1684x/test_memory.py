@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.backends.bm1684x.cases import together
+from tests.backends.bm1684x.running import run_here
 from tests.golden import networks
+from tpuc.backends.bm1684x import compile_graph, decode_stream
 from tpuc.backends.bm1684x.allocate import place
 from tpuc.backends.bm1684x.command import GLOBAL
 from tpuc.backends.bm1684x.emitter import NEURONS
@@ -16,7 +19,9 @@ from tpuc.backends.bm1684x.memory import moved, plan_memory
 from tpuc.backends.bm1684x.placing import emit_graph
 from tpuc.calibration import table as table_text
 from tpuc.errors import ArtifactError
+from tpuc.ir import DType, Graph, QuantType, Value, with_defaults
 from tpuc.lowering import lower
+from tpuc.simulator import Program
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +55,41 @@ def test_places_are_those_that_commands_touch(network) -> None:
                 else:
                     assert address < GLOBAL << 1
         assert touched == starts
+
+
+def _joined() -> Graph:
+    """Three results joined twice over: ((a, b), c); a is read by another op, too."""
+    graph = Graph("joined", "tpu")
+    source = Value("in", (1, 4, 6, 10))
+    graph.add("Input", [], [source], with_defaults("Input", {}, "tpu"))
+    made = {}
+    for name, before in (("q", "in"), ("a", "q"), ("b", "a"), ("c", "q")):
+        made[name] = Value(name, source.shape, DType.SI8, QuantType(1.0))
+        op = "Cast" if name == "q" else "Relu"
+        graph.add(op, [made.get(before, source)], [made[name]], with_defaults(op, {}, "tpu"))
+    for name, parts in (("ab", ("a", "b")), ("abc", ("ab", "c"))):
+        channels = sum(made[p].shape[1] for p in parts)
+        made[name] = Value(name, (1, channels, 6, 10), DType.SI8, QuantType(1.0))
+        attrs = with_defaults("Concat", {"axis": 1}, "tpu")
+        graph.add("Concat", [made[p] for p in parts], [made[name]], attrs)
+    last = Value("last", made["abc"].shape, DType.SI8, QuantType(1.0))
+    graph.add("Relu", [made["abc"]], [last], with_defaults("Relu", {}, "tpu"))
+    graph.outputs = [last]
+    return graph
+
+
+def test_what_is_only_joined_is_made_in_its_place() -> None:
+    graph = _joined()
+    plan = plan_memory(graph)
+    at = {name: place - plan.addresses["abc"] for name, place in plan.addresses.items()}
+    assert (at["ab"], at["b"], at["c"]) == (0, 240, 480)
+    assert plan.roots["b"] == plan.roots["c"] == "abc" and plan.roots["a"] == "a"
+    compiled = compile_graph(graph)
+    copies = [c for c in decode_stream(compiled.dma, "dma") if c["s_high"] and c["r_high"]]
+    assert len(copies) == 1  # of a alone
+    feeds = {"in": np.arange(-120.0, 120.0, dtype=np.float32).reshape(1, 4, 6, 10)}
+    (found,) = run_here(graph, compiled, feeds).values()
+    np.testing.assert_array_equal(found, Program(graph).run(feeds, raw=True)["last"])
 
 
 def test_tensors_share_what_is_free(network) -> None:

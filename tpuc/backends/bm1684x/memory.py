@@ -1,6 +1,7 @@
 """Where tensors lie in global memory: those that are stored or loaded there, while they live.
 
-Rules write as if every tensor had a place of its own. When all commands are known, tensors that
+Rules write as if every tensor had a place of its own; what is only made to be joined to others lies
+where it will be read. When all commands are known, tensors that
 none of them touches lose theirs: they never leave local memory. The others share.
 """
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from tpuc.backends.bm1684x.command import Command, up
 from tpuc.backends.bm1684x.emitter import BUFFERS, NEURONS, element_of
 from tpuc.backends.bm1684x.rules.movement import ALIASES
-from tpuc.ir import Graph, Value
+from tpuc.ir import Graph, Node, Value
 
 __all__ = ["Plan", "moved", "plan_memory", "reuse"]
 
@@ -31,22 +32,44 @@ class Plan:
 
 
 def plan_memory(graph: Graph) -> Plan:
-    """A place of its own for each tensor."""
+    """A place of its own for each tensor, parts of joined ones within those."""
     outputs = {v.name for v in graph.outputs}
-    root: dict[str, str] = {}
+    above: dict[str, tuple[str, int]] = {}  # whose bytes a tensor has, from which on
     aliases = set()
     for node in graph.nodes:
         name = node.output.name
-        root[name] = name
         if node.op in ALIASES and name not in outputs:
-            root[name] = root[node.activations[0].name]
+            above[name] = node.activations[0].name, 0
             aliases.add(name)
+        elif node.op == "Concat":
+            above |= {v.name: (name, at) for v, at in _parts(node) if v.name not in outputs}
     starts, size = {}, 0
     for value in graph.values():
-        if root[value.name] == value.name:
+        if value.name not in above:
             starts[value.name] = NEURONS + size
             size += up(_bytes(value), _PAGE)
-    return Plan({n: starts[r] for n, r in root.items()}, size, frozenset(aliases), root)
+    root, addresses = {}, {}
+    for value in graph.values():
+        name, offset = value.name, 0
+        while name in above:
+            name, more = above[name]
+            offset += more
+        root[value.name], addresses[value.name] = name, starts[name] + offset
+    return Plan(addresses, size, frozenset(aliases), root)
+
+
+def _parts(node: Node) -> Iterator[tuple[Value, int]]:
+    """Operands that only this op reads and that follow one another in its result: first bytes."""
+    shape = node.output.shape
+    axis = node.integer("axis") % len(shape)
+    at = 0
+    for value in node.inputs:
+        assert value is not None
+        maker = value.producer
+        made = maker is not None and maker.op not in ("Input", *ALIASES)
+        if made and len(value.uses) == 1 and all(n == 1 for n in shape[:axis]):
+            yield value, at
+        at += _bytes(value)
 
 
 def _bytes(value: Value) -> int:
@@ -84,7 +107,7 @@ def reuse(
         name = name_at(address)
         return address - plan.addresses[name] + found[name]
 
-    addresses = {n: found[r] for n, r in plan.roots.items() if r in found}
+    addresses = {n: new_place(plan.addresses[n]) for n, r in plan.roots.items() if r in found}
     after = tuple(moved(command, new_place) for command in commands)
     return Plan(addresses, size, plan.aliases, plan.roots), after
 

@@ -70,10 +70,10 @@ def _concat(e: Emitter, node: Node) -> None:
     for value in node.inputs:
         assert value is not None
         e.begin(node)
-        run = value.size // outer
-        copy_runs(
-            e, (place_of(e, value), run), (start + at * element.size, pitch), (outer, run), element
-        )
+        run, there = value.size // outer, start + at * element.size
+        here = place_of(e, value)
+        if here != there:  # or it was made where it belongs
+            copy_runs(e, (here, run), (there, pitch), (outer, run), element)
         at += run
 
 
