@@ -155,3 +155,8 @@ def test_attributes_that_no_rule_can_use_are_a_graph_error():
     node = _node("Conv", (1, 4, 8, 8), (4, 4, 3, 3), dilations=(1, 1), **attrs)
     with pytest.raises(GraphError, match="Conv 'y': operands or attributes do not fit"):
         infer_shapes(node)
+
+
+def test_a_missing_operand_is_a_graph_error():
+    with pytest.raises(GraphError, match="Relu 'y': operands or attributes do not fit"):
+        infer_shapes(_node("Relu", None))

@@ -29,9 +29,7 @@ def infer_shapes(node: Node) -> Shapes:
     ------
     GraphError : the op has no rule, or operands do not fit together
     """
-    if node.op in _SAME:
-        return (shape_of(node),)
-    rule = RULES.get(node.op)
+    rule = _same if node.op in _SAME else RULES.get(node.op)
     if rule is None:
         raise GraphError(f"{node}: no shape rule")
     try:
@@ -39,6 +37,10 @@ def infer_shapes(node: Node) -> Shapes:
     except _UNFIT as error:
         reason = f"{type(error).__name__}: {error}"
         raise GraphError(f"{node}: operands or attributes do not fit ({reason})") from error
+
+
+def _same(node: Node) -> Shapes:
+    return (shape_of(node),)
 
 
 def check_shapes(graph: Graph) -> Graph:
