@@ -35,14 +35,20 @@ static const tpuc_attention_loops *loops(void) {
     return &tpuc_attention_portable;
 }
 
-/* What a run keeps of one sample, and of one group of rows. */
+/* What a run keeps of one head's samples, and of one group of rows, which all heads share. */
 typedef struct {
     const tpuc_attention *op;
     const tpuc_attention_run_on *on;
     const tpuc_attention_loops *loops;
     int64_t groups, width, depth, terms, tokens16, tokens4, columns, most;
-    int64_t sample, group; /* bytes */
+    int64_t sample, group;       /* bytes */
+    int64_t samples_at, groups_at; /* in the scratch memory */
 } job;
+
+typedef struct {
+    const job *heads;
+    int64_t count;
+} run;
 
 static job job_of(const tpuc_attention *op, const tpuc_attention_run_on *on) {
     job j = {.op = op, .on = on, .loops = loops()};
@@ -64,10 +70,24 @@ static job job_of(const tpuc_attention *op, const tpuc_attention_run_on *on) {
     return j;
 }
 
-int64_t tpuc_attention_scratch(const tpuc_attention *op, int64_t batch, int64_t tokens) {
+/* Fills in the jobs of all heads; bytes of scratch memory behind them. */
+static int64_t place(const tpuc_attention *const *heads, int64_t count,
+                     const tpuc_attention_run_on *on, job *jobs) {
+    int64_t at = up(count * (int64_t)sizeof(job), 64), group = 0, groups = 0;
+    for (int64_t h = 0; h < count; h++) {
+        job j = job_of(heads[h], on);
+        j.samples_at = at, at += on->batch * j.sample;
+        group = group < j.group ? j.group : group, groups = j.groups;
+        if (jobs) jobs[h] = j;
+    }
+    for (int64_t h = 0; jobs && h < count; h++) jobs[h].group = group, jobs[h].groups_at = at;
+    return at + on->batch * groups * group;
+}
+
+int64_t tpuc_attention_scratch(const tpuc_attention *const *heads, int64_t count, int64_t batch,
+                               int64_t tokens) {
     const tpuc_attention_run_on on = {.batch = batch, .tokens = tokens};
-    const job j = job_of(op, &on);
-    return batch * j.sample + batch * j.groups * j.group;
+    return place(heads, count, &on, 0);
 }
 
 /* Places in the scratch memory. */
@@ -79,7 +99,7 @@ typedef struct {
 
 static sample_memory sample_of(const job *j, int64_t n) {
     const int64_t rows = j->groups * TPUC_ATTENTION_ROWS;
-    uint8_t *at = j->on->scratch + n * j->sample;
+    uint8_t *at = j->on->scratch + j->samples_at + n * j->sample;
     sample_memory s = {at, at + rows * j->width, at + 2 * rows * j->width, 0, 0, 0, 0};
     at += up(rows * (2 * j->width + j->depth), 64);
     s.keys = (int8_t *)at, at += up(j->tokens16 * j->width, 64);
@@ -97,7 +117,7 @@ typedef struct {
 
 static group_memory group_of(const job *j, int64_t item) {
     const int64_t bytes = j->terms > j->tokens4 ? j->terms : j->tokens4;
-    uint8_t *at = j->on->scratch + j->on->batch * j->sample + item * j->group;
+    uint8_t *at = j->on->scratch + j->groups_at + item * j->group;
     group_memory g = {at, at + TPUC_ATTENTION_ROWS * bytes, 0, 0, 0};
     at += up(TPUC_ATTENTION_ROWS * (bytes + j->depth), 64);
     g.sums = (int32_t *)at, at += up(4 * TPUC_ATTENTION_ROWS * j->most, 64);
@@ -119,28 +139,35 @@ static void project(const job *j, const group_memory *g, int rows, const tpuc_at
     j->loops->requant(g->sums, (int)(rows * columns), words, out);
 }
 
-/* Item: q, k, v of some rows. Columns that are not there are 0. */
+/* Item: q, k, v of some rows, for every head. Columns that are not there are 0. */
 static void make_parts(const void *context, int64_t item) {
-    const job *j = context;
+    const run *all = context;
+    const job *j = all->heads;
     const int64_t n = item / j->groups, group = item % j->groups;
     const int64_t first = group * TPUC_ATTENTION_ROWS, terms = j->op->query.terms;
     const int rows = rows_of(j, group);
-    const sample_memory s = sample_of(j, n);
-    const group_memory g = group_of(j, item);
     const int8_t *x = j->on->x + (n * j->on->tokens + first) * terms;
+    uint8_t *bytes = group_of(j, item).rows; /* at the same place for all heads */
     for (int r = 0; r < rows; r++) {
-        uint8_t *row = g.rows + r * j->terms;
+        uint8_t *row = bytes + r * j->terms;
         for (int64_t i = 0; i < terms; i++) row[i] = (uint8_t)x[r * terms + i] ^ 128;
         for (int64_t i = terms; i < j->terms; i++) row[i] = 128;
     }
-    project(j, &g, rows, &j->op->query, j->op->query_words, s.q + first * j->width);
-    project(j, &g, rows, &j->op->key, j->op->key_words, s.k + first * j->width);
-    project(j, &g, rows, &j->op->value, j->op->value_words, s.v + first * j->depth);
+    for (int64_t h = 0; h < all->count; h++) {
+        j = all->heads + h;
+        const sample_memory s = sample_of(j, n);
+        const group_memory g = group_of(j, item);
+        project(j, &g, rows, &j->op->query, j->op->query_words, s.q + first * j->width);
+        project(j, &g, rows, &j->op->key, j->op->key_words, s.k + first * j->width);
+        project(j, &g, rows, &j->op->value, j->op->value_words, s.v + first * j->depth);
+    }
 }
 
-/* Item: pack k, whose rows are the columns of a product, and v, of one sample. */
-static void pack_sample(const void *context, int64_t n) {
-    const job *j = context;
+/* Item: pack k, whose rows are the columns of a product, and v, of one sample of one head. */
+static void pack_sample(const void *context, int64_t item) {
+    const run *all = context;
+    const job *j = all->heads + item % all->count;
+    const int64_t n = item / all->count;
     const sample_memory s = sample_of(j, n);
     const int64_t tokens = j->on->tokens, width = j->width, depth = j->depth;
     memset(s.keys, 0, (size_t)(j->tokens16 * width));
@@ -185,9 +212,8 @@ static void share(const job *j, const group_memory *g, const sample_memory *s, i
         for (int64_t t = tokens; t < j->tokens4; t++) g->rows[r * j->tokens4 + t] = 0;
 }
 
-/* Item: the result of some rows. */
-static void attend(const void *context, int64_t item) {
-    const job *j = context;
+/* The result of one head for some rows; heads behind the first are added. */
+static void attend_head(const job *j, int64_t item, int adds) {
     const int64_t n = item / j->groups, group = item % j->groups;
     const int64_t first = group * TPUC_ATTENTION_ROWS, columns = j->op->out.columns;
     const int rows = rows_of(j, group);
@@ -200,23 +226,32 @@ static void attend(const void *context, int64_t item) {
                       (int)(j->depth / 16), s.none, g.sums, j->depth);
     j->loops->requant(g.sums, (int)(rows * j->depth), j->op->mixed_words, g.mixed);
     int32_t *y = j->on->y + (n * j->on->tokens + first) * columns;
-    int32_t *sums = columns == j->columns && !j->on->add ? y : g.sums;
+    int32_t *sums = columns == j->columns && !adds ? y : g.sums;
     j->loops->product(g.mixed, j->depth, rows, j->op->out.weights, (int)(j->depth / 4),
                       (int)(j->columns / 16), j->op->out.bias, sums, j->columns);
     if (sums == y) return;
     for (int r = 0; r < rows; r++) {
         int32_t *to = y + r * columns;
         const int32_t *from = sums + r * j->columns;
-        if (j->on->add) j->loops->add(to, from, to, (int)columns);
+        if (adds) j->loops->add(to, from, to, (int)columns);
         else memcpy(to, from, (size_t)columns * 4);
     }
 }
 
-void tpuc_attention_run(const tpuc_attention *op, const tpuc_attention_run_on *on, int threads) {
-    const job j = job_of(op, on);
-    tpuc_parallel(threads, on->batch * j.groups, make_parts, &j);
-    tpuc_parallel(threads, on->batch, pack_sample, &j);
-    tpuc_parallel(threads, on->batch * j.groups, attend, &j);
+/* Item: the sum of all heads for some rows. */
+static void attend(const void *context, int64_t item) {
+    const run *all = context;
+    for (int64_t h = 0; h < all->count; h++) attend_head(all->heads + h, item, h > 0);
+}
+
+void tpuc_attention_run(const tpuc_attention *const *heads, int64_t count,
+                        const tpuc_attention_run_on *on, int threads) {
+    job *jobs = (job *)on->scratch;
+    place(heads, count, on, jobs);
+    const run all = {jobs, count};
+    tpuc_parallel(threads, on->batch * jobs->groups, make_parts, &all);
+    tpuc_parallel(threads, on->batch * count, pack_sample, &all);
+    tpuc_parallel(threads, on->batch * jobs->groups, attend, &all);
 }
 
 enum { RUN = 4096 };

@@ -1,4 +1,4 @@
-/* One head of int8 attention, on plain arrays of (batch, tokens, ...).
+/* Heads of int8 attention that are added up, on plain arrays of (batch, tokens, ...).
  *
  *     q = requant(x wq + bq), k and v alike       int8, each with a multiplier and a shift
  *     p = requant(q k^T), less 255 where the mask is not 0, cut to int8
@@ -43,15 +43,18 @@ typedef struct {
     int64_t batch, tokens;
     const int8_t *x;
     const int32_t *mask; /* [mask_batch][tokens], or null */
-    int64_t mask_batch, add; /* add: to what y holds, cut to int32 */
-    int32_t *y;
+    int64_t mask_batch;
+    int32_t *y; /* the heads one after the other, each sum cut to int32 */
     uint8_t *scratch; /* tpuc_attention_scratch bytes, aligned to 64 */
 } tpuc_attention_run_on;
 
 /* Bytes of scratch memory. */
-int64_t tpuc_attention_scratch(const tpuc_attention *op, int64_t batch, int64_t tokens);
+int64_t tpuc_attention_scratch(const tpuc_attention *const *heads, int64_t count, int64_t batch,
+                               int64_t tokens);
 
-void tpuc_attention_run(const tpuc_attention *op, const tpuc_attention_run_on *on, int threads);
+/* Heads of one width of x and of y, at least one. */
+void tpuc_attention_run(const tpuc_attention *const *heads, int64_t count,
+                        const tpuc_attention_run_on *on, int threads);
 
 /* One instruction set's loops. */
 typedef struct {

@@ -20,13 +20,13 @@ cdef extern from "attention.h" nogil:
         const float *table
         float scale
     ctypedef struct tpuc_attention_run_on:
-        int64_t batch, tokens, mask_batch, add
+        int64_t batch, tokens, mask_batch
         const int8_t *x
         const int32_t *mask
         int32_t *y
         uint8_t *scratch
-    int64_t tpuc_attention_scratch(const tpuc_attention *, int64_t, int64_t)
-    void tpuc_attention_run(const tpuc_attention *, const tpuc_attention_run_on *, int)
+    int64_t tpuc_attention_scratch(const tpuc_attention **, int64_t, int64_t, int64_t)
+    void tpuc_attention_run(const tpuc_attention **, int64_t, const tpuc_attention_run_on *, int)
     void tpuc_add_plain(const int32_t *, const int32_t *, int32_t *, int64_t, int)
     void tpuc_requant_plain(const int32_t *, int8_t *, int64_t, tpuc_attention_words, int)
 
@@ -84,20 +84,21 @@ def run_heads(list heads, const int8_t[:, :, ::1] x, const int32_t[:, ::1] mask,
     """y = the sum of what the heads make of x; mask: (1 or batch, tokens), or None."""
     cdef Attention head
     cdef tpuc_attention_run_on on
+    cdef int64_t index, count = len(heads)
+    cdef size_t[::1] places = np.empty(count, np.uintp)
+    for index, head in enumerate(heads):
+        places[index] = <size_t> &head.op
+    cdef const tpuc_attention **ops = <const tpuc_attention **> &places[0]
     on.batch, on.tokens = x.shape[0], x.shape[1]
-    on.x, on.y, on.add = &x[0, 0, 0], &y[0, 0, 0], 0
+    on.x, on.y = &x[0, 0, 0], &y[0, 0, 0]
     on.mask, on.mask_batch = NULL, 1
     if mask is not None:
         on.mask, on.mask_batch = &mask[0, 0], mask.shape[0]
-    cdef int64_t size = 0
-    for head in heads:
-        size = max(size, tpuc_attention_scratch(&head.op, on.batch, on.tokens))
+    cdef int64_t size = tpuc_attention_scratch(ops, count, on.batch, on.tokens)
     cdef uint8_t[::1] scratch = scratch_of(size + 64)
     on.scratch = &scratch[0] + (-(<size_t> &scratch[0])) % 64
-    for head in heads:
-        with nogil:
-            tpuc_attention_run(&head.op, &on, threads)
-        on.add = 1
+    with nogil:
+        tpuc_attention_run(ops, count, &on, threads)
 
 
 def requant(const int32_t[::1] x, int8_t[::1] out, int64_t multiplier, int64_t shift, int threads):
