@@ -83,10 +83,15 @@ def chunk(context: TorchContext, node: TorchNode) -> None:
 
 @converts("unbind")
 def unbind(context: TorchContext, node: TorchNode) -> None:
-    """Every position of an axis by itself, without the axis."""
+    """Every position of an axis by itself, without the axis; named after what unpacks them.
+
+    TPU-MLIR 1.30 keeps the axis, with size 1.
+    """
     x = context.value(node)
     axis = int(node.arg(1, 0)) % len(x.shape)
-    names = [f"{node.name}_{i}" for i in range(x.shape[axis])]
+    names = list(context.unpacked.get(node.name, ()))
+    if len(names) != x.shape[axis]:
+        names = [f"{node.name}_{i}" for i in range(x.shape[axis])]
     _split(context, node, axis, [1] * len(names), [f"{n}_split" for n in names])
     parts = context.known[node.name]
     context.alias(node, [
