@@ -172,8 +172,8 @@ def _exchanged() -> list[str]:
         "tables through `model_deploy`, every",
         "tensor of its simulator bit by bit beside ours; then its `.mlir` and npz as `model.path` "
         "here. *Equal / all*, and what is not.",
-        "Of TorchScript's `unbind` TPU-MLIR keeps the axis, with size 1, so that axes behind it are "
-        "others: its graph of such",
+        "Of TorchScript's `unbind` TPU-MLIR keeps the axis, with size 1, so that axes behind it "
+        "are others: its graph of such",
         "a network (vit.pt) does not compute what torch does; ours does, and is read by its tools.",
         "", "| network | " + " | ".join(_STEPS.values()) + " |",
         "|---" * (len(_STEPS) + 1) + "|",
