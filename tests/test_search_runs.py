@@ -73,7 +73,8 @@ def test_a_bounded_search_goes_on_to_the_same_end(home):
         (["processor=bm1688", "search.mix_mode=w4a8"], "does not have"),
         (["processor=bm1688", "search.mix_mode=wi4ai4_wi8ai9"], "did you mean 'wi4ai4_wi8ai8'"),
         (["processor=bm1688", "search.mix_mode=4_8", "search=threshold"], "has no meaning with"),
-        (["processor=bm1688", "search.mix_mode=4_8", "search=pareto"], "expected search=qtable"),
+        (["processor=bm1688", "quantize=int4", "search=pareto"], "Hint: search.mix_mode=4_8"),
+        (["processor=cv186x", "search.mix_mode=4_8", "search=pareto"], "++processor.f16_tops="),
         (["search.max_float_layers=9999"], "more than the"),
         (["search.post_process=fails.py"], "failed with ValueError: broken"),
         (["search.post_process=empties.py"], "returned nothing in"),
@@ -237,3 +238,31 @@ def test_4_and_8_bits_are_mixed(home):
     small = table.partition("#int4_op\n")[2].split()
     assert small and not kept & set(small)
     assert "when it alone is INT4" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize("budget", [None, 0.95])
+def test_the_front_from_4_bits_to_float_is_written_and_chosen_from(home, budget):
+    folder = home / f"four_front_{budget}"
+    keys = [] if budget is None else [f"search.budget={budget}"]
+    done = tpuc(
+        "recipe=digits", "search=pareto", "search.mix_mode=4_8", "processor=bm1688",
+        "search.expected_cos=0.99", f"hydra.run.dir={folder}", *keys, cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (folder / "digits_bm1688_int4.bmodel").is_file()
+    found = json.loads((folder / "report.json").read_text())["search"]
+    front = found["front"]
+    assert front[0]["int8_ops"] == front[0]["float_ops"] == []
+    assert front[0]["cost"] < 1.0 < front[-1]["cost"] and front[-1]["float_ops"]
+    if budget is None:
+        wanted = min((p for p in front if p["cos"] > 0.99), key=lambda p: p["cost"])
+    else:
+        wanted = max((p for p in front if p["cost"] <= budget), key=lambda p: p["cos"])
+    assert found["cos"] == wanted["cos"]
+    assert set(found["chosen"]) == {*wanted["int8_ops"], *wanted["float_ops"]}
+    rows = (folder / "digits_qtable").read_text()
+    assert all(f"{n} INT8" in rows for n in wanted["int8_ops"])
+    small = (folder / "new_cali_table.txt").read_text().partition("#int4_op\n")[2].split()
+    assert small and not set(small) & set(found["chosen"])
+    page = (folder / "report.html").read_text()
+    assert "against that of all ops in INT8" in page and "INT8 ops" in page

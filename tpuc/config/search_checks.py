@@ -28,7 +28,7 @@ MIX_MODES = {
 """Names of `search.mix_mode` (the manual's, and those of TPU-MLIR 1.30): the lower type. Written
 without quotes, 4_8 is a number to Hydra: 48."""
 
-_MIXED = ("qtable",)
+_MIXED = ("qtable", "pareto")
 _TABLE_SEARCHES = {"threshold", "qtable", "sensitive_layer", "pareto"}
 
 
@@ -74,9 +74,11 @@ def check_search(job: Job, processor: Processor) -> None:
         processor.require_peaks("search.method: pareto", ("INT8", mode))
     expected = "INT4" if is_four_bit_search(job) else "INT8"
     if job.quantize.mode.name != expected:
+        four = job.quantize.mode.name == "INT4" and method in _MIXED
+        hint = "search.mix_mode=4_8" if four else "quantize=int8, or search=none"
         raise ConfigError(
             f"search.method: {method} mixes float ops into integers; quantize.mode is "
-            f"{job.quantize.mode.name}. Hint: quantize=int8, or search=none"
+            f"{job.quantize.mode.name}. Hint: {hint}"
         )
     if method in _TABLE_SEARCHES and job.dataset.path is None and job.dataset.list is None:
         raise ConfigError(
@@ -128,7 +130,7 @@ def _check_mix_mode(job: Job, processor: Processor) -> None:
     if low == "INT4" and search.method.name not in _MIXED:
         raise ConfigError(
             f"search.mix_mode: {search.mix_mode} has no meaning with search={search.method.name}; "
-            f"expected search=qtable. Hint: search.mix_mode=8_16"
+            f"expected search=qtable or search=pareto. Hint: search.mix_mode=8_16"
         )
     for name in search.quantize_methods if low == "INT4" else ():
         if name.lower() in METHODS and name.lower() not in FOUR_BIT_METHODS:

@@ -124,9 +124,17 @@ def _search_facts(g: Gathered) -> dict[str, Fact]:
         "expected_cos": g.job.search.expected_cos,
         "max_float_layers": g.job.search.max_float_layers,
         "ops_searched": len(result.losses),
-        "float_ops" if result.goal is None else "int8_ops": result.float_ops,
+        **_raised(result),
         "stopped": result.stopped,
     }
+
+
+def _raised(result: SearchResult) -> dict[str, Fact]:
+    """Ops that got a wider type, by type."""
+    if result.goal is not None:
+        return {"int8_ops": result.float_ops}
+    more: dict[str, Fact] = {"int8_ops": result.int8_ops} if result.int8_ops else {}
+    return {"float_ops": result.float_ops, **more}
 
 
 def _search_view(g: Gathered, twins: Mapping[str, Node]) -> SearchView | None:
@@ -144,8 +152,10 @@ def _search_view(g: Gathered, twins: Mapping[str, Node]) -> SearchView | None:
         )
         for row in result.losses
     )
-    front = tuple(Mix(p.float_ops, p.cost, p.cos) for p in result.front)
+    front = tuple(Mix(p.float_ops, p.cost, p.cos, p.int8_ops) for p in result.front)
     low, high = ("quantized", "float") if result.goal is None else ("INT4", "INT8")
+    if result.method == "pareto" and g.job.quantize.mode.name == "INT4":
+        low, high = "in its smallest type", "raised"
     return SearchView(
         result.method,
         len(g.search_samples or ()),
@@ -158,7 +168,7 @@ def _search_view(g: Gathered, twins: Mapping[str, Node]) -> SearchView | None:
         result.stopped,
         low,
         high,
-        result.float_ops,
+        (*result.int8_ops, *result.float_ops),
     )
 
 

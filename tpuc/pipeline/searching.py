@@ -176,16 +176,17 @@ def _run(
     start = Start(inputs.start, inputs.base, float_mode(job, processor))
     screen = search.screen_types or search.transformer
     goal = Goal(search.expected_cos, search.max_float_layers, screen, search.cluster)
-    if is_four_bit_search(job) and method == "qtable":
-        small = _small(inputs)
+    small = _small(inputs) if is_four_bit_search(job) else None
+    if small is not None and method == "qtable":
         tables, wanted = inputs.tables, search.expected_cos
         return search_four_bits(trials, tables, start, small, wanted, search.cluster)
     if method != "pareto":
         return search_qtable(trials, inputs.tables, start, goal, method)
     lowered = bench.lower(inputs.start, inputs.base)
     natural = _natural_types(inputs.graph, lowered)
+    natural.update(dict.fromkeys(small.names if small else (), "INT4"))
     cost = CostModel(inputs.graph, processor, natural, _clock(job, bench, inputs, processor))
-    return search_pareto(trials, inputs.tables, start, goal, cost, search.budget)
+    return search_pareto(trials, inputs.tables, start, goal, cost, search.budget, small)
 
 
 def _small(inputs: SearchInputs) -> Small:

@@ -59,6 +59,8 @@ class Processor:
         Local memory: lanes, bytes per lane, bytes a lane processes at once.
     int8_tops : float
         Peak of int8 multiply-adds, in 10**12 operations per second (two a multiply-add).
+    int4_tops : float
+        The same of int4; 0: not known, and counted as int8's, which it is at least.
     f16_tops, f32_tops : float
         The same of F16 (and BF16), and of F32; 0 where the hardware has none.
     instructions : str
@@ -88,6 +90,7 @@ class Processor:
     eu_bytes: int = 0
     clock_mhz: int = 0
     int8_tops: float = 0.0
+    int4_tops: float = 0.0
     f16_tops: float = 0.0
     f32_tops: float = 0.0
     dram_gbps: float = 0.0
@@ -114,7 +117,9 @@ class Processor:
 
     def peak(self, kind: str) -> float:
         """Most operations of a type in a second, 10**12; 0: not known."""
-        return {"INT8": self.int8_tops, "F32": self.f32_tops}.get(kind, self.f16_tops)
+        four = self.int4_tops or self.int8_tops
+        known = {"INT4": four, "INT8": self.int8_tops, "F32": self.f32_tops}
+        return known.get(kind, self.f16_tops)
 
     def require_peaks(self, key: str, kinds: tuple[str, ...]) -> None:
         """Check that what `key` counts cycles with is known: memory, and the peak of each type.
@@ -123,7 +128,7 @@ class Processor:
         ------
         ConfigError : names the facts that the YAML does not give
         """
-        names = {"INT8": "int8_tops", "F32": "f32_tops"}
+        names = {"INT4": "int8_tops", "INT8": "int8_tops", "F32": "f32_tops"}
         facts = [names.get(k, "f16_tops") for k in kinds if self.peak(k) <= 0]
         facts += ["dram_gbps"] if self.dram_gbps <= 0 else []
         if facts:

@@ -31,11 +31,18 @@ class SearchedOp:
 
 @dataclass(frozen=True)
 class Mix:
-    """Ops that are float together, the cost relative to all quantized, and the score."""
+    """Ops that are float together, the cost relative to all quantized, and the score.
+
+    Parameters
+    ----------
+    int8_ops : tuple of str
+        In 8 bits where others have 4; the cost is then relative to all in 8 bits.
+    """
 
     float_ops: tuple[str, ...]
     cost: float
     cos: float
+    int8_ops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

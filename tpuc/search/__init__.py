@@ -7,8 +7,9 @@ float_ops.py         a row before tables merge
 objective.py         what is compared            trials.py      tables to scores, journal, limits
 threshold_search.py  search=threshold            layers.py      which ops are looked at
 sensitivity.py       what each op costs          qtable_search.py  search=qtable, sensitive_layer
-pareto.py, cost.py   search=pareto             four_bits.py   search.mix_mode=4_8
-result.py, saved.py  what was found              journal.py     finished trials on disk
+pareto.py, cost.py   search=pareto               four_bits.py   search.mix_mode=4_8
+ladder.py            ... its steps               journal.py     finished trials on disk
+result.py, saved.py  what was found
 
 Nothing here lowers or simulates: `Bench` carries functions that do.
 """

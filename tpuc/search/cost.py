@@ -3,9 +3,10 @@
     t(op, type) = max(2 * MACs / peak(type), bytes(type) / bandwidth)
     cost        = sum over ops of t, plus bytes / bandwidth of every cast where types meet
 
-bytes: operands, weights and results, each in its type, all through the memory outside. A real
+bytes: operands, weights and results, each in its type, all through the memory outside. Results of
+a 4-bit op have 8 bits, but where 4-bit ops alone read them. A real
 schedule keeps much of it inside, so costs are good for comparing mixes of one network, and are
-given relative to the network with every op quantized.
+given relative to the network with every op quantized, to 8 bits.
 
 Where a clock is given (the predicted time of the chip's instructions), and it knows both mixes, it
 decides; the estimate remains for those that have no instructions, and for the order of trials.
@@ -17,13 +18,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tpuc.artifacts import QuantizeTable
-from tpuc.ir import Graph, Node
+from tpuc.ir import Graph, Node, Value
 from tpuc.ir.macs import macs_of
 from tpuc.processors import Processor
 
 __all__ = ["CostModel"]
 
-_BYTES = {"INT8": 1, "F16": 2, "BF16": 2, "F32": 4}
+_BYTES = {"INT4": 0.5, "INT8": 1, "F16": 2, "BF16": 2, "F32": 4}
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,14 @@ class CostModel:
         for node in self.graph.nodes:
             if node.op == "Input":
                 continue
-            total += self._op(node, types[node.name]) + self._casts(node, types)
+            total += self._op(node, types) + self._casts(node, types)
         return total
 
-    def _op(self, node: Node, kind: str) -> float:
-        elements = sum(v.size for v in (*node.inputs, *node.outputs) if v is not None)
-        move = self._move(elements * _BYTES[kind])
+    def _op(self, node: Node, types: Mapping[str, str]) -> float:
+        kind = types[node.name]
+        read = sum(v.size for v in node.inputs if v is not None) * _BYTES[kind]
+        made = sum(v.size * _BYTES[_made(node, v, types)] for v in node.outputs)
+        move = self._move(read + made)
         macs = macs_of(node)
         return max(2 * macs / (self._peak(kind) * 1e6), move) if macs else move
 
@@ -82,14 +85,23 @@ class CostModel:
         total = 0.0
         for value in node.activations:
             producer = value.producer
-            other = "F32" if producer is None or producer.op == "Input" else types[producer.name]
+            outside = producer is None or producer.op == "Input"
+            other = "F32" if producer is None or outside else _made(producer, value, types)
             if other != types[node.name]:
                 total += self._move(value.size * (mine + _BYTES[other]))
         return total
 
-    def _move(self, size: int) -> float:
+    def _move(self, size: float) -> float:
         return size / (self.processor.dram_gbps * 1e3)
 
     def _peak(self, kind: str) -> float:
         self.processor.require_peaks("search.method: pareto", (kind,))
         return self.processor.peak(kind)
+
+
+def _made(node: Node, value: Value, types: Mapping[str, str]) -> str:
+    """Type of a result."""
+    kind, users = types[node.name], list(value.users)
+    if kind != "INT4" or (users and all(types[u.name] == "INT4" for u in users)):
+        return kind
+    return "INT8"

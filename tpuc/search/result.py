@@ -85,11 +85,18 @@ class LayerLoss:
 
 @dataclass(frozen=True)
 class FrontPoint:
-    """One mix of types: its cost relative to the network with every op quantized, its score."""
+    """One mix of types: its cost relative to the network with every op quantized, its score.
+
+    Parameters
+    ----------
+    int8_ops : tuple of str
+        In 8 bits, of those that could have 4; the cost is then relative to all in 8 bits.
+    """
 
     float_ops: tuple[str, ...]
     cost: float
     cos: float
+    int8_ops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,8 @@ class SearchResult:
     float_ops : tuple of str
         Ops that this search made float (mixing 4 and 8 bits: kept in 8 bits), most sensitive
         first.
+    int8_ops : tuple of str
+        Ops that stay in 8 bits (search=pareto that mixes 4 bits too).
     front : tuple of FrontPoint
         Best mixes, cheapest first (search=pareto).
     goal : float, optional
@@ -133,6 +142,7 @@ class SearchResult:
     losses: tuple[LayerLoss, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     float_ops: tuple[str, ...] = ()
+    int8_ops: tuple[str, ...] = ()
     front: tuple[FrontPoint, ...] = ()
     goal: float | None = None
     stopped: str = ""

@@ -29,9 +29,11 @@ def from_saved(folder: Path) -> SearchResult:
     )
     row["losses"] = tuple(_loss(r) for r in row["losses"])
     row["front"] = tuple(
-        FrontPoint(tuple(p["float_ops"]), p["cost"], p["cos"]) for p in row["front"]
+        FrontPoint(tuple(p["float_ops"]), p["cost"], p["cos"], tuple(p["int8_ops"]))
+        for p in row["front"]
     )
-    row["float_ops"] = tuple(row["float_ops"])
+    for key in ("float_ops", "int8_ops"):
+        row[key] = tuple(row[key])
     return SearchResult(**row)
 
 
