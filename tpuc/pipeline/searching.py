@@ -182,8 +182,7 @@ def _run(
         return search_four_bits(trials, tables, start, small, wanted, search.cluster)
     if method != "pareto":
         return search_qtable(trials, inputs.tables, start, goal, method)
-    lowered = bench.lower(inputs.start, inputs.base)
-    natural = _natural_types(inputs.graph, lowered)
+    natural = _natural_types(inputs.graph, bench.lower(inputs.start, inputs.base))
     natural.update(dict.fromkeys(small.names if small else (), "INT4"))
     cost = CostModel(inputs.graph, processor, natural, _clock(job, bench, inputs, processor))
     return search_pareto(trials, inputs.tables, start, goal, cost, search.budget, small)

@@ -56,19 +56,13 @@ def search_pareto(
     found = SearchResult("pareto", table, base, quantized, quantized)
     points: list[FrontPoint] = []
     try:
-        if small:
-            found = type_losses(trials, tables, start, small, found, log)
-        else:
-            found = _float_losses(trials, tables, start, goal, found, log)
+        found = _losses(trials, tables, start, goal, small, found, log)
         ladder = _ladder(trials, found, start, goal, cost, small)
         if found.stopped:
             raise Exhausted(found.stopped)
         for point in _grow(trials, ladder, base, cost, ladder.most):
             points.append(point)
-            log.info(
-                f"{_counted(point)}, relative cost: {point.cost:.4f}, "
-                f"mix model outputs_cos: {point.cos}"
-            )
+            log.info(f"{_counted(point)}, relative cost: {point.cost:.4f}, {_scored(point)}")
     except Exhausted as limit:
         found = replace(found, stopped=str(limit))
         ladder = _ladder(trials, found, start, goal, cost, small)
@@ -78,7 +72,7 @@ def search_pareto(
     front = front_of(points)
     chosen = _pick(front, goal.expected_cos, budget)
     log.info(f"front: {[(_counted(p), round(p.cost, 4), p.cos) for p in front]}")
-    log.info(f"{_counted(chosen)}, mix model outputs_cos: {chosen.cos}")
+    log.info(f"{_counted(chosen)}, {_scored(chosen)}")
     log.info(f"int8 outputs_cos:{quantized:.6f} old")
     table, qtable = ladder.tables(steps_of(chosen, start.mode))
     return replace(
@@ -88,10 +82,12 @@ def search_pareto(
     )  # fmt: skip
 
 
-def _float_losses(
+def _losses(
     trials: Trials, tables: Mapping[str, CalibrationTable], start: Start, goal: Goal,
-    found: SearchResult, log: Log,
+    small: Small | None, found: SearchResult, log: Log,
 ) -> SearchResult:  # fmt: skip
+    if small:
+        return type_losses(trials, tables, start, small, found, log)
     layers = searched_layers(trials, start, goal, log)
     measured = measure(trials, layers, tables, start, log)
     return replace(found, table=measured.table, losses=measured.losses, stopped=measured.stopped)
@@ -109,6 +105,10 @@ def _ladder(
 def _counted(point: FrontPoint) -> str:
     floats = f"float layer number: {len(point.float_ops)}"
     return f"int8 layer number: {len(point.int8_ops)}, {floats}" if point.int8_ops else floats
+
+
+def _scored(point: FrontPoint) -> str:
+    return f"mix model outputs_cos: {point.cos}"
 
 
 def _grow(
