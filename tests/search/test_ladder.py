@@ -47,10 +47,10 @@ def _cost(bench, processor=None) -> CostModel:
     return CostModel(bench.graph, processor or bench.processor, natural)
 
 
-def _search(bench, budget=None, goal=GOAL, limits=None):
+def _search(bench, goal=GOAL, limits=None):
     tables = {"kl": bench.table}
     trials = bench.trials(None if limits else bench.journal, limits)
-    return search_pareto(trials, tables, bench.start, goal, _cost(bench), budget, bench.small)
+    return search_pareto(trials, tables, bench.start, goal, _cost(bench), bench.small)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_the_front_is_never_below_the_search_for_8_bit_ops(workbench, found):
 
 @pytest.mark.parametrize("budget", [0.8, 1.0, 2.0])
 def test_a_budget_picks_the_best_within_it_and_names_the_4_bit_ops(workbench, found, budget):
-    chosen = _search(workbench, budget)
+    chosen = _search(workbench, replace(GOAL, budget=budget))
     within = [p for p in found.front if p.cost <= budget] or found.front[:1]
     assert chosen.cos == within[-1].cos
     assert chosen.cos == pytest.approx(workbench.full_score(chosen.table, chosen.qtable), abs=1e-12)

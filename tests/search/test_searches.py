@@ -140,7 +140,7 @@ def _cost(workbench, bm1684x) -> CostModel:
 def test_the_front_is_never_below_the_ranked_choice(workbench, bm1684x, found):
     two = {m: workbench.tables[m] for m in ("kl", "mse")}
     cost = _cost(workbench, bm1684x)
-    mixes = search_pareto(workbench.trials(), two, workbench.start(), GOAL, cost, None)
+    mixes = search_pareto(workbench.trials(), two, workbench.start(), GOAL, cost)
     ranked = [row.name for row in found.losses]
     for count in range(1, GOAL.max_float_layers + 1):
         reasons = dict.fromkeys(ranked[:count], "")
@@ -156,7 +156,8 @@ def test_a_budget_picks_the_best_within_it(workbench, bm1684x):
     two = {m: workbench.tables[m] for m in ("kl", "mse")}
     cost = _cost(workbench, bm1684x)
     for budget in (1.0, 1.05, 10.0):
-        mixes = search_pareto(workbench.trials(), two, workbench.start(), GOAL, cost, budget)
+        goal = replace(GOAL, budget=budget)
+        mixes = search_pareto(workbench.trials(), two, workbench.start(), goal, cost)
         spent = cost.microseconds(mixes.qtable) / cost.microseconds(QuantizeTable())
         assert spent <= budget + 1e-9
         assert mixes.cos == max(p.cos for p in mixes.front if p.cost <= budget)

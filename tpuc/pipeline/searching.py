@@ -175,25 +175,25 @@ def _run(
         return search_threshold(trials, inputs.tables, inputs.base, benchmark)
     start = Start(inputs.start, inputs.base, float_mode(job, processor))
     screen = search.screen_types or search.transformer
-    goal = Goal(search.expected_cos, search.max_float_layers, screen, search.cluster)
+    most = search.max_float_layers
+    goal = Goal(search.expected_cos, most, screen, search.cluster, search.budget)
     small = _small(inputs) if is_four_bit_search(job) else None
     if small is not None and method == "qtable":
-        tables, wanted = inputs.tables, search.expected_cos
-        return search_four_bits(trials, tables, start, small, wanted, search.cluster)
+        wanted = search.expected_cos
+        return search_four_bits(trials, inputs.tables, start, small, wanted, search.cluster)
     if method != "pareto":
         return search_qtable(trials, inputs.tables, start, goal, method)
     natural = _natural_types(inputs.graph, bench.lower(inputs.start, inputs.base))
     natural.update(dict.fromkeys(small.names if small else (), "INT4"))
     cost = CostModel(inputs.graph, processor, natural, _clock(job, bench, inputs, processor))
-    return search_pareto(trials, inputs.tables, start, goal, cost, search.budget, small)
+    return search_pareto(trials, inputs.tables, start, goal, cost, small)
 
 
 def _small(inputs: SearchInputs) -> Small:
     """Ops that may be 4-bit: they have such a form, and nobody decided otherwise."""
     from tpuc.lowering.rules import can_be_four_bits
 
-    nodes = inputs.graph.nodes
-    decided = inputs.base.choices
+    nodes, decided = inputs.graph.nodes, inputs.base.choices
     return Small(tuple(n.name for n in nodes if can_be_four_bits(n) and n.name not in decided))
 
 

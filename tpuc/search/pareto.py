@@ -35,16 +35,15 @@ _NEXT = 3
 
 def search_pareto(
     trials: Trials, tables: Mapping[str, CalibrationTable], start: Start, goal: Goal,
-    cost: CostModel, budget: float | None, small: Small | None = None,
+    cost: CostModel, small: Small | None = None,
 ) -> SearchResult:  # fmt: skip
     """Search the front and pick from it.
 
     Parameters
     ----------
-    budget : float, optional
-        Largest cost, relative to the network with every op quantized (to 8 bits); the best score
-        within it wins. Without one: the cheapest that exceeds `goal.expected_cos`, else the best
-        score.
+    goal : Goal
+        The best score within its budget wins; without one the cheapest that exceeds its
+        `expected_cos`, else the best score.
     small : Small, optional
         Ops that may be 4-bit, in a build of type INT4: there all of them are at first.
     """
@@ -56,7 +55,10 @@ def search_pareto(
     found = SearchResult("pareto", table, base, quantized, quantized)
     points: list[FrontPoint] = []
     try:
-        found = _losses(trials, tables, start, goal, small, found, log)
+        if small:
+            found = type_losses(trials, tables, start, small, found, log)
+        else:
+            found = _float_losses(trials, tables, start, goal, found, log)
         ladder = _ladder(trials, found, start, goal, cost, small)
         if found.stopped:
             raise Exhausted(found.stopped)
@@ -70,10 +72,8 @@ def search_pareto(
         if not points:  # what was measured counts
             points = list(_grow(trials, ladder, base, cost, min(1, ladder.most)))
     front = front_of(points)
-    chosen = _pick(front, goal.expected_cos, budget)
-    log.info(f"front: {[(_counted(p), round(p.cost, 4), p.cos) for p in front]}")
-    log.info(f"{_counted(chosen)}, {_scored(chosen)}")
-    log.info(f"int8 outputs_cos:{quantized:.6f} old")
+    chosen = _pick(front, goal)
+    _closing(front, chosen, quantized, log)
     table, qtable = ladder.tables(steps_of(chosen, start.mode))
     return replace(
         found, table=table, qtable=qtable, cos=chosen.cos, float_ops=chosen.float_ops,
@@ -82,12 +82,10 @@ def search_pareto(
     )  # fmt: skip
 
 
-def _losses(
+def _float_losses(
     trials: Trials, tables: Mapping[str, CalibrationTable], start: Start, goal: Goal,
-    small: Small | None, found: SearchResult, log: Log,
+    found: SearchResult, log: Log,
 ) -> SearchResult:  # fmt: skip
-    if small:
-        return type_losses(trials, tables, start, small, found, log)
     layers = searched_layers(trials, start, goal, log)
     measured = measure(trials, layers, tables, start, log)
     return replace(found, table=measured.table, losses=measured.losses, stopped=measured.stopped)
@@ -105,6 +103,12 @@ def _ladder(
 def _counted(point: FrontPoint) -> str:
     floats = f"float layer number: {len(point.float_ops)}"
     return f"int8 layer number: {len(point.int8_ops)}, {floats}" if point.int8_ops else floats
+
+
+def _closing(front: Sequence[FrontPoint], chosen: FrontPoint, old: float, log: Log) -> None:
+    log.info(f"front: {[(_counted(p), round(p.cost, 4), p.cos) for p in front]}")
+    log.info(f"{_counted(chosen)}, {_scored(chosen)}")
+    log.info(f"int8 outputs_cos:{old:.6f} old")
 
 
 def _scored(point: FrontPoint) -> str:
@@ -147,9 +151,9 @@ def front_of(points: Sequence[FrontPoint]) -> list[FrontPoint]:
     return front
 
 
-def _pick(front: Sequence[FrontPoint], expected_cos: float, budget: float | None) -> FrontPoint:
-    if budget is not None:
-        within = [p for p in front if p.cost <= budget] or [front[0]]
+def _pick(front: Sequence[FrontPoint], goal: Goal) -> FrontPoint:
+    if goal.budget is not None:
+        within = [p for p in front if p.cost <= goal.budget] or [front[0]]
         return within[-1]
-    enough = [p for p in front if p.cos > expected_cos]
+    enough = [p for p in front if p.cos > goal.expected_cos]
     return enough[0] if enough else front[-1]

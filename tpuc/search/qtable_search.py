@@ -40,12 +40,15 @@ class Goal:
         Search only op types that screening finds sensitive.
     cluster : bool
         Instead of the k worst: the ops that 2-means on (loss, snr) puts with the larger losses.
+    budget : float, optional
+        Largest cost of search=pareto, relative to the network with every op quantized to 8 bits.
     """
 
     expected_cos: float
     max_float_layers: int
     screen: bool = True
     cluster: bool = False
+    budget: float | None = None
 
 
 def search_qtable(
