@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from tpuc.backends.bm1684x.command import Shape
 from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
@@ -153,8 +154,16 @@ def _of_four(box: Box) -> Iterator[Box]:
 def _folded(box: Box) -> Box:
     """A last axis that is too long as two, if that leaves nothing over."""
     last = box.sizes[-1]
-    width = next((w for w in range(_LONGEST, _LONGEST // 2, -1) if last % w == 0), last)
-    if last <= _LONGEST or width == last:
+    width = _width(last)
+    if width == last:
         return box
     steps = [(*s[:-1], width * s[-1], s[-1]) for s in box.steps]
     return Box((*box.sizes[:-1], last // width, width), box.firsts, (steps[0], steps[1]))
+
+
+@cache
+def _width(length: int) -> int:
+    """The longest width that a command can say and that divides it, or the length itself."""
+    if length <= _LONGEST:
+        return length
+    return next((w for w in range(_LONGEST, _LONGEST // 2, -1) if length % w == 0), length)

@@ -54,7 +54,7 @@ def _matmul_part(e: Emitter, node: Node) -> Part:
         (element_of(source), element_of(target)),
         axes_of(one, (1, rows), (1, rows)),
         one,
-        np.ascontiguousarray(matrix.T).reshape(width, depth, 1, 1),
+        matrix.T[:, :, None, None],
         words_of(node, multipliers, shifts, width),
         tiu.HALF_AWAY,
         node.flag("do_relu"),
