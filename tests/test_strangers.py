@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.campaigns.mutate import mutate
 from tests.campaigns.readers import READERS, check
 from tpuc.errors import InputError
-from tpuc.ir import Graph, Value, with_defaults
+from tpuc.ir import DType, Graph, QuantType, Value, with_defaults
 from tpuc.pipeline.loading import simulation
 
 
@@ -46,3 +46,14 @@ def test_a_program_whose_constants_do_not_fit_is_refused_in_one_line():
     with pytest.raises(InputError, match="'odd.bmodel': its program can not be run") as caught:
         simulation(graph, "odd.bmodel")(feed, None)
     assert "\n" not in str(caught.value)
+
+
+def test_a_program_whose_table_is_computed_is_refused_in_one_line():
+    graph = Graph("odd", "tpu")
+    x = Value("x", (1, 4), DType.SI8, QuantType(0.1))
+    y = Value("y", (1, 4), DType.UI8, QuantType(1 / 256))
+    graph.add("Input", [], [x], with_defaults("Input", {}, "tpu"))
+    graph.add("Softmax", [x, x], [y], with_defaults("Softmax", {"axis": 1}, "tpu"))
+    graph.outputs = [y]
+    with pytest.raises(InputError, match="'odd.bmodel': .*operand 1 is not a weight"):
+        simulation(graph, "odd.bmodel")

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from tpuc.backends.bmodel import Execute, LoadedModel, read_bmodel
-from tpuc.errors import ArtifactError
+from tpuc.errors import ArtifactError, GraphError
 from tpuc.ir import Graph
 
 __all__ = ["load", "simulation"]
 
-_UNFIT = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError)
-"""What numpy, torch and Python raise when constants do not fit."""
+_UNFIT = (
+    *(ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError),
+    GraphError,
+)
+"""What numpy, torch, Python and kernels raise when constants do not fit."""
 
 
 def load(path: str | Path, threads: int = 0) -> LoadedModel:
