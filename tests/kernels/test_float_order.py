@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.golden.float_cases import CONVS, DECONVS, MATMULS, made
-from tpuc.kernels import _float
+from tpuc.kernels import _float_products
 from tpuc.kernels.float_order import SumOrder, conv_order, gemm_order, matmul_order
 from tpuc.kernels.float_reference import (
     conv_in_order,
@@ -120,6 +120,6 @@ def test_a_merged_filter_sums_one_middle_channel_after_the_other(shape):
     expected = np.zeros((e, c, t), np.float32)
     for middle in range(d):
         expected += second[:, middle, None, :] * first[None, middle, :, None]
-    np.testing.assert_array_equal(_float.merged_filter(second, first), expected)
+    np.testing.assert_array_equal(_float_products.merged_filter(second, first), expected)
     with pytest.raises(ValueError, match="shapes differ"):
-        _float.merged_filter(second, first[1:])
+        _float_products.merged_filter(second, first[1:])

@@ -8,6 +8,7 @@ import numpy as np
 
 from tpuc.ir import DType
 from tpuc.kernels import _float
+from tpuc.kernels._float_products import MAX_TAPS, WIDTH, Conv, Depthwise
 from tpuc.kernels.casts import cast_rounding, cuts
 from tpuc.kernels.float_order import SumOrder
 from tpuc.kernels.image import Need
@@ -63,7 +64,7 @@ class FloatConvSpec:
     group: int = 1
 
 
-def pack_float_conv(spec: FloatConvSpec) -> tuple[_float.Conv | _float.Depthwise, Need]:
+def pack_float_conv(spec: FloatConvSpec) -> tuple[Conv | Depthwise, Need]:
     """The kernel, and what it reads around its input.
 
     Raises
@@ -77,7 +78,7 @@ def pack_float_conv(spec: FloatConvSpec) -> tuple[_float.Conv | _float.Depthwise
     return pack(spec), Need(*spec.pads)
 
 
-def _pack_depthwise(spec: FloatConvSpec) -> _float.Depthwise:
+def _pack_depthwise(spec: FloatConvSpec) -> Depthwise:
     """[block][row][column][16 channels]."""
     channels, _, kh, kw = spec.weights.shape
     blocks = -(-channels // _LANES)
@@ -94,20 +95,20 @@ def _pack_depthwise(spec: FloatConvSpec) -> _float.Depthwise:
         "origin": spec.pads[:2],
         "end": spec.end,
     }
-    return _float.Depthwise(fields, np.ascontiguousarray(packed).reshape(-1), bias)
+    return Depthwise(fields, np.ascontiguousarray(packed).reshape(-1), bias)
 
 
-def _pack_dense(spec: FloatConvSpec) -> _float.Conv:
+def _pack_dense(spec: FloatConvSpec) -> Conv:
     """[group][strip][channel][row][column][block][16 channels]."""
     oc, per_in, kh, kw = spec.weights.shape
-    if kh * kw > _float.MAX_TAPS:
+    if kh * kw > MAX_TAPS:
         raise Unfit(f"a window of {kh} x {kw}")
     per_out, terms = oc // spec.group, per_in * kh * kw
     blocks = -(-per_out // _LANES)
     wide = np.zeros((spec.group, blocks * _LANES, terms), np.float32)
     wide[:, :per_out] = spec.weights.reshape(spec.group, per_out, terms)
     wide = wide.reshape(spec.group, blocks, _LANES, terms).transpose(0, 3, 1, 2)
-    count = -(-blocks // _float.WIDTH)  # strips as even as possible
+    count = -(-blocks // WIDTH)  # strips as even as possible
     strips = np.array([blocks * i // count for i in range(count + 1)], np.int32)
     parts = [wide[:, :, a:b].reshape(spec.group, -1) for a, b in zip(strips, strips[1:])]
     bias = np.zeros((spec.group, blocks * _LANES), np.float32)
@@ -126,7 +127,7 @@ def _pack_dense(spec: FloatConvSpec) -> _float.Conv:
     taps = np.array([rows, np.tile(np.arange(kw) * spec.dilations[1], kh)], np.int32)
     packed = _aligned(np.concatenate(parts, axis=1).reshape(-1))
     chunks = np.cumsum(spec.order.chunks).astype(np.int32)
-    return _float.Conv(fields, taps, chunks, strips, packed, bias.reshape(-1))
+    return Conv(fields, taps, chunks, strips, packed, bias.reshape(-1))
 
 
 def _skips(spec: FloatConvSpec) -> bool:

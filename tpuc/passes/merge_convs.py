@@ -13,7 +13,7 @@ import numpy as np
 
 from tpuc.errors import Skip
 from tpuc.ir import Graph, Node, Value
-from tpuc.kernels import _float
+from tpuc.kernels._float_products import merged_filter
 from tpuc.passes.edit import only_user, weight
 from tpuc.passes.result import PassResult
 
@@ -73,7 +73,7 @@ def _merge(graph: Graph, first: Node, second: Node) -> None:
     e, d = f2.shape[:2]
     taps = np.ascontiguousarray(f2.reshape(e, d, -1))
     # float32, one middle channel after the other, as TPU-MLIR sums
-    merged = _float.merged_filter(taps, np.ascontiguousarray(f1))
+    merged = merged_filter(taps, np.ascontiguousarray(f1))
     bias = np.zeros(e, np.float32)
     inner = _bias(first, d)
     for middle in range(d):

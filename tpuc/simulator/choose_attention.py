@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tpuc.ir import DType, Node, Value
-from tpuc.kernels import _float
+from tpuc.kernels import _float, _float_rows
+from tpuc.kernels._float_functions import Along
+from tpuc.kernels._float_products import Product
 from tpuc.kernels._int8 import View
 from tpuc.kernels.float_conv import end_of
 from tpuc.kernels.float_order import matmul_order
@@ -41,7 +43,7 @@ def _product(terms: int, end: _float.End, bias: np.ndarray, turned: bool) -> dic
     }
 
 
-def _linear(weight: Value | None, bias: Value | None, dtype: DType) -> _float.Product:
+def _linear(weight: Value | None, bias: Value | None, dtype: DType) -> Product:
     """round(x w + b) of a constant w (K, N)."""
     matrix = floats_of(weight, "weight")
     if matrix.ndim != 2:
@@ -51,7 +53,7 @@ def _linear(weight: Value | None, bias: Value | None, dtype: DType) -> _float.Pr
     if flat.size != columns:
         raise Unfit(f"a bias of {flat.size} numbers")
     right = np.ascontiguousarray(matrix.T).reshape(-1)
-    return _float.Product(right=right, **_product(terms, end_of(dtype), flat, False))
+    return Product(right=right, **_product(terms, end_of(dtype), flat, False))
 
 
 def _shape(node: Node) -> tuple[int, int, int, int]:
@@ -88,9 +90,9 @@ def attention_kernel(node: Node) -> ImageKernel:
     operands = (*node.inputs, *(None,) * 12)
     dtype, exact = node.output.dtype, end_of(DType.F32)
     query, key, value, out = (_linear(operands[i], operands[i + 1], dtype) for i in (3, 5, 7, 9))
-    scores = _float.Product(right=None, **_product(width, exact, np.zeros(tokens), True))
-    sums = _float.Product(right=None, **_product(tokens, end_of(dtype), np.zeros(depth), False))
-    softmax = _float.Along("softmax", end_of(dtype))
+    scores = Product(right=None, **_product(width, exact, np.zeros(tokens), True))
+    sums = Product(right=None, **_product(tokens, end_of(dtype), np.zeros(depth), False))
+    softmax = Along("softmax", end_of(dtype))
     scale = constant_image(np.array(node.number("scale"), np.float32), 3)
     mask = _mask(node, tokens)
 
@@ -103,9 +105,9 @@ def attention_kernel(node: Node) -> ImageKernel:
             for product, made in ((query, q), (key, k), (value, v)):
                 product.run(x, x, made, threads)
             scores.run(q, k, p, threads)
-            _float.pair(_MUL, exact, p, scale, s, threads)
+            _float_rows.pair(_MUL, exact, p, scale, s, threads)
             if mask is not None:
-                _float.pair(_ADD, exact, s, mask, s, threads)
+                _float_rows.pair(_ADD, exact, s, mask, s, threads)
             softmax.run(s, p, threads)
             sums.run(p, v, a, threads)
             out.run(a, a, target, threads)

@@ -13,7 +13,9 @@ import numpy as np
 
 from tpuc.errors import Skip
 from tpuc.ir import DType, Node
-from tpuc.kernels import _float
+from tpuc.kernels import _float, _float_rows
+from tpuc.kernels._float_functions import Pool
+from tpuc.kernels._float_products import Conv, Depthwise
 from tpuc.kernels._int8 import View
 from tpuc.kernels.casts import dequantize_factor, quantize_factor, through_bf16
 from tpuc.kernels.float_conv import FloatConvSpec, cast_end, end_of, pack_float_conv
@@ -54,7 +56,7 @@ def _rounds(node: Node) -> bool:
     return node.op != "Cast" and node.output.dtype.is_float8
 
 
-def _single(kernel: _float.Conv | _float.Depthwise | _float.Pool) -> Run:
+def _single(kernel: Conv | Depthwise | Pool) -> Run:
     return lambda sources, target, threads: kernel.run(sources[0], target, threads)
 
 
@@ -100,7 +102,7 @@ def _pool(node: Node) -> ImageKernel:
         raise Unfit(f"a result of shape {node.output.shape}")
     maximum = node.attrs["pool_mode"] == "Max"
     exclude = not maximum and any(pads) and not node.attrs["count_include_pad"]
-    pool = _float.Pool(maximum, exclude, kernel, strides, pads[:2], end_of_node(node))
+    pool = Pool(maximum, exclude, kernel, strides, pads[:2], end_of_node(node))
     return ImageKernel(_single(pool), (source,))
 
 
@@ -121,7 +123,7 @@ def _concat(node: Node) -> ImageKernel:
         images = iter(sources)
         for part, first in zip(parts, starts):
             source = part if isinstance(part, View) else next(images)
-            _float.copy(end, source, target, int(first), threads)
+            _float_rows.copy(end, source, target, int(first), threads)
 
     return ImageKernel(run, tuple(node.activations))
 
@@ -138,11 +140,11 @@ def _cast(node: Node) -> ImageKernel:
         assert source.quant is not None
         scale = dequantize_factor(source.quant.scale, target.dtype, short)
         end = end_of(DType.BF16 if short else target.dtype)
-        return _scaled(node, partial(_float.from_bytes, scale), end)
+        return _scaled(node, partial(_float_rows.from_bytes, scale), end)
     if source.dtype.is_float and is_bytes(target):
         assert target.quant is not None
         inverse = quantize_factor(target.quant.scale, source.dtype, short)
-        return _scaled(node, partial(_float.to_bytes, inverse, short), end_of(source.dtype))
+        return _scaled(node, partial(_float_rows.to_bytes, inverse, short), end_of(source.dtype))
     raise Unfit(f"a cast from {source.dtype} to {target.dtype}")
 
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from tpuc.ir import DType, Node, Value
-from tpuc.kernels import _float
+from tpuc.kernels import _float, _float_rows
+from tpuc.kernels._float_rows import Eight
 from tpuc.kernels._int8 import View
 from tpuc.kernels.casts import float8_step
 from tpuc.kernels.float_conv import end_of
@@ -43,7 +44,7 @@ def float8_kernel(node: Node, make: Make) -> ImageKernel:
         kernel = _scaled_sum(node)
     else:
         kernel = make(_wide(node))
-    return _rounded(kernel, _float.Eight(_KINDS[node.output.dtype], steps_of(node)))
+    return _rounded(kernel, Eight(_KINDS[node.output.dtype], steps_of(node)))
 
 
 def _wide(node: Node) -> Node:
@@ -52,7 +53,7 @@ def _wide(node: Node) -> Node:
     return Node(node.op, node.inputs, outs, node.attrs)
 
 
-def _rounded(kernel: ImageKernel, eight: _float.Eight) -> ImageKernel:
+def _rounded(kernel: ImageKernel, eight: Eight) -> ImageKernel:
     """`kernel`, whose result is then rounded in place."""
 
     def run(sources: Sequence[View], target: View, threads: int) -> None:
@@ -80,7 +81,7 @@ def _scaled_sum(node: Node) -> ImageKernel:
     def run(sources: Sequence[View], target: View, threads: int) -> None:
         images = iter(sources)
         a, b = (next(images) if isinstance(v, Value) else v for v in operands)
-        _float.scaled_pair(kind, *scales, end, a, b, target, threads)
+        _float_rows.scaled_pair(kind, *scales, end, a, b, target, threads)
 
     return ImageKernel(run, tuple(v for v in operands if isinstance(v, Value)))
 
@@ -97,7 +98,7 @@ def float8_cast(node: Node) -> ImageKernel:
     if not target.dtype.is_float8:
         return kernel
     steps = None if target.quant is None else np.array([float8_step(target.quant.scale)])
-    return _rounded(kernel, _float.Eight(_KINDS[target.dtype], steps))
+    return _rounded(kernel, Eight(_KINDS[target.dtype], steps))
 
 
 def _end(dtype: DType) -> _float.End:
@@ -106,13 +107,13 @@ def _end(dtype: DType) -> _float.End:
 
 def _times(source: Value, factor: View, end: _float.End) -> ImageKernel:
     def run(sources: Sequence[View], target: View, threads: int) -> None:
-        _float.pair(2, end, sources[0], factor, target, threads)
+        _float_rows.pair(2, end, sources[0], factor, target, threads)
 
     return ImageKernel(run, (source,))
 
 
 def _copied(source: Value, end: _float.End) -> ImageKernel:
     def run(sources: Sequence[View], target: View, threads: int) -> None:
-        _float.copy(end, sources[0], target, 0, threads)
+        _float_rows.copy(end, sources[0], target, 0, threads)
 
     return ImageKernel(run, (source,))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tpuc.ir import DType, Node, Value
-from tpuc.kernels import _float, _int8
+from tpuc.kernels import _float_rows, _int8
 from tpuc.kernels._int8 import View
 from tpuc.kernels.float_conv import end_of
 from tpuc.kernels.image import Need, layout_of, zero_of
@@ -39,7 +39,7 @@ def _relu(node: Node) -> Callable[[View, int], None] | None:
     if node.output.dtype.is_float:
         limit = node.number("relu_limit")
         end = end_of(DType.F32, 0.0, limit if limit > 0 else np.inf)
-        return lambda image, threads: _float.copy(end, image, image, 0, threads)
+        return lambda image, threads: _float_rows.copy(end, image, image, 0, threads)
     stored = np.arange(256).clip(min=zero_of(node.output)).astype(np.uint8)
     table = _int8.Table(stored)
     return lambda image, threads: table.run(image, image, threads)

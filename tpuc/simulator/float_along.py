@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tpuc.ir import DType, Node, Value
-from tpuc.kernels import _float
+from tpuc.kernels._float_functions import Along
 from tpuc.kernels._int8 import View
 from tpuc.kernels.casts import round_to
 from tpuc.kernels.image import geometry
@@ -18,7 +18,7 @@ from tpuc.simulator.image_kernel import ImageKernel
 __all__ = ["ALONG"]
 
 
-def _kernel(node: Node, along: _float.Along) -> ImageKernel:
+def _kernel(node: Node, along: Along) -> ImageKernel:
     def run(sources: Sequence[View], target: View, threads: int) -> None:
         along.run(sources[0], target, threads)
 
@@ -35,7 +35,7 @@ def _softmax(node: Node) -> ImageKernel:
     if axis not in (1, rank - 1):
         raise Unfit(f"axis {axis} of {node.output.shape}")
     kind = "softmax of channels" if axis == 1 else "softmax"
-    return _kernel(node, _float.Along(kind, end_of_node(node)))
+    return _kernel(node, Along(kind, end_of_node(node)))
 
 
 def _vector(value: Value | None, size: int) -> np.ndarray | None:
@@ -58,7 +58,7 @@ def _norm(node: Node) -> ImageKernel:
         raise Unfit("bfloat16 rounds after every step")
     weight, bias = (_vector(v, size) for v in (*node.inputs[1:], None, None)[:2])
     kind = "layer norm" if node.op == "LayerNorm" else "rms norm"
-    return _kernel(node, _float.Along(kind, end_of_node(node), weight, bias, node.number("eps")))
+    return _kernel(node, Along(kind, end_of_node(node), weight, bias, node.number("eps")))
 
 
 def _reduce(node: Node) -> ImageKernel:
@@ -75,7 +75,7 @@ def _reduce(node: Node) -> ImageKernel:
     rows = before[2] if whole else 1
     factor = np.array(1.0 / (rows * before[3]) if mode == "ReduceMean" else 1.0, np.float32)
     share = float(round_to(factor, node.output.dtype))
-    return _kernel(node, _float.Along("sum", end_of_node(node), rows=rows, factor=share))
+    return _kernel(node, Along("sum", end_of_node(node), rows=rows, factor=share))
 
 
 ALONG: dict[str, Callable[[Node], ImageKernel]] = {

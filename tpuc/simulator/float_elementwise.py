@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tpuc.ir import DType, Node, Value
-from tpuc.kernels import _float
+from tpuc.kernels import _float, _float_rows
+from tpuc.kernels._float_functions import MODES, Function
 from tpuc.kernels._int8 import View
 from tpuc.kernels.float_conv import end_of, kind_of
 from tpuc.kernels.image import constant_image, geometry
@@ -93,7 +94,7 @@ def _fold(steps: Sequence[int], operands: Sequence[Operand], end: _float.End) ->
         left = views[0]
         for count, (kind, right) in enumerate(zip(steps, views[1:]), 1):
             last = end if count == len(steps) else exact
-            _float.pair(kind, last, left, right, target, threads)
+            _float_rows.pair(kind, last, left, right, target, threads)
             left = target
 
     return ImageKernel(run, inputs)
@@ -136,7 +137,7 @@ def copy_kernel(node: Node, end: _float.End) -> ImageKernel:
     """A finished copy of the op's one operand."""
 
     def run(sources: Sequence[View], target: View, threads: int) -> None:
-        _float.copy(end, sources[0], target, 0, threads)
+        _float_rows.copy(end, sources[0], target, 0, threads)
 
     return ImageKernel(run, (node.activations[0],))
 
@@ -176,9 +177,9 @@ def _function_kernel(node: Node) -> ImageKernel:
     elif node.op == "Active":
         mode, given = node.text("mode"), node.attrs["coeffs"]
         a, b = [*(float(c) for c in given), 0.0, 0.0][:2]  # type: ignore[union-attr]
-    if mode not in _float.MODES or node.op not in ("LeakyRelu", "Active"):
+    if mode not in MODES or node.op not in ("LeakyRelu", "Active"):
         raise Unfit(f"{node.op} {mode if node.op == 'Active' else ''} of float32 has no C kernel")
-    kernel = _float.Function(mode, a, b, end_of_node(node))
+    kernel = Function(mode, a, b, end_of_node(node))
 
     def run(sources: Sequence[View], target: View, threads: int) -> None:
         kernel.run(sources[0], target, threads)
@@ -197,7 +198,7 @@ def _table(node: Node) -> ImageKernel:
     kind = kind_of(source.dtype)
 
     def run(sources: Sequence[View], target: View, threads: int) -> None:
-        if not _float.look_up(table, kind, sources[0], target, threads):
+        if not _float_rows.look_up(table, kind, sources[0], target, threads):
             shape = sources[0].shape  # numbers that were never rounded: the vendor's interpolation
             plain = np.empty(shape, np.float32)
             sources[0].store(plain.reshape(-1).view(np.uint8), threads)
@@ -237,7 +238,7 @@ def _bf16_tables(node: Node) -> ImageKernel:
     table = np.ascontiguousarray(run_node(node, [bits.view(np.float32), *operands])[0])
 
     def run(sources: Sequence[View], target: View, threads: int) -> None:
-        _float.look_up(table, kind_of(DType.BF16), sources[0], target, threads)
+        _float_rows.look_up(table, kind_of(DType.BF16), sources[0], target, threads)
 
     return ImageKernel(run, (source,))
 

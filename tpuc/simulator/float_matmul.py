@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tpuc.ir import Node, Value
-from tpuc.kernels import _float
+from tpuc.kernels._float_products import Product
 from tpuc.kernels._int8 import View
 from tpuc.kernels.float_conv import FloatConvSpec, pack_float_conv
 from tpuc.kernels.float_order import matmul_order
@@ -93,7 +93,7 @@ def _of_images(node: Node, left: Value, right: Value) -> ImageKernel:
         "end": end_of_node(node),
     }
     chunks = np.cumsum(matmul_order(terms).chunks).astype(np.int32)
-    product = _float.Product(fields, chunks, bias, constant)
+    product = Product(fields, chunks, bias, constant)
 
     def run(sources: Sequence[View], target: View, threads: int) -> None:
         product.run(sources[0], sources[-1], target, threads)
