@@ -9,12 +9,14 @@ with zero points half away from zero), m, r of s_i / s_out in 8 bit.
 
 from __future__ import annotations
 
-from tpuc.ir import Attr, Graph, Node, Value
+from collections.abc import Callable
+
+from tpuc.ir import Attr, DType, Graph, Node, QuantType, Value
 from tpuc.lowering.context import Lowering
 from tpuc.numerics.requant import multiplier_shift
 from tpuc.numerics.rounding import round_away
 
-__all__ = ["KEEP_TYPE", "MOVEMENT_INT8", "keep_type", "name_shared_casts"]
+__all__ = ["KEEP_TYPE", "MOVEMENT_INT8", "join", "keep_type", "name_shared_casts"]
 
 KEEP_TYPE = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Tile"})
 _MOVES = "Permute Slice Pad Upsample Depth2Space SwapDimInner".split()
@@ -52,27 +54,41 @@ def lower_move(ctx: Lowering, node: Node) -> str | None:
     return None
 
 
-def lower_concat(ctx: Lowering, node: Node) -> str | None:
-    """Concat."""
+def join(
+    ctx: Lowering,
+    node: Node,
+    words: Callable[[tuple[DType, QuantType], tuple[DType, QuantType]], dict[str, Attr] | None],
+) -> str | None:
+    """Concat; operands are requantized where `words` of their type and the output's has numbers."""
     if any(v is None or v.is_weight for v in node.inputs):
         return "one operand is a constant tensor"
-    dtype, quant = ctx.qtype(node.output)
+    wanted = ctx.qtype(node.output)
     operands = []
     for value in node.inputs:
         assert value is not None
-        kind, own = ctx.int_type(value, node.name)
-        if kind == dtype and own == quant:
+        attrs = words(ctx.int_type(value, node.name), wanted)
+        if attrs is None:
             operands.append(ctx.as_int(value, node.name))
             continue
         name = f"{ctx.current(value).name}_to_{node.name}"
-        m, r = multiplier_shift(own.scale / quant.scale, 8, True)
-        fixed = Value("", value.shape, dtype, quant)
-        attrs: dict[str, Attr] = {"multiplier": m, "rshift": r}
+        fixed = Value("", value.shape, *wanted)
         op = "RequantInt" if ctx.asymmetric else "MulShift"
         operands.append(ctx.helper(name, op, [ctx.as_int(value, name)], fixed, attrs))
     joined: dict[str, Attr] = {"axis": node.attrs["axis"], "do_relu": node.flag("do_relu")}
     ctx.emit_int(node, "Concat", operands, joined)
     return None
+
+
+def lower_concat(ctx: Lowering, node: Node) -> str | None:
+    """Concat."""
+    return join(ctx, node, _words)
+
+
+def _words(own: tuple[DType, QuantType], wanted: tuple[DType, QuantType]) -> dict[str, Attr] | None:
+    if own == wanted:
+        return None
+    m, r = multiplier_shift(own[1].scale / wanted[1].scale, 8, True)
+    return {"multiplier": m, "rshift": r}
 
 
 def name_shared_casts(graph: Graph) -> None:

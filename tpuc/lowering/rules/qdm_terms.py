@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from tpuc.ir import Attr, DType, Node, Value
+from tpuc.ir import Attr, DType, Node, QuantType, Value
 from tpuc.lowering.context import Lowering
 from tpuc.lowering.rules.activation import lower_lut
 from tpuc.lowering.rules.elementwise import reaches_further, scale_of
+from tpuc.lowering.rules.movement import join
 from tpuc.numerics.qdm import short_multiplier, short_shift, two_step_words
 from tpuc.numerics.rounding import round_away
 
@@ -110,24 +111,17 @@ def lower_mul(ctx: Lowering, node: Node) -> str | None:
 
 def lower_concat(ctx: Lowering, node: Node) -> str | None:
     """Concat."""
-    if any(v is None or v.is_weight for v in node.inputs):
-        return "one operand is a constant tensor"
-    dtype, quant = ctx.qtype(node.output)
-    operands = []
-    for value in node.inputs:
-        assert value is not None
-        x = ctx.as_int(value, node.name)
-        th_in, th_out = scale_of(x) * 127.0, quant.scale * 127.0
-        if abs(th_in - th_out) > _SAME:
-            m, r = short_multiplier(th_in / th_out)
-            fixed = Value("", value.shape, dtype, quant)
-            attrs: dict[str, Attr] = {"multiplier": m, "rshift": r}
-            name = f"{ctx.current(value).name}_to_{node.name}"
-            x = ctx.helper(name, "MulShift", [x], fixed, attrs)
-        operands.append(x)
-    joined: dict[str, Attr] = {"axis": node.attrs["axis"], "do_relu": node.flag("do_relu")}
-    ctx.emit_int(node, "Concat", operands, joined)
-    return None
+    return join(ctx, node, _concat_words)
+
+
+def _concat_words(
+    own: tuple[DType, QuantType], wanted: tuple[DType, QuantType]
+) -> dict[str, Attr] | None:
+    th_in, th_out = own[1].scale * 127.0, wanted[1].scale * 127.0
+    if abs(th_in - th_out) <= _SAME:
+        return None
+    m, r = short_multiplier(th_in / th_out)
+    return {"multiplier": m, "rshift": r}
 
 
 def _slopes(ctx: Lowering, node: Node) -> tuple[Value, float]:
