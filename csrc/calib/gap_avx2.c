@@ -1,5 +1,4 @@
-#include <immintrin.h>
-#include <stdint.h>
+#include "calib/gap_reals.h"
 
 typedef struct {
     __m256d low, high;
@@ -29,9 +28,7 @@ static inline wide widen(__m256 a) {
 }
 static inline wide wide_of_floats(const float *a) { return widen(_mm256_loadu_ps(a)); }
 static inline wide wide_of_bytes(const uint8_t *q, int32_t zero, float scale) {
-    const __m256i wide_bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)q));
-    const __m256 steps = _mm256_cvtepi32_ps(_mm256_sub_epi32(wide_bytes, _mm256_set1_epi32(zero)));
-    return widen(_mm256_mul_ps(steps, _mm256_set1_ps(scale)));
+    return widen(gap_reals(q, zero, scale));
 }
 
 #define GAP tpuc_gap_avx2

@@ -1,5 +1,4 @@
-#include <immintrin.h>
-#include <stdint.h>
+#include "calib/gap_reals.h"
 
 typedef __m512d wide;
 
@@ -11,9 +10,7 @@ static inline wide wide_mul(wide a, wide b) { return _mm512_mul_pd(a, b); }
 static inline void wide_store(double *to, wide a) { _mm512_storeu_pd(to, a); }
 static inline wide wide_of_floats(const float *a) { return _mm512_cvtps_pd(_mm256_loadu_ps(a)); }
 static inline wide wide_of_bytes(const uint8_t *q, int32_t zero, float scale) {
-    const __m256i wide_bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)q));
-    const __m256 steps = _mm256_cvtepi32_ps(_mm256_sub_epi32(wide_bytes, _mm256_set1_epi32(zero)));
-    return _mm512_cvtps_pd(_mm256_mul_ps(steps, _mm256_set1_ps(scale)));
+    return _mm512_cvtps_pd(gap_reals(q, zero, scale));
 }
 
 #define GAP tpuc_gap_vnni
