@@ -8,6 +8,7 @@ import numpy as np
 
 from tpuc.ir import Attr, DType, Node, Value
 from tpuc.lowering.context import Lowering
+from tpuc.lowering.rules.scaling import as_depthwise
 from tpuc.numerics.float8 import F8E4M3_MAX, divide, round_f8e4m3, round_f8e5m2
 
 __all__ = ["FLOAT8_PRODUCTS", "float8_weight"]
@@ -35,19 +36,8 @@ def _scale(ctx: Lowering, node: Node, dtype: DType) -> str | None:
     assert source is not None
     if len(source.shape) != 4:
         return f"a Scale of rank {len(source.shape)}"
-    channels = source.shape[1]
-    filters = Value(f"{node.name}_filter", (channels, 1, 1, 1))
-    filters.data = np.ascontiguousarray(node.weight(1).reshape(filters.shape))
-    attrs: dict[str, Attr] = {
-        "kernel_shape": (1, 1),
-        "strides": (1, 1),
-        "pads": (0, 0, 0, 0),
-        "group": channels,
-        "do_relu": node.attrs["do_relu"],
-        "relu_limit": node.attrs["relu_limit"],
-    }
-    shift = Value(f"{node.name}_bias", (channels,), data=node.weight(2).reshape(-1))
-    _emit(ctx, node, dtype, _Product("Conv2D", filters, 0, shift, attrs))
+    filters, bias, attrs = as_depthwise(node)
+    _emit(ctx, node, dtype, _Product("Conv2D", filters, 0, bias, attrs))
     return None
 
 

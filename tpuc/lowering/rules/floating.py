@@ -10,6 +10,7 @@ from tpuc.ir import Attr, DType, Node, Value
 from tpuc.lowering.context import Lowering
 from tpuc.lowering.rules.attention import lower_attention_float
 from tpuc.lowering.rules.bf16_tables import lower_bf16_function
+from tpuc.lowering.rules.scaling import as_depthwise
 from tpuc.lowering.rules.selection import POSITIONS, lower_indexed, lower_mod
 
 __all__ = ["lower_float"]
@@ -118,23 +119,12 @@ def _scale_as_conv(ctx: Lowering, node: Node, kind: DType) -> None:
     """Scale as a 1x1 depthwise Conv2D, whose bias stays float32."""
     source = node.inputs[0]
     assert source is not None
-    channels = source.shape[1]
-    filters = Value(f"{node.name}_filter", (channels, 1, 1, 1))
-    filters.data = node.weight(1).reshape(filters.shape)
-    bias = Value(f"{node.name}_bias", (channels,), data=node.weight(2).reshape(-1))
+    filters, bias, attrs = as_depthwise(node)
     operands = [
         ctx.as_float(source, kind, node.name),
         ctx.float_weight(filters, kind),
         ctx.float_weight(bias, DType.F32),
     ]
-    attrs: dict[str, Attr] = {
-        "kernel_shape": (1, 1),
-        "strides": (1, 1),
-        "pads": (0, 0, 0, 0),
-        "group": channels,
-        "do_relu": node.attrs["do_relu"],
-        "relu_limit": node.attrs["relu_limit"],
-    }
     ctx.emit_float(node, "Conv2D", operands, kind, attrs)
 
 
