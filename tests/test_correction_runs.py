@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.correction.spread import spread, without_limits
 from tests.golden import transformers
 from tests.test_cli import tpuc
 from tpuc.calibration import table as table_text
@@ -141,39 +142,24 @@ def test_attention_is_scaled_in_a_searched_build(home):
 
 
 def spread_network(run: Path, to: Path) -> None:
-    """A network whose channels were scaled apart: Relu in place of Relu6, the same function."""
-    graph, chance = load_mlir(run / "digits.mlir"), np.random.default_rng(0)
-    for node in graph.nodes:
-        if node.attrs.get("do_relu"):
-            node.attrs["relu_limit"] = -1.0
-    for node in graph.nodes:
-        users = node.output.users
-        if node.op == "Conv" and [u.op for u in users] == ["Conv"]:
-            factor = np.exp(chance.normal(0, 2.0, node.output.shape[1])).astype(np.float32)
-            for index in (1, 2):
-                value = node.inputs[index]
-                shape = (-1, 1, 1, 1) if index == 1 else value.shape
-                value.data = value.data * factor.reshape(shape)
-            filters = users[0].inputs[1]
-            depthwise = users[0].integer("group") > 1
-            shape = (-1, 1, 1, 1) if depthwise else (1, -1, 1, 1)
-            filters.data = filters.data / factor.reshape(shape)
+    """A network whose channels were scaled apart."""
+    graph = spread(without_limits(load_mlir(run / "digits.mlir")), 2.0)
     save_weights(graph, to / "spread_weights.npz")
     (to / "spread.mlir").write_text(print_mlir(graph, "spread_weights.npz"))
 
 
 @pytest.fixture(scope="module")
-def spread(home):
+def spread_recipe(home):
     done = tpuc("recipe=digits", "stop_after=import", "hydra.run.dir=import", cwd=home)
     assert done.returncode == 0, done.stderr
     spread_network(home / "import", home)
     return ["recipe=custom", "dataset=digits", "model.path=spread.mlir", "processor=bm1684"]
 
 
-def test_auto_sees_that_equalization_helps(home, spread):
+def test_auto_sees_that_equalization_helps(home, spread_recipe):
     for run in ("evened", "again"):
         done = tpuc(
-            *spread, "correction=auto", "correction.adaround_num=20", f"hydra.run.dir={run}",
+            *spread_recipe, "correction=auto", "correction.adaround_num=20", f"hydra.run.dir={run}",
             cwd=home,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -190,9 +176,9 @@ def test_auto_sees_that_equalization_helps(home, spread):
         assert (home / "evened" / name).read_bytes() == (home / "again" / name).read_bytes()
 
 
-def test_auto_rewrites_the_network_before_a_search(home, spread):
+def test_auto_rewrites_the_network_before_a_search(home, spread_recipe):
     keys = (
-        *spread, "correction=auto", "search=threshold", "search.inference_num=8",
+        *spread_recipe, "correction=auto", "search=threshold", "search.inference_num=8",
         "correction.bc_inference_num=8", "correction.adaround_num=8", "search.expected_cos=0.9",
     )  # fmt: skip
     for run in ("searched", "searched again"):

@@ -24,6 +24,7 @@ import yaml
 from tests.benchmarks.judged import pixels
 from tests.benchmarks.lines import Line
 from tests.benchmarks.setting import Finished, Setting, vendor_calibration
+from tests.correction.spread import spread, without_limits
 from tests.golden import transformers
 from tpuc.artifacts import CalibrationTable
 from tpuc.calibration import Options, calibrate
@@ -38,7 +39,7 @@ from tpuc.correction import (
     with_unit_ranges,
 )
 from tpuc.frontend.onnx_reader import read_onnx
-from tpuc.ir import Graph, Node
+from tpuc.ir import Graph
 from tpuc.ir.text_parse import load_mlir
 from tpuc.lowering import Lowerer, Memo, float_twin, lower
 from tpuc.passes import canonicalize
@@ -117,11 +118,11 @@ def lines(setting: Setting) -> Iterator[Line]:
 
 
 def _losses(stand: _Stand, graph: Graph) -> Iterator[Line]:
-    unlimited = _without_limits(graph)
+    unlimited = without_limits(graph)
     for chip in ("bm1684", "bm1684x"):
         processor = _processor(chip)
-        for spread in SPREADS:
-            bad = _spread(unlimited, spread)
+        for deviation in SPREADS:
+            bad = spread(unlimited, deviation)
             equal = equalize_weights(bad).graph
             tables = stand.table(bad), stand.table(equal)
             plain = stand.cosine(bad, lower(bad, tables[0], processor).graph)
@@ -130,7 +131,7 @@ def _losses(stand: _Stand, graph: Graph) -> Iterator[Line]:
             both = stand.cosine(bad, lower(biased, tables[1], processor).graph)
             alone = correct_biases(bad, stand.bench(bad, tables[0], processor), 1.0).graph
             only = stand.cosine(bad, lower(alone, tables[0], processor).graph)
-            figure = f"{chip}, channels apart by exp(N(0, {spread:g}))"
+            figure = f"{chip}, channels apart by exp(N(0, {deviation:g}))"
             met = after >= plain - NEAR
             yield Line(
                 f"{figure}: equalization", f"{after:.5f}", f"without: {plain:.5f}",
@@ -236,32 +237,3 @@ def _batches(name: str, files: list[Path]) -> list[dict[str, np.ndarray]]:
 
 def _rows(batches: list[dict[str, np.ndarray]]) -> int:
     return sum(len(next(iter(b.values()))) for b in batches)
-
-
-def _without_limits(graph: Graph) -> Graph:
-    result = graph.clone()
-    for node in result.nodes:
-        if node.attrs.get("do_relu"):
-            node.attrs["relu_limit"] = -1.0
-    return result
-
-
-def _spread(graph: Graph, deviation: float) -> Graph:
-    """The same network, each Conv's channels scaled apart where one Conv alone reads them."""
-    result, chance = graph.clone(), np.random.default_rng(0)
-    for node in result.nodes:
-        users = node.output.users
-        if node.op == "Conv" and [u.op for u in users] == ["Conv"]:
-            channels = node.weight(1).shape[0]
-            factor = np.exp(chance.normal(0, deviation, channels)).astype(np.float32)
-            _scale(node, 1, factor.reshape(-1, 1, 1, 1))
-            _scale(node, 2, factor.reshape(node.weight(2).shape))
-            depthwise = users[0].integer("group") > 1
-            _scale(users[0], 1, 1 / factor.reshape((-1, 1, 1, 1) if depthwise else (1, -1, 1, 1)))
-    return result
-
-
-def _scale(node: Node, index: int, factor: np.ndarray) -> None:
-    value = node.inputs[index]
-    assert value is not None and value.data is not None
-    value.data = value.data * factor

@@ -4,38 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
+from tests.correction.spread import spread, without_limits
 from tests.correction.stand import Stand, made_pictures
 from tpuc.correction import correct_biases, equalize_weights, output_cosine
-from tpuc.ir import Graph, Node
 from tpuc.processors import Processor, load_processor
 
 FACTS = Path(__file__).parents[2] / "conf" / "processor" / "bm1684.yaml"
-
-
-def scaled_apart(graph: Graph) -> Graph:
-    """The same function without limits, channels of each Conv that one Conv reads scaled apart."""
-    result, chance = graph.clone(), np.random.default_rng(0)
-    for node in result.nodes:
-        if node.attrs.get("do_relu"):
-            node.attrs["relu_limit"] = -1.0
-    for node in result.nodes:
-        users = node.output.users
-        if node.op == "Conv" and [user.op for user in users] == ["Conv"]:
-            factor = np.exp(chance.normal(0, 1.0, node.output.shape[1])).astype(np.float32)
-            scale(node, 1, factor.reshape(-1, 1, 1, 1))
-            scale(node, 2, factor.reshape(node.weight(2).shape))
-            depthwise = users[0].integer("group") > 1
-            scale(users[0], 1, 1 / factor.reshape((-1, 1, 1, 1) if depthwise else (1, -1, 1, 1)))
-    return result
-
-
-def scale(node: Node, index: int, factor: np.ndarray) -> None:
-    value = node.inputs[index]
-    value.data = value.data * factor
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +27,7 @@ def pictures():
 
 
 def test_mobilenet_v2_is_lost_without_equalization(golden, one_scale, pictures):
-    bad = scaled_apart(golden("mobilenet_v2"))
+    bad = spread(without_limits(golden("mobilenet_v2")), 1.0)
     equal = equalize_weights(bad).graph
     before, after = (
         Stand(bad, one_scale, pictures),

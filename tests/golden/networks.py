@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,13 @@ def onnx_file(name: str, folder: Path) -> Path:
 def sample(index: int) -> np.ndarray:
     """Input number `index`, float32."""
     return made_input(index, SHAPE) * 2 - 1
+
+
+def calibration_batches(count: int) -> list[dict[str, np.ndarray]]:
+    """Samples one by one, in the order that TPU-MLIR's calibration draws them from a folder."""
+    order = list(range(count))
+    random.Random(1684).shuffle(order)
+    return [{"input": sample(index)} for index in order]
 
 
 def table_file(name: str) -> Path:

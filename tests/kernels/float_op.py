@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from tpuc.kernels._cpu import isa_name, limit_isa
 
-from tpuc.ir import DType, Graph, Value, with_defaults
+from tpuc.ir import DType, Graph, QuantType, Value, with_defaults
 from tpuc.simulator import Program, interpret
 
 FLOATS = [DType.F32, DType.F16, DType.BF16]
@@ -21,20 +21,26 @@ def float_op(
     out: tuple[int, ...],
     attrs: Mapping[str, Any],
     dtype: DType,
-    weights: Sequence[np.ndarray | None] = (),
+    weights: Sequence[np.ndarray | tuple[np.ndarray, DType] | None] = (),
+    scales: Callable[[int], QuantType | None] = lambda index: None,
 ) -> Graph:
-    """Inputs, cast to the type -> op -> output; operands are the inputs, then the weights."""
+    """Inputs, cast to the type -> op -> output; operands are the inputs, then the weights.
+
+    `scales` are those of the inputs from 0 on, and of the output at -1. A weight is of the type,
+    or says its own.
+    """
     graph = Graph(f"one {op}", "tpu")
     operands: list[Value | None] = []
     for index, shape in enumerate(shapes):
         source = Value(f"in{index}", shape)
         graph.add("Input", [], [source], with_defaults("Input", {}, "tpu"))
-        cast = Value(f"x{index}", shape, dtype)
+        cast = Value(f"x{index}", shape, dtype, scales(index))
         graph.add("Cast", [source], [cast], with_defaults("Cast", {}, "tpu"))
         operands.append(cast)
-    for index, data in enumerate(weights):
-        operands.append(None if data is None else Value(f"w{index}", data.shape, dtype, None, data))
-    result = Value("out", out, dtype)
+    for index, weight in enumerate(weights):
+        data, kind = weight if isinstance(weight, tuple) else (weight, dtype)
+        operands.append(None if data is None else Value(f"w{index}", data.shape, kind, None, data))
+    result = Value("out", out, dtype, scales(-1))
     graph.add(op, operands, [result], with_defaults(op, attrs, "tpu"))
     graph.outputs = [result]
     return graph

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kernels.float_op import numbers, run_everywhere
+from tests.kernels.float_op import float_op, numbers, run_everywhere
 from tpuc.ir import DType, Graph, QuantType, Value, with_defaults
 from tpuc.kernels.casts import round_to
 from tpuc.simulator import interpret
@@ -23,21 +23,12 @@ def _graph(
     op: str, shapes: list[tuple[int, ...]], attrs: dict[str, Any], kind: DType, weights: Any = ()
 ) -> Graph:
     """Inputs, cast to the type -> op -> output, all of them with scales in F8E4M3."""
-    graph = Graph(f"one {op}", "tpu")
-    operands: list[Value | None] = []
-    for index, shape in enumerate(shapes):
-        source = Value(f"in{index}", shape)
-        graph.add("Input", [], [source], with_defaults("Input", {}, "tpu"))
-        cast = Value(f"x{index}", shape, kind, _scale(kind, 0.013 + 0.004 * index))
-        graph.add("Cast", [source], [cast], with_defaults("Cast", {}, "tpu"))
-        operands.append(cast)
-    for index, (data, dtype) in enumerate(weights):
-        operands.append(Value(f"w{index}", data.shape, dtype, None, data))
     out = attrs.pop("shape", None) or np.broadcast_shapes(*shapes)
-    result = Value("out", out, kind, _scale(kind, 0.017))
-    graph.add(op, operands, [result], with_defaults(op, attrs, "tpu"))
-    graph.outputs = [result]
-    return graph
+
+    def scales(index: int) -> QuantType | None:
+        return _scale(kind, 0.017 if index == -1 else 0.013 + 0.004 * index)
+
+    return float_op(op, shapes, out, attrs, kind, weights, scales)
 
 
 def _scale(kind: DType, scale: float) -> QuantType | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,10 +67,7 @@ def test_the_bmodel_gives_the_same(golden, tmp_path):
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18"])
 def test_calibration_finds_the_same_thresholds_for_8_and_4_bits(name, golden):
-    files = [f"samples/{i}" for i in range(4)]
-    random.seed(1684)
-    random.shuffle(files)
-    batches = [{"input": networks.sample(int(f[-1]))} for f in files]
+    batches = networks.calibration_batches(4)
     graph, theirs = golden(name), _table(name)
     options = Options(("kl",), 4, four_bits=True)
     ours = calibrate(graph, FloatEngine(float_twin(graph), 2), batches, options).tables["kl"]
