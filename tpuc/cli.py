@@ -231,15 +231,11 @@ def _readable(override: str) -> str:
 
 
 def _say(folder: Path, report: dict[str, Any]) -> None:
+    from tpuc.reports.summary import summary
+
     log = logging.getLogger("tpuc")
-    accuracy = report.get("accuracy", {})
-    if accuracy.get("output_cos_mean") is not None:
-        figures = accuracy["output_cos_mean"], accuracy["output_cos_min"]
-        log.info("output cosine against float: mean %.5f, min %.5f", *figures)
-    task = report.get("task") or {}
-    for build, found in task.get("figures", {}).items():
-        figures_text = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
-        log.info("%s of %s: %s", task["name"], build, figures_text)
+    for line in summary(report):
+        log.info("%s", line)
     log.info("results in %s", os.path.relpath(folder))
     if (folder / "report.html").is_file():
         log.info("open %s", os.path.relpath(folder / "report.html"))

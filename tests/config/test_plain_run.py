@@ -45,6 +45,19 @@ def test_a_wrong_word_makes_no_folder(tmp_path, wrong):
     assert not folder.exists()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("search.quantize_methods=KL,MSE", "'search.quantize_methods=[KL,MSE]'"),
+        ("dataset.path=/my (own", "dataset.path=\"'/my (own'\""),
+    ],
+)
+def test_a_value_of_hydras_grammar_is_shown_quoted(wrong, right):
+    with pytest.raises(ConfigError) as error:
+        run_plain(["recipe=digits", wrong], lambda config: None)
+    assert str(error.value).startswith(wrong.partition("=")[0] + ": ") and right in str(error.value)
+
+
 def test_what_the_task_raises_is_raised(tmp_path):
     def task(config: DictConfig) -> None:
         raise OSError("full")

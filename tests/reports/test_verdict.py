@@ -75,8 +75,13 @@ def test_a_search_that_was_stopped_is_to_go_on():
     assert "search.max_seconds=null" in _searched(stopped="search.max_seconds=5 reached")
 
 
-def test_a_goal_that_was_reached_asks_for_no_more_search():
-    assert not {k for k in _searched(after=0.999) if k.startswith("search")}
+def test_a_goal_that_was_reached_asks_for_a_higher_one_where_judges_fare_worse():
+    assert {k for k in _searched(after=0.992) if k.startswith("search")} == {
+        "search.expected_cos=0.9960"
+    }
+    found = SearchView("qtable", 30, 0.9, 0.95, 0.94)
+    served = report(accuracy=Accuracy(20, 0.96), search=found)
+    assert not [hint for hint in judge(served).hints if hint.keys.startswith("search")]
 
 
 @pytest.mark.parametrize(

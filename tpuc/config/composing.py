@@ -13,7 +13,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -175,6 +175,16 @@ def explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
     if key or struct:
         name = struct[1] if struct else (full[1] if full else key[1] or key[2])  # type: ignore[index]
         return f"{name}: no such key{_near(name, _keys())}"
+    listed = re.match(r"Ambiguous value for argument '([^=]+)=(.*)'", text)
+    if listed:
+        name, value = listed.groups()
+        return (
+            f"{name}: {value} could be a list or text; expected '{name}=[{value}]' for a list, "
+            f"{name}=\"'{value}'\" for text, or -m for a run with each"
+        )
+    if isinstance(error, OverrideParseException):
+        name, _, value = error.override.partition("=")
+        return f"{name}: {value} has characters of Hydra's grammar; expected {name}=\"'{value}'\""
     cause = str(error.__cause__) if error.__cause__ is not None else ""
     value = (cause or text).splitlines()[0]
     name = getattr(error.__cause__ or error, "full_key", None) or (full[1] if full else "")

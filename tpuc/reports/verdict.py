@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from tpuc.reports.commands import changed, float_ops
 from tpuc.reports.data import Accuracy, LayerRow, ReportData
+from tpuc.reports.search_data import SearchView
 
 __all__ = ["Hint", "Loss", "Verdict", "clip_share", "judge", "losses", "reach"]
 
@@ -149,8 +150,11 @@ def _search_hints(data: ReportData) -> list[Hint]:
     if data.search.stopped:
         limit = data.search.stopped.partition("=")[0]
         return [Hint(f"{limit}=null", "goes on where the search was stopped")]
-    if data.search.after > data.search.goal or data.search.high != "float":
+    if data.search.high != "float":
         return []
+    if data.search.after > data.search.goal:
+        budgeted = "search.budget=" in data.command
+        return [] if budgeted else _a_higher_goal(data.search, data.accuracy)
     hints = []
     if floats < len(data.search.ops):
         more = min(2 * max(floats, 1), len(data.search.ops))
@@ -159,6 +163,15 @@ def _search_hints(data: ReportData) -> list[Hint]:
     if data.search.method != "pareto":
         hints.append(Hint("search=pareto", "the best mix for each cost"))
     return hints
+
+
+def _a_higher_goal(search: SearchView, accuracy: Accuracy) -> list[Hint]:
+    """Where the samples that chose are served better than those that judge."""
+    judged = accuracy.output_cos_mean
+    if judged is None or judged >= search.after:
+        return []
+    said = f"the samples that chose score {search.after:.4f}, those that judge {judged:.4f}"
+    return [Hint(f"search.expected_cos={1 - (1 - search.after) / 2:.4f}", said)]
 
 
 def _layer_hints(data: ReportData) -> list[Hint]:
