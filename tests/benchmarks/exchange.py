@@ -235,7 +235,8 @@ def main() -> None:
         except Failed as error:
             results[name] = {"not begun": str(error)}
         print(name, json.dumps(results[name], indent=1), flush=True)
-        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+        kept = {**json.loads(RESULTS.read_text()), name: results[name]}  # others may run, too
+        RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -108,17 +108,39 @@ def _of_torch() -> Iterator[tuple[str, Case]]:
     yield "yolov11.pt", _traced(lambda: nets.YoloV8(True), _pictures(64))
 
 
-def _minilm(folder: Path) -> Path:
-    from tpuc.zoo import resolve
+def _of_zoo(name: str, sample: Callable[[int], Sample]) -> Case:
+    """A trained network of the recipes."""
 
-    return resolve("zoo:minilm", folder / "zoo")
+    def write(folder: Path) -> Path:
+        from tpuc.zoo import resolve
+
+        return resolve(f"zoo:{name}", folder / "zoo")
+
+    return Case(write, sample)
 
 
-_CLASSIFIERS = ("googlenet", "mobilenet_v3_small")
-_DRAWN = (
-    "bert_orig bert_qkv cswin deit_timm detr_orig eva02_clip eva_timm swin_timm vit_timm vf "
-    "yolov5_anchor yolov5u yolov6 yolov7 yolov8 yolov9 yolov10 yolov11 yolov12 yolov26"
-).split()
+def _words(index: int) -> Sample:
+    """One sentence of up to 32 words, as numbers."""
+    random, long = np.random.default_rng(index), 32 - 5 * (index % 4)
+    there = (np.arange(32) < long).astype(np.int64)[None]
+    words = random.integers(1000, 20000, (1, 32)) * there
+    return {"input_ids": words, "attention_mask": there, "token_type_ids": 0 * there}
+
+
+def _picture(side: int, channels: int = 3, scale: float = 2.0) -> Callable[[int], Sample]:
+    return lambda index: {
+        "x": (made_input(index, (1, channels, side, side)) - 0.5) * np.float32(scale)
+    }
+
+
+_TRAINED = {
+    "efficientnet_lite0": _picture(224),
+    "vit_focus": _picture(224, scale=4.0),
+    "tiny_yolo": lambda index: {"x": made_input(index, (1, 3, 128, 128))},
+    "digits": lambda index: {"x": made_input(index, (1, 1, 8, 8))},
+    "minilm": _words,
+}
+_DRAWN = sorted(path.name.partition(".")[0] for path in PATTERNS.glob("*.onnx.gz"))
 
 CASES: dict[str, Case] = {
     **{
@@ -126,8 +148,9 @@ CASES: dict[str, Case] = {
             lambda folder, name=name: networks.onnx_file(name, folder),  # type: ignore[misc]
             lambda index: {"input": networks.sample(index)},
         )
-        for name in _CLASSIFIERS
+        for name in networks.NAMES
     },
+    **{f"{name} (trained)": _of_zoo(name, sample) for name, sample in _TRAINED.items()},
     **{f"{name} (small)": _of_transformers(name) for name in transformers.NAMES},
     **{
         f"{name} with add_postprocess": _of_transformers(name, name)

@@ -12,7 +12,7 @@ from tests.golden.weights import fill_weights
 from tpuc.frontend.onnx_reader import read_onnx
 from tpuc.ir import Graph
 from tpuc.passes import canonicalize
-from tpuc.search import PartQuantize, match, merge, shape_ops
+from tpuc.search import match, merge, shape_ops
 
 NETS = sorted(p.name.removesuffix(".onnx.gz") for p in FOLDER.glob("*.onnx.gz"))
 
@@ -34,11 +34,3 @@ def test_rows_are_those_of_the_vendor(net, tmp_path, bm1684x):
     assert ours == {row for row in vendor_table(net).splitlines() if not row.startswith("#")}
     names = {value.name for value in graph.values()}
     assert {op.name for op in ops} <= names
-
-
-def test_written_out_rotary_embeddings_stay_float_where_rope_is(tmp_path, bm1684x):
-    """A part that is not quantized holds every op of an embedding, not its last alone."""
-    graph = imported("eva02_clip", tmp_path)
-    ops = match(graph, bm1684x, part=PartQuantize("H_mode")).ops
-    kept = {op.name for op in ops if op.source == "part_quantize"}
-    assert {n.name for n in graph.nodes if n.op in ("Unsqueeze", "Squeeze")} <= kept

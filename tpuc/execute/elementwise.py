@@ -165,3 +165,13 @@ def _softmax(node: Node, x: Tensor) -> Tensor:
     axis, beta = node.integer("axis"), node.number("beta")
     function = F.log_softmax if node.attrs["log"] else F.softmax
     return function(x if beta == 1.0 else x * beta, dim=axis)
+
+
+@kernel("Rope")
+def _rope(node: Node, x: Tensor, sin: Tensor, cos: Tensor) -> Tensor:
+    """x * cos + (x with the two of a pair swapped, the first negated) * sin."""
+    if node.attrs["rope_mode"] == "contiguous_halves":
+        left, right = x.chunk(2, -1)
+        return x * cos + torch.cat((-right, left), -1) * sin
+    turned = torch.stack((-x[..., 1::2], x[..., 0::2]), -1).reshape(x.shape)
+    return x * cos + turned * sin

@@ -23,6 +23,28 @@ ATTENTION: list[OpSpec] = [
     ),
 ]
 
+_ROPE = {
+    f"{step}_{what}": attr
+    for step in ("mul1", "mul2", "add")
+    for what, attr in (
+        ("round_mode", A("str", "HalfAwayFromZero")),
+        ("saturation", A("bool", True)),
+        ("shift", A("si32", 0)),
+    )
+}
+ATTENTION.append(
+    same(
+        "Rope",
+        "input sin cos",
+        {
+            **_ROPE,
+            "force_f32": A("bool", False),
+            "is_permute_optimize": A("bool", False),
+            "rope_mode": A("str", "interleaved_pairs"),
+        },
+    )
+)
+
 NORMALIZATION: list[OpSpec] = [
     same(
         "LayerNorm",

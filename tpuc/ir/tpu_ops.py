@@ -164,7 +164,7 @@ _ROWS: list[OpSpec] = [
         _as_top(name)
         for name in (
             "Reshape Permute Squeeze Unsqueeze Slice Tile Gather Upsample Interp Depth2Space "
-            "Arg SwapDimInner RMSNorm InstanceNorm GroupNorm Compare CompareConst "
+            "Arg SwapDimInner Rope RMSNorm InstanceNorm GroupNorm Compare CompareConst "
             "Where Mod CumSum GatherElements GatherND ScatterND ScatterElements TopK GridSampler "
             "RoiAlign Nms YoloDetection"
         ).split()

@@ -113,15 +113,12 @@ def _only_here(graph: Graph, value: Value, node: Node) -> bool:
 
 
 def _set_through(value: Value, span: tuple[float, float], ranges: Ranges) -> None:
+    """Set a tensor's range, and that of what it moves; not further, whatever stands there."""
     ranges[value.name] = span
     maker = value.producer
-    while maker is not None and maker.op in _MOVES and len(maker.inputs[0].uses) == 1:  # type: ignore[union-attr]
-        source = maker.inputs[0]
-        assert source is not None
-        if source.name not in ranges:
-            return
+    source = maker.inputs[0] if maker is not None and maker.op in _MOVES else None
+    if source is not None and len(source.uses) == 1 and source.name in ranges:
         ranges[source.name] = span
-        maker = source.producer
 
 
 def _backward(graph: Graph, ranges: Ranges, processor: Processor) -> None:

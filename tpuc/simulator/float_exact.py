@@ -25,8 +25,8 @@ __all__ = ["EXACT", "IN_DOUBLE", "rounding_of"]
 
 IN_DOUBLE = frozenset({"Active"})
 _UNROUNDED = frozenset(
-    "LayerNorm RMSNorm GroupNorm Interp Concat Reshape Permute Slice Squeeze Unsqueeze Tile Pad "
-    "Upsample Depth2Space SwapDimInner GridSampler Relu Clip Max Min".split()
+    "LayerNorm RMSNorm GroupNorm Interp Rope Concat Reshape Permute Slice Squeeze Unsqueeze "
+    "Tile Pad Upsample Depth2Space SwapDimInner GridSampler Relu Clip Max Min".split()
 )
 
 

@@ -14,6 +14,7 @@ from tpuc.frontend.converters import (
     reduction,
     regions,
     resize,
+    rotary,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "reduction",
     "regions",
     "resize",
+    "rotary",
 ]

@@ -4,7 +4,6 @@ families.py      which family, which rows        matched.py      the result
 blocks.py        the block of each family, as data
 program.py       a graph as ops in order         rows.py         the list that rules fill
 transformer.py   BERT, ViT, DeiT, Swin, CSWin, EVA, DETR, CLIP    openclip.py   OpenCLIP
-rotary.py        rotary embeddings, written out, as one op
 yolo.py          YOLO v5 to v12 and 26           rtdetr.py       RT-DETRv2
 """
 

@@ -12,7 +12,7 @@ from tpuc.ir import Graph
 from tpuc.processors import Processor
 from tpuc.search.float_ops import float_mode, tail_mode
 from tpuc.search.part_quantize import PartQuantize
-from tpuc.search.patterns import openclip, rotary, rtdetr, transformer, yolo
+from tpuc.search.patterns import openclip, rtdetr, transformer, yolo
 from tpuc.search.patterns.blocks import BLOCKS, CLIP_BLOCKS, expand, word
 from tpuc.search.patterns.matched import Matched
 from tpuc.search.patterns.program import Program
@@ -52,9 +52,6 @@ def match(
     program = Program.of(graph)
     kept = part.float_ops((op.name, op.type) for op in program.ops) if part else {}
     block, counts = _first_block(program)
-    if not block:
-        program = rotary.fold(program)
-        block, counts = _first_block(program)
     messages = tuple(_message(n, count) for n, count in counts.items())
     mode, tail = float_mode(processor, fp_type), tail_mode(processor, fp_type)
     count = min(counts.values(), default=0)

@@ -1,0 +1,21 @@
+#loc = loc(unknown)
+module @rotary attributes {module.FLOPs = 1500 : i64, module.chip = "ALL", module.platform = "ONNX", module.state = "TOP_F32", module.top_run_mode = "STATIC", module.weight_file = "rotary_top_f32_all_weight.npz"} {
+  func.func @main(%arg0: tensor<1x3x5x8xf32> loc(unknown)) -> (tensor<1x3x5x8xf32>, tensor<1x3x5x8xf32>) {
+    %0 = "top.Input"(%arg0) {channel_format = "nchw", do_preprocess = true, keep_aspect_ratio = false, keep_ratio_mode = "letterbox", mean = [0.000000e+00, 0.000000e+00, 0.000000e+00], pad_type = "center", pad_value = 0 : i64, pixel_format = "bgr", resize_dims = [5, 8], scale = [1.000000e+00, 1.000000e+00, 1.000000e+00], yuv_type = ""} : (tensor<1x3x5x8xf32>) -> tensor<1x3x5x8xf32> loc(#loc1)
+    %1 = "top.Weight"() : () -> tensor<1x1x5x8xf32> loc(#loc2)
+    %2 = "top.Weight"() : () -> tensor<1x1x5x8xf32> loc(#loc3)
+    %3 = "top.Rope"(%0, %2, %1) {add_round_mode = "HalfAwayFromZero", add_saturation = true, add_shift = 0 : si32, force_f32 = false, is_permute_optimize = false, mul1_round_mode = "HalfAwayFromZero", mul1_saturation = true, mul1_shift = 0 : si32, mul2_round_mode = "HalfAwayFromZero", mul2_saturation = true, mul2_shift = 0 : si32, rope_mode = "interleaved_pairs"} : (tensor<1x3x5x8xf32>, tensor<1x1x5x8xf32>, tensor<1x1x5x8xf32>) -> tensor<1x3x5x8xf32> loc(#loc4)
+    %4 = "top.Weight"() : () -> tensor<1x1x5x8xf32> loc(#loc5)
+    %5 = "top.Weight"() : () -> tensor<1x1x5x8xf32> loc(#loc6)
+    %6 = "top.Rope"(%0, %5, %4) {add_round_mode = "HalfAwayFromZero", add_saturation = true, add_shift = 0 : si32, force_f32 = false, is_permute_optimize = false, mul1_round_mode = "HalfAwayFromZero", mul1_saturation = true, mul1_shift = 0 : si32, mul2_round_mode = "HalfAwayFromZero", mul2_saturation = true, mul2_shift = 0 : si32, rope_mode = "contiguous_halves"} : (tensor<1x3x5x8xf32>, tensor<1x1x5x8xf32>, tensor<1x1x5x8xf32>) -> tensor<1x3x5x8xf32> loc(#loc7)
+    return %3, %6 : tensor<1x3x5x8xf32>, tensor<1x3x5x8xf32> loc(#loc)
+  } loc(#loc)
+} loc(#loc)
+#loc1 = loc("x")
+#loc2 = loc("pairs_cos")
+#loc3 = loc("pairs_sin")
+#loc4 = loc("pairs_Add")
+#loc5 = loc("halves_cos")
+#loc6 = loc("halves_sin")
+#loc7 = loc("halves_Add")
+
