@@ -1,14 +1,13 @@
-/* Heads of int8 attention that are added up, on plain arrays of (batch, tokens, ...).
+/* Heads of int8 attention, from their q, k and v to what the last product takes; on rows of bytes.
  *
- *     q = requant(x wq + bq), k and v alike       int8, each with a multiplier and a shift
  *     p = requant(q k^T), less 255 where the mask is not 0, cut to int8
  *     a[t] = e[t] / (sum of e * scale), e = table[127 - p], rounded half away from zero, uint8;
  *            0 where the sum is 0
- *     y = requant(a v) wo + bo                     int32
+ *     y = requant(a v)
  *     requant: (v + (v < 0 ? -1 : 0) + 2^(s-1)) >> s, v = sum * m, cut to int8; s > 0
  *
- * Bytes of x, q and requant(a v) are multiplied as biased ones, number + 128; 128 * (sum of the
- * column) is taken off by the bias. The powers e are added one after another in float32.
+ * Bytes are biased, number + 128; 128 * (sum of the column) is taken off by the bias of a product.
+ * The powers e are added one after another in float32.
  *
  * A matrix (terms, columns) is packed as [block of 16 columns][terms / 4][16 columns][4 terms], with
  * zeros beyond both. Sums, and sums after the shift, fit int32, checked by the caller. */
@@ -24,6 +23,35 @@ typedef struct {
     int64_t multiplier, shift;
 } tpuc_attention_words;
 
+/* One head: numbers of its q and of its v, and where they lie in a row of bytes. */
+typedef struct {
+    int32_t width, depth;
+    int32_t query, key, value, mixed;
+    tpuc_attention_words score_words, mixed_words;
+    const float *table; /* [256] */
+    float scale;
+} tpuc_attention;
+
+/* Memory of one run. Rows are readable to a multiple of 16 bytes. */
+typedef struct {
+    int64_t batch, tokens;
+    const uint8_t *parts; /* q, k and v of every head, [batch * tokens] */
+    ptrdiff_t part_pitch;
+    const int32_t *mask; /* [mask_batch][tokens], or null */
+    int64_t mask_batch;
+    uint8_t *mixed; /* y of every head, [batch * tokens] */
+    ptrdiff_t mixed_pitch;
+    uint8_t *scratch; /* tpuc_attention_scratch bytes, aligned to 64 */
+} tpuc_attention_run_on;
+
+/* Bytes of scratch memory. */
+int64_t tpuc_attention_scratch(const tpuc_attention *heads, int64_t count, int64_t batch,
+                               int64_t tokens);
+
+/* At least one head. */
+void tpuc_attention_run(const tpuc_attention *heads, int64_t count,
+                        const tpuc_attention_run_on *on, int threads);
+
 /* A constant matrix, packed. */
 typedef struct {
     const int8_t *weights;
@@ -31,30 +59,9 @@ typedef struct {
     int32_t terms, columns;
 } tpuc_attention_matrix;
 
-typedef struct {
-    tpuc_attention_matrix query, key, value, out;
-    tpuc_attention_words query_words, key_words, value_words, score_words, mixed_words;
-    const float *table; /* [256] */
-    float scale;
-} tpuc_attention;
-
-/* Memory of one run. */
-typedef struct {
-    int64_t batch, tokens;
-    const int8_t *x;
-    const int32_t *mask; /* [mask_batch][tokens], or null */
-    int64_t mask_batch;
-    int32_t *y; /* the heads one after the other, each sum cut to int32 */
-    uint8_t *scratch; /* tpuc_attention_scratch bytes, aligned to 64 */
-} tpuc_attention_run_on;
-
-/* Bytes of scratch memory. */
-int64_t tpuc_attention_scratch(const tpuc_attention *const *heads, int64_t count, int64_t batch,
-                               int64_t tokens);
-
-/* Heads of one width of x and of y, at least one. */
-void tpuc_attention_run(const tpuc_attention *const *heads, int64_t count,
-                        const tpuc_attention_run_on *on, int threads);
+/* y = rows of bytes times a constant matrix, in int32; rows of y follow one another. */
+void tpuc_attention_sums(const tpuc_attention_matrix *matrix, const uint8_t *x, ptrdiff_t pitch,
+                         int64_t rows, int32_t *y, int threads);
 
 /* One instruction set's loops. */
 typedef struct {

@@ -33,8 +33,8 @@ class Machines:
     ----------
     graph : Graph
         Dialect `tpu`.
-    kernels : two mappings of op name to kernel
-        Those over images, and those over plain arrays.
+    kernels : three mappings of op name to kernel
+        Those over images, those over plain arrays, and heads of attention.
     threads : int
     scratch : Scratch, optional
         Where images lie; else each machine has a buffer of its own.

@@ -11,11 +11,11 @@ import numpy as np
 from tpuc.errors import DataError
 from tpuc.ir import DType, Node
 from tpuc.kernels import _attention  # type: ignore[attr-defined]
-from tpuc.kernels.attention import pack_attention, words_of
+from tpuc.kernels.attention import AttentionKernel, HeadSpec, pack_attention, words_of
 from tpuc.kernels.casts import round_to
 from tpuc.kernels.requant_words import Unfit
 
-__all__ = ["PlainKernel", "choose_plain", "run_heads"]
+__all__ = ["PlainKernel", "choose_plain"]
 
 Run = Callable[[Sequence[np.ndarray], int], np.ndarray]
 _FLOATS = (DType.F16, DType.BF16, DType.F32)
@@ -28,12 +28,12 @@ class PlainKernel:
     Parameters
     ----------
     run : callable (activations, threads) to result
-    head : Attention, optional
-        A head that `run_heads` takes.
+    head : HeadSpec, optional
+        What `pack_attention` takes.
     """
 
     run: Run
-    head: _attention.Attention | None = None
+    head: HeadSpec | None = None
 
 
 def choose_plain(node: Node) -> PlainKernel | None:
@@ -49,35 +49,44 @@ def choose_plain(node: Node) -> PlainKernel | None:
     return None if make is None else PlainKernel(make(node))
 
 
-def run_heads(
-    heads: list[_attention.Attention], arrays: Sequence[np.ndarray], threads: int
-) -> np.ndarray:
-    """The sum of heads that read the same tensors: x and, if there is one, a computed mask."""
-    x = arrays[0]
-    rows = arrays[1].reshape(arrays[1].shape[0], -1) if len(arrays) > 1 else None
-    out = np.empty((*x.shape[:2], heads[0].columns), np.int32)
-    _attention.run_heads(heads, x, rows, out, threads)
-    return out
-
-
 def _attention_head(node: Node) -> PlainKernel:
     operands = [*node.inputs, *[None] * (13 - len(node.inputs))]
     if any(v is not None for v in operands[1:3]) or node.integer("head") != 1:
         raise Unfit("keys or values of their own, or several heads")
-    weights = [node.weight(i) for i in (3, 5, 7, 9)]
-    biases = [None if operands[i] is None else node.weight(i) for i in (4, 6, 8, 10)]
+    weights = tuple(node.weight(i) for i in (3, 5, 7, 9))
+    biases = tuple(None if operands[i] is None else node.weight(i) for i in (4, 6, 8, 10))
     p = node.ints("quant_param")
-    words = [(p[i], p[i + 1]) for i in (0, 3, 6, 9, 12)]
+    words = tuple((p[i], p[i + 1]) for i in (0, 3, 6, 9, 12))
     mask, table = operands[11], operands[12]
     if table is None or table.data is None:
         raise Unfit("no table")
     if mask is not None and mask.dtype != DType.SI32:
         raise Unfit("a mask that is not int32")
-    kernel = pack_attention(weights, biases, words, table.data, node.number("scale"))
+    head = HeadSpec(weights, biases, words, table.data, node.number("scale"))
+    run = _run_head(pack_attention([head]), head.columns)
     if mask is None or mask.data is None:
-        return PlainKernel(lambda arrays, threads: run_heads([kernel], arrays, threads), kernel)
+        return PlainKernel(run, head)
     fixed = mask.data
-    return PlainKernel(lambda arrays, threads: run_heads([kernel], [*arrays, fixed], threads))
+    return PlainKernel(lambda arrays, threads: run([*arrays, fixed], threads))
+
+
+def _run_head(kernel: AttentionKernel, columns: int) -> Run:
+    """One head on x and, if there is one, a mask."""
+    assert isinstance(kernel.finish, _attention.Sums)
+    finish = kernel.finish
+
+    def run(arrays: Sequence[np.ndarray], threads: int) -> np.ndarray:
+        x = arrays[0]
+        mask = arrays[1].reshape(arrays[1].shape[0], -1) if len(arrays) > 1 else None
+        count = x.shape[0] * x.shape[1]
+        rows = kernel.rows(count)
+        rows[0].load(x.reshape(-1).view(np.uint8), threads)
+        kernel.mix(rows, mask, x.shape[0], threads)
+        out = np.empty((count, columns), np.int32)
+        finish.run(rows[2], out, threads)
+        return out.reshape(*x.shape[:2], columns)
+
+    return run
 
 
 def _sum(node: Node) -> Run:

@@ -6,7 +6,7 @@ not meet share memory. Reshapes that keep every byte where it is are aliases and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from tpuc.kernels.image import Layout, Need, geometry, is_image, layout_of
 from tpuc.simulator.image_kernel import ImageKernel
 
 __all__ = [
+    "Late",
     "Life",
     "Scratch",
     "alias_of",
@@ -26,6 +27,9 @@ __all__ = [
     "place",
     "views_of",
 ]
+
+Late = Mapping[str, Sequence[str]]
+"""Names of values by the name of an op."""
 
 _ALIGN = 64
 
@@ -87,9 +91,9 @@ def _roots(graph: Graph) -> dict[str, str]:
 
 
 def allocate(
-    graph: Graph, kernels: Mapping[str, ImageKernel], images: set[str]
+    graph: Graph, kernels: Mapping[str, ImageKernel], images: set[str], late: Late
 ) -> tuple[dict[str, str], dict[str, Layout], dict[str, Life]]:
-    """Roots, layouts and lives of the values named in `images`."""
+    """Roots, layouts and lives of the values named in `images`; `late`: what ops read besides."""
     root = _roots(graph)
     needs: dict[str, Need] = {}
     for kernel in kernels.values():
@@ -102,9 +106,9 @@ def allocate(
             if value.name in images and root[value.name] == value.name:
                 layouts[value.name] = layout_of(value, needs.get(value.name, Need()))
                 lives[value.name] = Life(step, step, layouts[value.name].size)
-        for value in (*node.activations, *node.outputs):
-            if value.name in images:
-                lives[root[value.name]].last = step
+        for name in _touched(node, late):
+            if name in images:
+                lives[root[name]].last = step
     return root, layouts, lives
 
 
@@ -156,12 +160,17 @@ def border_casts(graph: Graph, kernels: Mapping[str, ImageKernel]) -> set[str]:
     return found
 
 
-def last_reads(graph: Graph) -> list[list[str]]:
-    """Values that nobody reads after each step."""
+def _touched(node: Node, late: Late) -> list[str]:
+    values = (*node.activations, *node.outputs)
+    return [*(v.name for v in values), *late.get(node.name, ())]
+
+
+def last_reads(graph: Graph, late: Late) -> list[list[str]]:
+    """Values that nobody reads after each step; `late`: what ops read besides their operands."""
     last: dict[str, int] = {}
     for index, node in enumerate(graph.nodes):
-        for value in (*node.activations, *node.outputs):
-            last[value.name] = index
+        for name in _touched(node, late):
+            last[name] = index
     dead: list[list[str]] = [[] for _ in graph.nodes]
     for name, index in last.items():
         dead[index].append(name)

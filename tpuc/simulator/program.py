@@ -22,6 +22,7 @@ from tpuc.errors import DataError, Skip
 from tpuc.ir import Graph, Node, Value
 from tpuc.kernels.casts import to_float32
 from tpuc.simulator.choose import choose
+from tpuc.simulator.heads import find_heads
 from tpuc.simulator.identity import Identity
 from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.machines import Machines
@@ -87,7 +88,8 @@ class Program:
                 self.fallbacks[node.name] = chosen.reason
         largest = max((_image_bytes(v) for v in self._values.values()), default=1)
         self._share = max(1, _NEAR // max(1, largest))
-        self._machines = Machines(graph, (self._kernels, plain), self.threads)
+        chosen = self._kernels, plain, find_heads(graph, plain)
+        self._machines = Machines(graph, chosen, self.threads)
         self._lock = threading.Lock()
 
     def twin(self, scratch: Scratch) -> Program:
@@ -208,7 +210,7 @@ class Program:
             if machine is None:
                 raise DataError(f"a batch {factor} times the graph's can not run at once")
             for _ in range(repeats):
-                machine.run(arrays, set(), lambda name, array: None, clock)
+                machine.measure(arrays, clock)
         return clock
 
     def run_raw(

@@ -4,34 +4,46 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from tpuc.ir import DType, Graph, Node, Value
 from tpuc.kernels._float import FloatView
+from tpuc.kernels.attention import Rows
 from tpuc.kernels.casts import dequantize_factor, quantize_factor, through_bf16
 from tpuc.kernels.float_conv import cast_end
 from tpuc.kernels.image import is_bytes
-from tpuc.simulator.heads import Heads, find_heads
+from tpuc.kernels.strided import as_array
+from tpuc.simulator.heads import Heads, heads_run
 from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.interpreter import run_node
-from tpuc.simulator.plain import PlainKernel, run_heads
-from tpuc.simulator.plan import Scratch, alias_of, allocate, border_casts, last_reads, views_of
+from tpuc.simulator.plain import PlainKernel
+from tpuc.simulator.plan import (
+    Late,
+    Scratch,
+    alias_of,
+    allocate,
+    border_casts,
+    last_reads,
+    views_of,
+)
 
 __all__ = ["Chosen", "Machine", "Sink"]
 
-Chosen = tuple[Mapping[str, ImageKernel], Mapping[str, PlainKernel]]
+Chosen = tuple[Mapping[str, ImageKernel], Mapping[str, PlainKernel], Mapping[str, Heads]]
 Step = Callable[[], None]
 Sink = Callable[[str, np.ndarray], None]
-Clock = dict[str, float] | None
+Stage = tuple[list[Step], list[Value]]
+"""Steps, and values that are wanted after them."""
+
+_KEPT = 8
+"""Plans by what is wanted."""
 
 
-def _timed(step: Step, name: str, clock: dict[str, float]) -> None:
-    start = time.perf_counter()
-    step()
-    seconds = time.perf_counter() - start
-    clock[name] = min(seconds, clock.get(name, seconds))
+def _nothing() -> None:
+    """The step of an op that leaves everything where it is."""
 
 
 def _is_channels_last(array: np.ndarray) -> bool:
@@ -45,9 +57,9 @@ class Machine:
     ----------
     graph : Graph
         Dialect `tpu`.
-    kernels : two mappings of op name to kernel
+    kernels : three mappings of op name to kernel
         Ops that run on C kernels over images, and over plain arrays; all others run on the
-        reference.
+        reference. The last: ops that also stand for those inside (`heads`).
     scratch : Scratch, optional
         Where images lie; may be shared with machines that never run at the same time. Results
         with four dimensions are channels last in memory then, as the images are.
@@ -72,13 +84,13 @@ class Machine:
         self.threads = threads
         border = border_casts(graph, kernels[0])
         self.kernels = {n: k for n, k in kernels[0].items() if n not in border}
-        self._on_plain = kernels[1]
-        self._heads = find_heads(graph, kernels[1])
-        self._inner = {name for heads in self._heads for name in heads.inner}
+        self._on_plain, self._heads = kernels[1:]
+        self._inner = {name for heads in self._heads.values() for name in heads.inner}
+        self._known = {v.name: v for node in graph.nodes for v in node.outputs}
         self._images = self._find_images()
-        self.root, self.layouts, self._lives = allocate(graph, self.kernels, self._images)
-        self._dead = last_reads(graph)
-        self._values = [[(v.name, v) for v in node.outputs] for node in graph.nodes]
+        late = {name: heads.reads for name, heads in self._heads.items()}
+        self.root, self.layouts, self._lives = allocate(graph, self.kernels, self._images, late)
+        self._dead = self._last_plain(late)
         self._lay_out(scratch)
 
     def twin(self, scratch: Scratch) -> Machine:
@@ -91,17 +103,13 @@ class Machine:
         self._strided = scratch is not None
         self.views = views_of(self.root, self.layouts, self._lives, scratch or Scratch())
         self._plain: dict[str, np.ndarray] = {}
+        self._rows: dict[tuple[int, ...], Rows] = {}
         self._steps = [self._step(node) for node in self.graph.nodes]
-        joined = {h.parts[0].name: self._heads_step(h) for h in self._heads}
-        skipped = {name for h in self._heads for name in (*h.inner, h.total.name)}
-        self._quick = [
-            joined.get(n.name, lambda: None) if n.name in skipped else step
-            for n, step in zip(self.graph.nodes, self._steps)
-        ]
+        self._quick = {name: self._heads_step(name, h) for name, h in self._heads.items()}
+        self._quick.update(dict.fromkeys(self._inner, _nothing))
+        self._stages: dict[frozenset[str], list[Stage]] = {}
 
-    def run(
-        self, feeds: Mapping[str, np.ndarray], wanted: set[str], sink: Sink, clock: Clock = None
-    ) -> None:
+    def run(self, feeds: Mapping[str, np.ndarray], wanted: set[str], sink: Sink) -> None:
         """Run once.
 
         Parameters
@@ -109,22 +117,60 @@ class Machine:
         wanted : set of str
             Tensors to hand to `sink`, in program order, in their stored type, as soon as they are
             there.
-        clock : dict of str to float, optional
-            Shortest time of each op so far, in seconds; updated.
         """
-        plain = self._plain = dict(feeds)
-        steps = self._quick if wanted.isdisjoint(self._inner) else self._steps
-        for step, values, dead in zip(steps, self._values, self._dead):
-            if clock is None:
+        key = frozenset(wanted)
+        if key not in self._stages:
+            if len(self._stages) >= _KEPT:
+                self._stages.clear()
+            self._stages[key] = self._plan(wanted)
+        self._plain = dict(feeds)
+        for steps, values in self._stages[key]:
+            for step in steps:
                 step()
-            else:
-                _timed(step, values[0][0], clock)
-            for name, value in values:
-                if name in wanted:
-                    sink(name, self._result(value))
-            for name in dead:
-                plain.pop(name, None)
+            for value in values:
+                sink(value.name, self._result(value))
         self._plain = {}
+
+    def _plan(self, wanted: set[str]) -> list[Stage]:
+        """What there is to do, cut where something is wanted."""
+        quick = self._quick if wanted.isdisjoint(self._inner) else {}
+        stages: list[Stage] = []
+        steps: list[Step] = []
+        for node, step, dead in zip(self.graph.nodes, self._steps, self._dead):
+            step = quick.get(node.name, step)
+            if step is not _nothing:
+                steps.append(step)
+            values = [v for v in node.outputs if v.name in wanted]
+            if values:
+                stages.append((steps, values))
+                steps = []
+            if dead:
+                steps.append(partial(self._drop, dead))
+        return stages
+
+    def _drop(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._plain.pop(name, None)
+
+    def measure(self, feeds: Mapping[str, np.ndarray], clock: dict[str, float]) -> None:
+        """Run once; `clock`: shortest time of each op so far, in seconds, updated."""
+        self._plain = dict(feeds)
+        for node, step, dead in zip(self.graph.nodes, self._steps, self._dead):
+            step = self._quick.get(node.name, step)
+            start = time.perf_counter()
+            step()
+            seconds = time.perf_counter() - start
+            self._drop(dead)
+            clock[node.name] = min(seconds, clock.get(node.name, seconds))
+        self._plain = {}
+
+    def _last_plain(self, late: Late) -> list[list[str]]:
+        """Values that nobody reads after each step, of those that may lie in plain arrays."""
+        plain: set[str] = set()
+        for node in self.graph.nodes:
+            if node.name not in self.kernels:
+                plain.update(v.name for v in (*node.activations, *node.outputs))
+        return [[n for n in names if n in plain] for names in last_reads(self.graph, late)]
 
     def walk(self, feeds: Mapping[str, np.ndarray], visit: Callable[[Node], None]) -> None:
         """Run once, and call `visit` after each op, while its operands and results are alive."""
@@ -132,8 +178,7 @@ class Machine:
         for node, step, dead in zip(self.graph.nodes, self._steps, self._dead):
             step()
             visit(node)
-            for name in dead:
-                self._plain.pop(name, None)
+            self._drop(dead)
         self._plain = {}
 
     def look(self, value: Value) -> np.ndarray:
@@ -158,6 +203,8 @@ class Machine:
             if node.name in self.kernels:
                 images.update(v.name for v in self.kernels[node.name].inputs)
                 images.add(node.name)
+            elif node.name in self._heads:
+                images.update((self._heads[node.name].reads[0], node.name))
         for node in self.graph.nodes:  # an alias of an image is an image
             source = alias_of(node)
             if source is not None and source.name in images:
@@ -189,20 +236,27 @@ class Machine:
         if node.name in self.kernels:
             return self._kernel_step(self.kernels[node.name], node)
         if node.name in self._images and alias_of(node) is not None:
-            return lambda: None
+            return _nothing
         if node.op == "Cast":
             return self._cast_step(node)
         if node.name in self._on_plain:
             return self._plain_step(self._on_plain[node.name], node)
         return lambda: self._reference(node)
 
-    def _heads_step(self, heads: Heads) -> Step:
-        """Where the first head is: what all of them read may be gone later."""
-        kernels = [self._on_plain[node.name].head for node in heads.parts]
-        sources, name, threads = heads.parts[0].activations, heads.total.name, self.threads
+    def _heads_step(self, name: str, heads: Heads) -> Step:
+        x, y = (self._known[n] for n in (heads.reads[0], name))
+        mask = self._known[heads.reads[1]] if len(heads.reads) > 1 else None
+        count, kernel, threads = x.shape[0] * x.shape[1], heads.kernel, self.threads
+        if kernel.widths not in self._rows:
+            self._rows[kernel.widths] = kernel.rows(count)
+        source, target = self.views[x.name], self.views[name]
+        arrays = as_array(source, x.shape), as_array(target, y.shape)
+        run = heads_run(kernel, self._rows[kernel.widths], *arrays)
 
         def step() -> None:
-            self._plain[name] = run_heads(kernels, [self.array(v) for v in sources], threads)
+            hidden = None if mask is None else self.array(mask)
+            run(None if hidden is None else hidden.reshape(len(hidden), -1), threads)
+            target.fill_halo(threads)
 
         return step
 
@@ -224,7 +278,7 @@ class Machine:
         """Inputs are plain arrays; one that a kernel reads as an image is copied there."""
         name, threads = node.name, self.threads
         if name not in self._images:
-            return lambda: None
+            return _nothing
         view = self.views[name]
 
         def load() -> None:
