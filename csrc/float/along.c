@@ -56,8 +56,29 @@ static void pixels_item(const void *context, int64_t item) {
     }
 }
 
+/* Item: a block of the pixels of one picture of one row; results follow one another. */
+static void sums_item(const void *context, int64_t item) {
+    const job *j = context;
+    const tpuc_image *in = j->in, *out = j->out;
+    const int x = (int)(item % j->blocks) * TPUC_LANES;
+    const int64_t n = item / j->blocks;
+    const tpuc_float_track track = {
+        .in = (const float *)(in->data + n * in->image + x * in->pixel),
+        .out = (float *)(out->data + n * out->image) + x,
+        .in_pixel = numbers(in->pixel),
+        .count = in->c,
+        .channels = in->w - x < TPUC_LANES ? in->w - x : TPUC_LANES,
+    };
+    j->function(j->along, &track);
+}
+
 void tpuc_float_along_run(const tpuc_float_along *along, const tpuc_image *in,
                           const tpuc_image *out, int threads) {
+    if (along->kind == TPUC_SUM_CHANNELS) {
+        const job j = {along, in, out, choose(), (in->w + TPUC_LANES - 1) / TPUC_LANES};
+        tpuc_parallel(threads, (int64_t)in->n * j.blocks, sums_item, &j);
+        return;
+    }
     const int of_channels = along->kind == TPUC_SOFTMAX_CHANNELS;
     const int blocks = of_channels ? 1 : (out->c + TPUC_LANES - 1) / TPUC_LANES;
     const job j = {along, in, out, choose(), blocks};

@@ -1,12 +1,13 @@
 /* Ops along the rows of images: softmax, norms and sums over the numbers that one row holds of a
- * channel; softmax also over the channels of a pixel. Sums are added one after another, every step
+ * channel; softmax and sums also over the channels of a pixel. Sums are added one after another, every step
  * is rounded to float32:
  *
  *     softmax:     e_x = float32(exp(in_x - max)),   y_x = e_x / (e_0 + e_1 + ...)
  *     layer norm:  d_x = in_x - sum / n,   r = 1 / sqrt(sum of d^2 / n + eps),
  *                  y_x = d_x * r * weight_x + bias_x
  *     rms norm:    y_x = in_x / sqrt(sum of in^2 / n + eps) * weight_x
- *     sum:         y = (in_0 + in_1 + ...) * factor, over `rows` rows, one result
+ *     sum:         y = (in_0 + in_1 + ...) * factor, over `rows` rows, one result; or, of channels,
+ *                  over those of a pixel, one result a pixel
  *
  * then limits and rounding of end.h. */
 #ifndef TPUC_FLOAT_ALONG_H
@@ -20,7 +21,8 @@ typedef enum {
     TPUC_SOFTMAX_CHANNELS,
     TPUC_LAYER_NORM,
     TPUC_RMS_NORM,
-    TPUC_SUM
+    TPUC_SUM,
+    TPUC_SUM_CHANNELS
 } tpuc_float_along_kind;
 
 typedef struct {
@@ -30,7 +32,8 @@ typedef struct {
     tpuc_float_end end;
 } tpuc_float_along;
 
-/* One row of one block of channels, or one pixel; strides in numbers. */
+/* One row of one block of channels, one pixel, or a block of pixels whose channels are added;
+ * strides in numbers. */
 typedef struct {
     const float *in;
     float *out;

@@ -88,6 +88,16 @@ static void sum(const tpuc_float_along *f, const tpuc_float_track *t) {
     PUT(0, lanes_finish(lanes_mul(total, lanes_set(f->factor)), &f->end));
 }
 
+/* `channels` pixels of `count` numbers each. */
+static void sum_of_channels(const tpuc_float_along *f, const tpuc_float_track *t) {
+    float total[TPUC_LANES] = {0.0f};
+    for (int i = 0; i < t->channels; i++) total[i] = t->in[i * t->in_pixel];
+    for (int c = 1; c < t->count; c++)
+        for (int i = 0; i < t->channels; i++) total[i] += t->in[i * t->in_pixel + c];
+    const lanes y = lanes_mul(lanes_load(total), lanes_set(f->factor));
+    lanes_store_some(t->out, lanes_finish(y, &f->end), t->channels);
+}
+
 void ALONG(const tpuc_float_along *f, const tpuc_float_track *t) {
     switch (f->kind) {
         case TPUC_SOFTMAX: softmax(f, t); break;
@@ -95,5 +105,6 @@ void ALONG(const tpuc_float_along *f, const tpuc_float_track *t) {
         case TPUC_LAYER_NORM: layer_norm(f, t); break;
         case TPUC_RMS_NORM: rms_norm(f, t); break;
         case TPUC_SUM: sum(f, t); break;
+        case TPUC_SUM_CHANNELS: sum_of_channels(f, t); break;
     }
 }

@@ -26,9 +26,9 @@ typedef struct {
     atomic_int *strange;
 } job;
 
-enum { PIECE = 8192 };
+enum { PIECE = 4096 };
 
-/* Shares of each row: about 8192 numbers. */
+/* Shares of each row: about 4096 numbers. */
 static int pieces_of(const tpuc_image *out) {
     const int64_t most = (int64_t)out->c * out->w / PIECE;
     return most < 1 ? 1 : most < out->w ? (int)most : out->w;

@@ -68,9 +68,12 @@ void tpuc_float_to_bytes_run(float inverse, int even, const tpuc_float_end *end,
 int tpuc_float_table_run(const float *table, tpuc_float_type type, const tpuc_image *in,
                          const tpuc_image *out, int threads);
 
-/* Contiguous NCHW to an image, limited and rounded; and back. */
+/* Contiguous NCHW to an image, limited and rounded; and back. Gathered: plane `places[n * c + i]` of
+ * the table is that of channel i of picture n. */
 void tpuc_float_load(const tpuc_image *image, const float *plain, const tpuc_float_end *end,
                      int threads);
+void tpuc_float_gather(const tpuc_image *image, const float *table, const int64_t *places,
+                       const tpuc_float_end *end, int threads);
 void tpuc_float_store(const tpuc_image *image, float *plain, int threads);
 
 #endif

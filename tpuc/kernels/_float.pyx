@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Images of float numbers, and the end of float results; callers validate."""
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from tpuc.kernels._int8 cimport View, tpuc_image
 
 cdef extern from "float/rows.h" nogil:
     void tpuc_float_load(const tpuc_image *, const float *, const tpuc_float_end *, int)
+    void tpuc_float_gather(
+        const tpuc_image *, const float *, const int64_t *, const tpuc_float_end *, int)
     void tpuc_float_store(const tpuc_image *, float *, int)
 
 
@@ -35,6 +37,11 @@ cdef class FloatView(View):
     def load_rounded(self, const float[::1] plain, End end, int threads):
         with nogil:
             tpuc_float_load(&self.image, &plain[0], &end.end, threads)
+
+    def gather(self, const float[:, ::1] table, const int64_t[::1] places, End end, int threads):
+        """Rows of a table, one for each channel of each picture."""
+        with nogil:
+            tpuc_float_gather(&self.image, &table[0, 0], &places[0], &end.end, threads)
 
     @property
     def block(self):

@@ -15,6 +15,7 @@ cdef extern from "float/along.h" nogil:
         tpuc_float_end end
     ctypedef enum tpuc_float_along_kind:
         TPUC_SOFTMAX, TPUC_SOFTMAX_CHANNELS, TPUC_LAYER_NORM, TPUC_RMS_NORM, TPUC_SUM
+        TPUC_SUM_CHANNELS
     void tpuc_float_along_run(
         const tpuc_float_along *, const tpuc_image *, const tpuc_image *, int)
 
@@ -48,6 +49,7 @@ MODES = {
 ALONG = {
     "softmax": TPUC_SOFTMAX, "softmax of channels": TPUC_SOFTMAX_CHANNELS,
     "layer norm": TPUC_LAYER_NORM, "rms norm": TPUC_RMS_NORM, "sum": TPUC_SUM,
+    "sum of channels": TPUC_SUM_CHANNELS,
 }
 
 

@@ -62,20 +62,23 @@ def _norm(node: Node) -> ImageKernel:
 
 
 def _reduce(node: Node) -> ImageKernel:
-    """Sums and means over all that follows the channels, or over the last axis."""
+    """Sums and means over all that follows the channels, over the last axis, or, of rank 3, over
+    the channels."""
     source, mode = node.activations[0], node.text("mode")
     rank, axes = len(source.shape), sorted(a % len(source.shape) for a in node.ints("axes"))
-    whole = axes == list(range(2, rank))
+    whole, channels = axes == list(range(2, rank)), rank == 3 and axes == [1]
     if mode not in ("ReduceMean", "ReduceSum"):
         raise Unfit(f"{mode} has no C kernel")
-    if rank < 3 or not (whole or (axes == [rank - 1] and node.flag("keepdims"))):
+    if rank < 3 or not (whole or channels or (axes == [rank - 1] and node.flag("keepdims"))):
         raise Unfit(f"axes {axes} of {source.shape}")
     before = geometry(source.shape)
     assert before is not None
     rows = before[2] if whole else 1
-    factor = np.array(1.0 / (rows * before[3]) if mode == "ReduceMean" else 1.0, np.float32)
+    size = before[1] if channels else rows * before[3]
+    factor = np.array(1.0 / size if mode == "ReduceMean" else 1.0, np.float32)
     share = float(round_to(factor, node.output.dtype))
-    return _kernel(node, Along("sum", end_of_node(node), rows=rows, factor=share))
+    kind = "sum of channels" if channels else "sum"
+    return _kernel(node, Along(kind, end_of_node(node), rows=rows, factor=share))
 
 
 ALONG: dict[str, Callable[[Node], ImageKernel]] = {

@@ -11,13 +11,18 @@ import numpy as np
 from tpuc.errors import DataError
 from tpuc.ir import DType, Node
 from tpuc.kernels import _attention  # type: ignore[attr-defined]
+from tpuc.kernels._float import FloatView
+from tpuc.kernels._int8 import View
 from tpuc.kernels.attention import AttentionKernel, HeadSpec, pack_attention, words_of
-from tpuc.kernels.casts import round_to
+from tpuc.kernels.casts import cast, round_to, through_bf16
+from tpuc.kernels.float_conv import end_of
+from tpuc.kernels.image import geometry
 from tpuc.kernels.requant_words import Unfit
 
 __all__ = ["PlainKernel", "choose_plain"]
 
 Run = Callable[[Sequence[np.ndarray], int], np.ndarray]
+Into = Callable[[Sequence[np.ndarray], View, int], None]
 _FLOATS = (DType.F16, DType.BF16, DType.F32)
 
 
@@ -30,10 +35,13 @@ class PlainKernel:
     run : callable (activations, threads) to result
     head : HeadSpec, optional
         What `pack_attention` takes.
+    into : callable (activations, target, threads), optional
+        Quicker than `run` where the result is an image.
     """
 
     run: Run
     head: HeadSpec | None = None
+    into: Into | None = None
 
 
 def choose_plain(node: Node) -> PlainKernel | None:
@@ -43,10 +51,9 @@ def choose_plain(node: Node) -> PlainKernel | None:
     ------
     Unfit : it has one that does not fit
     """
-    if (node.op, node.output.dtype) == ("Attention", DType.SI32):
-        return _attention_head(node)
     make = _MAKERS.get((node.op, node.output.dtype))
-    return None if make is None else PlainKernel(make(node))
+    made = None if make is None else make(node)
+    return made if made is None or isinstance(made, PlainKernel) else PlainKernel(made)
 
 
 def _attention_head(node: Node) -> PlainKernel:
@@ -118,7 +125,24 @@ def _requant(node: Node) -> Run:
     return run
 
 
-def _lookup(node: Node) -> Run:
+def _places(node: Node, given: np.ndarray, size: int) -> np.ndarray:
+    """Rows of a table of `size` rows as int64, those before its end counted from there.
+
+    Raises
+    ------
+    DataError : one is out of range
+    """
+    places = given.astype(np.int64)
+    if places.view(np.uint64).max(initial=0) < size:
+        return places
+    low, high = int(places.min()), int(places.max())
+    if low < -size or high >= size:
+        wrong = low if low < -size else high
+        raise DataError(f"{node}: position {wrong} is out of range; expected 0 to {size - 1}")
+    return np.where(places < 0, places + size, places)
+
+
+def _lookup(node: Node) -> PlainKernel:
     """Rows of a constant table."""
     table = node.inputs[0]
     if table is None or table.data is None or node.integer("axis") != 0 or node.flag("do_relu"):
@@ -127,18 +151,34 @@ def _lookup(node: Node) -> Run:
     rounded = rows.dtype == np.float32 and table.dtype == node.output.dtype
 
     def run(arrays: Sequence[np.ndarray], threads: int) -> np.ndarray:
-        places = arrays[0].astype(np.int64)
-        low, high = int(places.min()), int(places.max())
-        if low < -size or high >= size:
-            wrong = low if low < -size else high
-            raise DataError(f"{node}: position {wrong} is out of range; expected 0 to {size - 1}")
-        places = np.where(places < 0, places + size, places)
+        places = _places(node, arrays[0], size)
         picked = rows[places if middle else places.reshape(-1)[0]]
         if rounded:
             return picked
         return round_to(picked.astype(np.float32), node.output.dtype)
 
-    return run
+    shape = geometry(node.output.shape)
+    if not rounded or not middle or shape is None or shape[2] * shape[3] != rows[0].size:
+        return PlainKernel(run)
+    flat, end = np.ascontiguousarray(rows).reshape(size, -1), end_of(DType.F32)
+
+    def gather(arrays: Sequence[np.ndarray], target: View, threads: int) -> None:
+        assert isinstance(target, FloatView)
+        target.gather(flat, _places(node, arrays[0].reshape(-1), size), end, threads)
+
+    return PlainKernel(run, into=gather)
+
+
+def _numbers(node: Node) -> Run:
+    """Integers of 8 bits as int32, and int32 as float32."""
+    source, target = node.activations[0], node.output
+    if source.dtype == DType.SI32 and source.quant is not None:
+        return lambda arrays, threads: cast(arrays[0], source, target, through_bf16(node))
+    if source.dtype not in (DType.SI8, DType.UI8) or target.dtype != DType.SI32:
+        raise Unfit(f"a cast from {source.dtype} to {target.dtype}")
+    every = np.arange(256).astype(np.uint8)  # by the bits of a number
+    table = cast(every.view(source.dtype.numpy), source, target, through_bf16(node))
+    return lambda arrays, threads: table.take(arrays[0].view(np.uint8))
 
 
 def _reduce(node: Node) -> Run:
@@ -178,7 +218,10 @@ def _length(axes: list[int], keep: bool, kind: DType) -> Run:
     return run
 
 
-_MAKERS: dict[tuple[str, DType], Callable[[Node], Run]] = {
+_MAKERS: dict[tuple[str, DType], Callable[[Node], Run | PlainKernel]] = {
+    ("Attention", DType.SI32): _attention_head,
+    ("Cast", DType.SI32): _numbers,
+    ("Cast", DType.F32): _numbers,
     ("Add", DType.SI32): _sum,
     ("RequantInt", DType.SI8): _requant,
     **{("Gather", kind): _lookup for kind in _FLOATS},

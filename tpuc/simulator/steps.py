@@ -237,10 +237,10 @@ class Machine:
             return self._kernel_step(self.kernels[node.name], node)
         if node.name in self._images and alias_of(node) is not None:
             return _nothing
-        if node.op == "Cast":
-            return self._cast_step(node)
         if node.name in self._on_plain:
             return self._plain_step(self._on_plain[node.name], node)
+        if node.op == "Cast":
+            return self._cast_step(node)
         return lambda: self._reference(node)
 
     def _heads_step(self, name: str, heads: Heads) -> Step:
@@ -262,17 +262,24 @@ class Machine:
 
     def _plain_step(self, kernel: PlainKernel, node: Node) -> Step:
         sources, name, threads = node.activations, node.name, self.threads
-        view = self.views[name] if name in self._images else None
+        if name not in self._images:
 
-        def step() -> None:
-            known = self._plain
-            arrays = [known[v.name] if v.name in known else self.array(v) for v in sources]
-            known[name] = array = kernel.run(arrays, threads)
-            if view is not None:
+            def step() -> None:
+                self._plain[name] = kernel.run([self.array(v) for v in sources], threads)
+
+            return step
+        view, into = self.views[name], kernel.into
+
+        def fill() -> None:
+            arrays = [self.array(v) for v in sources]
+            if into is not None:
+                into(arrays, view, threads)
+            else:
+                self._plain[name] = array = kernel.run(arrays, threads)
                 view.load(array.reshape(-1).view(np.uint8), threads)
-                view.fill_halo(threads)
+            view.fill_halo(threads)
 
-        return step
+        return fill
 
     def _input_step(self, node: Node) -> Step:
         """Inputs are plain arrays; one that a kernel reads as an image is copied there."""
