@@ -195,9 +195,10 @@ def pack_attention(heads: Sequence[HeadSpec], words: Words | None = None) -> Att
     mixer, parts, mixed = _mixer(heads)
     bias, columns = np.sum(biases, axis=0), heads[0].columns
     if words is None:
-        widths = heads[0].terms, parts, mixed
-        return AttentionKernel(project, mixer, _sums(weights, bias), widths, need)
+        sums = _sums(weights, bias)
+        return AttentionKernel(project, mixer, sums, (heads[0].terms, parts, mixed), need)
     factors = np.full(columns, words[0], np.int64), np.full(columns, words[1], np.int64)
     finish, more = _dense(weights, bias, factors)
-    widths = heads[0].terms, parts, mixed, columns
-    return AttentionKernel(project, mixer, finish, widths, need.merge(more))
+    return AttentionKernel(
+        project, mixer, finish, (heads[0].terms, parts, mixed, columns), need.merge(more)
+    )

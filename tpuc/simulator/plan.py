@@ -23,6 +23,7 @@ __all__ = [
     "alias_of",
     "allocate",
     "border_casts",
+    "images_of",
     "last_reads",
     "place",
     "views_of",
@@ -169,9 +170,38 @@ def last_reads(graph: Graph, late: Late) -> list[list[str]]:
     """Values that nobody reads after each step; `late`: what ops read besides their operands."""
     last: dict[str, int] = {}
     for index, node in enumerate(graph.nodes):
-        for name in _touched(node, late):
-            last[name] = index
+        last.update(dict.fromkeys(_touched(node, late), index))
     dead: list[list[str]] = [[] for _ in graph.nodes]
     for name, index in last.items():
         dead[index].append(name)
     return dead
+
+
+def images_of(graph: Graph, kernels: Mapping[str, ImageKernel], heads: Late) -> set[str]:
+    """Values that lie in the image buffer: results of C kernels and whatever those read.
+
+    Parameters
+    ----------
+    heads : Late
+        What heads of attention read, by the name of their result; x comes first.
+    """
+    images: set[str] = set()
+    for node in graph.nodes:
+        if node.name in kernels:
+            images.update(v.name for v in kernels[node.name].inputs)
+            images.add(node.name)
+        elif node.name in heads:
+            images.update((heads[node.name][0], node.name))
+    for node in graph.nodes:  # an alias of an image is an image
+        source = alias_of(node)
+        if source is not None and source.name in images:
+            images.add(node.name)
+    for node in reversed(graph.nodes):  # and so is what an image is an alias of
+        source = alias_of(node)
+        if source is not None and node.name in images:
+            images.add(source.name)
+    for node in graph.nodes:
+        source = alias_of(node)
+        if source is not None and source.name in images:
+            images.add(node.name)
+    return images

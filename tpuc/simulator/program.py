@@ -88,8 +88,8 @@ class Program:
                 self.fallbacks[node.name] = chosen.reason
         largest = max((_image_bytes(v) for v in self._values.values()), default=1)
         self._share = max(1, _NEAR // max(1, largest))
-        chosen = self._kernels, plain, find_heads(graph, plain)
-        self._machines = Machines(graph, chosen, self.threads)
+        every = self._kernels, plain, find_heads(graph, plain)
+        self._machines = Machines(graph, every, self.threads)
         self._lock = threading.Lock()
 
     def twin(self, scratch: Scratch) -> Program:

@@ -37,7 +37,7 @@ class Stepper(Machine):
         pairs = [(n.name, k) for n, k in zip(graph.nodes, kernels)]
         images = {n: k for n, k in pairs if isinstance(k, ImageKernel)}
         plain = {n: k for n, k in pairs if isinstance(k, PlainKernel)}
-        made = Stepper(graph, (images, plain), threads)
+        made = Stepper(graph, (images, plain, {}), threads)
         made._named = {v.name: v for v in graph.values()}
         return made
 
@@ -60,13 +60,13 @@ class Stepper(Machine):
     def step(self) -> None:
         """Run the next op."""
         if self.at:
-            self._forget(self._dead[self.at - 1])
+            self._drop(self._dead[self.at - 1])
         self._steps[self.at]()
         self.at += 1
 
     def again(self) -> None:
         """Run the last op again."""
-        self._forget([v.name for v in self.last.outputs])
+        self._drop([v.name for v in self.last.outputs])
         self._steps[self.at - 1]()
 
     def replace(self, index: int, node: Node, kernel: Kernel) -> None:
@@ -94,7 +94,3 @@ class Stepper(Machine):
     def image(self, name: str) -> View | None:
         """Where a result of the last op lies, if that is an image."""
         return None if name in self._plain else self.views.get(name)
-
-    def _forget(self, names: list[str]) -> None:
-        for name in names:
-            self._plain.pop(name, None)

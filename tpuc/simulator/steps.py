@@ -12,20 +12,19 @@ import numpy as np
 from tpuc.ir import DType, Graph, Node, Value
 from tpuc.kernels._float import FloatView
 from tpuc.kernels.attention import Rows
-from tpuc.kernels.casts import dequantize_factor, quantize_factor, through_bf16
-from tpuc.kernels.float_conv import cast_end
 from tpuc.kernels.image import is_bytes
 from tpuc.kernels.strided import as_array
+from tpuc.simulator.border import load_cast, load_input, store_cast
 from tpuc.simulator.heads import Heads, heads_run
 from tpuc.simulator.image_kernel import ImageKernel
 from tpuc.simulator.interpreter import run_node
 from tpuc.simulator.plain import PlainKernel
 from tpuc.simulator.plan import (
-    Late,
     Scratch,
     alias_of,
     allocate,
     border_casts,
+    images_of,
     last_reads,
     views_of,
 )
@@ -44,10 +43,6 @@ _KEPT = 8
 
 def _nothing() -> None:
     """The step of an op that leaves everything where it is."""
-
-
-def _is_channels_last(array: np.ndarray) -> bool:
-    return array.ndim == 4 and array.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
 class Machine:
@@ -87,10 +82,10 @@ class Machine:
         self._on_plain, self._heads = kernels[1:]
         self._inner = {name for heads in self._heads.values() for name in heads.inner}
         self._known = {v.name: v for node in graph.nodes for v in node.outputs}
-        self._images = self._find_images()
         late = {name: heads.reads for name, heads in self._heads.items()}
+        self._images = images_of(graph, self.kernels, late)
         self.root, self.layouts, self._lives = allocate(graph, self.kernels, self._images, late)
-        self._dead = self._last_plain(late)
+        self._dead = last_reads(graph, late)
         self._lay_out(scratch)
 
     def twin(self, scratch: Scratch) -> Machine:
@@ -134,6 +129,8 @@ class Machine:
     def _plan(self, wanted: set[str]) -> list[Stage]:
         """What there is to do, cut where something is wanted."""
         quick = self._quick if wanted.isdisjoint(self._inner) else {}
+        others = [n for n in self.graph.nodes if n.name not in self.kernels]
+        plain = {v.name for n in others for v in (*n.activations, *n.outputs)} | wanted
         stages: list[Stage] = []
         steps: list[Step] = []
         for node, step, dead in zip(self.graph.nodes, self._steps, self._dead):
@@ -144,8 +141,9 @@ class Machine:
             if values:
                 stages.append((steps, values))
                 steps = []
-            if dead:
-                steps.append(partial(self._drop, dead))
+            kept = [name for name in dead if name in plain]
+            if kept:
+                steps.append(partial(self._drop, kept))
         return stages
 
     def _drop(self, names: Sequence[str]) -> None:
@@ -163,14 +161,6 @@ class Machine:
             self._drop(dead)
             clock[node.name] = min(seconds, clock.get(node.name, seconds))
         self._plain = {}
-
-    def _last_plain(self, late: Late) -> list[list[str]]:
-        """Values that nobody reads after each step, of those that may lie in plain arrays."""
-        plain: set[str] = set()
-        for node in self.graph.nodes:
-            if node.name not in self.kernels:
-                plain.update(v.name for v in (*node.activations, *node.outputs))
-        return [[n for n in names if n in plain] for names in last_reads(self.graph, late)]
 
     def walk(self, feeds: Mapping[str, np.ndarray], visit: Callable[[Node], None]) -> None:
         """Run once, and call `visit` after each op, while its operands and results are alive."""
@@ -195,29 +185,6 @@ class Machine:
         if self._strided and isinstance(view, FloatView) and len(value.shape) == 4:
             return np.array(view.pixels).transpose(0, 3, 1, 2)
         return self.array(value)
-
-    def _find_images(self) -> set[str]:
-        """Values that lie in the image buffer: results of C kernels and whatever those read."""
-        images: set[str] = set()
-        for node in self.graph.nodes:
-            if node.name in self.kernels:
-                images.update(v.name for v in self.kernels[node.name].inputs)
-                images.add(node.name)
-            elif node.name in self._heads:
-                images.update((self._heads[node.name].reads[0], node.name))
-        for node in self.graph.nodes:  # an alias of an image is an image
-            source = alias_of(node)
-            if source is not None and source.name in images:
-                images.add(node.name)
-        for node in reversed(self.graph.nodes):  # and so is what an image is an alias of
-            source = alias_of(node)
-            if source is not None and node.name in images:
-                images.add(source.name)
-        for node in self.graph.nodes:
-            source = alias_of(node)
-            if source is not None and source.name in images:
-                images.add(node.name)
-        return images
 
     def array(self, value: Value) -> np.ndarray:
         """A value as a plain array in its stored type."""
@@ -286,17 +253,8 @@ class Machine:
         name, threads = node.name, self.threads
         if name not in self._images:
             return _nothing
-        view = self.views[name]
-
-        def load() -> None:
-            array = self._plain[name]
-            if isinstance(view, FloatView) and _is_channels_last(array):
-                view.pixels[...] = array.transpose(0, 2, 3, 1)
-            else:
-                view.load(np.ascontiguousarray(array).reshape(-1).view(np.uint8), threads)
-            view.fill_halo(threads)
-
-        return load
+        load = load_input(self.views[name], threads)
+        return lambda: load(self._plain[name])
 
     def _kernel_step(self, kernel: ImageKernel, node: Node) -> Step:
         names = [v.name for v in kernel.inputs]
@@ -314,37 +272,12 @@ class Machine:
         source, out = node.activations[0], node.output
         plain = source.dtype == DType.F32 and source.name not in self._images
         if plain and out.name in self._images:
-            return self._load_cast(source, out, through_bf16(node))
+            load = load_cast(node, self.views[out.name], self.threads)
+            return lambda: load(self.array(source))
         if source.name in self._images and is_bytes(source) and out.dtype == DType.F32:
-            return self._store_cast(source, out, through_bf16(node))
+            store = store_cast(node, self.views[source.name], self.threads)
+            return lambda: self._plain.update({out.name: store()})
         return lambda: self._reference(node)
-
-    def _load_cast(self, source: Value, out: Value, short: bool) -> Step:
-        view, threads = self.views[out.name], self.threads
-        end = cast_end(source.dtype, out.dtype, short) if out.dtype.is_float else None
-        inverse = 0.0 if out.quant is None else quantize_factor(out.quant.scale, DType.F32, short)
-
-        def load() -> None:
-            array = np.ascontiguousarray(self.array(source), np.float32).reshape(-1)
-            if end is None:
-                view.quantize(array, inverse, threads, short)
-            else:
-                view.load_rounded(array, end, threads)
-            view.fill_halo(threads)
-
-        return load
-
-    def _store_cast(self, source: Value, out: Value, short: bool) -> Step:
-        assert source.quant is not None
-        view = self.views[source.name]
-        scale = dequantize_factor(source.quant.scale, out.dtype, short)
-
-        def store() -> None:
-            array = np.empty(out.shape, np.float32)
-            view.dequantize(array.reshape(-1), scale, self.threads, short)
-            self._plain[out.name] = array
-
-        return store
 
     def _reference(self, node: Node) -> None:
         operands = [None if v is None else self.array(v) for v in node.inputs]
