@@ -13,7 +13,7 @@ from tests.dataset.graphs import input_graph
 from tpuc.dataset import Samples, load_sample, open_samples, select_files
 from tpuc.errors import DataError
 from tpuc.frontend import Preprocess
-from tpuc.ir import Graph
+from tpuc.ir import Graph, Value, with_defaults
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "preprocess"
 
@@ -233,3 +233,16 @@ def test_several_picture_inputs(tmp_path: Path) -> None:
     (batch,) = open_samples(select_files(None, tmp_path / "list.txt"), graph).batches(1)
     assert (batch["x"].shape, batch["y"].shape) == ((1, 3, 4, 4), (1, 3, 8, 8))
     assert (batch["y"][0, 0] == batch["y"][0, 1]).all()
+
+
+def test_rows_beyond_a_table_name_the_sample(tmp_path: Path) -> None:
+    graph = input_graph({"ids": (1, 4)})
+    table = Value("table", (10, 2), data=np.zeros((10, 2), np.float32))
+    ids = graph.nodes[0].output
+    graph.add("Gather", [table, ids], [Value("rows", (1, 4, 2))], with_defaults("Gather", {}))
+    for i, ids_ in enumerate([[0, 9, -10, 3], [0, 1, 10, 2]]):
+        np.savez(tmp_path / f"{i}.npz", ids=np.array([ids_]))
+    batches = open_samples(listed(tmp_path, "npz"), graph).batches(1)
+    next(batches)
+    with pytest.raises(DataError, match=r"1\.npz: 'ids': 10 is out of range; expected 0 to 9"):
+        next(batches)

@@ -16,6 +16,7 @@ import numpy as np
 
 from tpuc.dataset.arrays import read_feed, read_labels, rows_of
 from tpuc.dataset.picture import PICTURE_SUFFIXES, preprocess_picture, read_picture
+from tpuc.dataset.places import Places, check_places, find_places
 from tpuc.errors import DataError
 from tpuc.ir import Graph, Node
 
@@ -47,10 +48,13 @@ class Samples(Sequence[Sample]):
     items : tuple of Sample
     inputs : tuple of Node
         Input ops, whose attributes say how pictures are preprocessed.
+    places : tuple of Places
+        Inputs that are rows of a table.
     """
 
     items: tuple[Sample, ...]
     inputs: tuple[Node, ...]
+    places: tuple[Places, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -62,7 +66,7 @@ class Samples(Sequence[Sample]):
     def __getitem__(self, index: int | slice) -> Sample | Samples:
         """A sample, or for a slice a smaller set."""
         if isinstance(index, slice):
-            return Samples(self.items[index], self.inputs)
+            return Samples(self.items[index], self.inputs, self.places)
         return self.items[index]
 
     @cached_property
@@ -121,15 +125,20 @@ class Samples(Sequence[Sample]):
         with ThreadPoolExecutor(_THREADS) as pool:
             try:
                 for item in itertools.islice(waiting, max(ahead, _THREADS)):
-                    queue.append(pool.submit(_load, item, self.inputs))
+                    queue.append(pool.submit(self._load, item))
                 while queue:
                     feed = queue.popleft().result()
                     for item in itertools.islice(waiting, 1):
-                        queue.append(pool.submit(_load, item, self.inputs))
+                        queue.append(pool.submit(self._load, item))
                     yield feed
             finally:  # of a consumer that stops early, too
                 for future in queue:
                     future.cancel()
+
+    def _load(self, item: Sample) -> Batch:
+        feed = _load(item, self.inputs)
+        check_places(feed, self.places, item)
+        return feed
 
 
 def open_samples(files: Sequence[tuple[Path, ...]], graph: Graph, num: int = 0) -> Samples:
@@ -156,7 +165,7 @@ def open_samples(files: Sequence[tuple[Path, ...]], graph: Graph, num: int = 0) 
         count = rows_of(files[0], inputs)
         if count is not None:
             items = [Sample(files[0], row) for row in range(count)]
-    return Samples(tuple(items[:num] if num > 0 else items), inputs)
+    return Samples(tuple(items[:num] if num > 0 else items), inputs, find_places(graph))
 
 
 def load_sample(files: tuple[Path, ...], inputs: tuple[Node, ...]) -> Batch:
