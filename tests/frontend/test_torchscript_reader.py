@@ -58,6 +58,7 @@ def check_equal(path: Path, *shapes: tuple[int, ...]) -> Graph:
 
 
 INDEX = torch.tensor([3, 0, -1])
+MASK = torch.ones(8, 8).triu(1).bool()
 TABLE = torch.linspace(-1, 1, 12).reshape(3, 4)
 FUNCTIONS: dict[str, Callable] = {
     "relu6": F.relu6,
@@ -97,6 +98,23 @@ FUNCTIONS: dict[str, Callable] = {
     "pad_channels": lambda x: F.pad(x, (0, 0, 0, 0, 1, 2)),
     "matmul_constant": lambda x: x.mean((2, 3)) @ TABLE.t(),
     "bmm": lambda x: torch.bmm(x[0], x[0].transpose(1, 2)),
+    "flip": lambda x: x.flip(2) + x,
+    "flip_several_from_the_end": lambda x: torch.flip(x, (-1, 1)) * 2,
+    "flip_nothing": lambda x: x.flip(()) + 1,
+    "flip_output": lambda x: x.flip(3),
+    "masked_fill": lambda x: x.masked_fill(x > 0.3, -5.0),
+    "masked_fill_in_place": lambda x: (x * 1).masked_fill_(x < 0, 2),
+    "masked_fill_tensor": lambda x: x.masked_fill(x > 0.3, torch.tensor(1.5)),
+    "masked_fill_computed": lambda x: x.masked_fill(x > 0.3, x.mean()),
+    "masked_fill_known_mask": lambda x: x.masked_fill(MASK, float("-inf")).softmax(-1),
+    "masked_fill_wide": lambda x: x.mean(1, keepdim=True).masked_fill(x > 0.3, 4.0),
+    "masked_fill_narrow": lambda x: x.masked_fill(x.mean(1, keepdim=True) > 0.1, 4.0),
+    "masked_fill_inverted": lambda x: x.masked_fill(~(x > 0.3), 0.0),
+    "masked_fill_of_numbers": lambda x: torch.zeros(1, 4, 8, 8).masked_fill(x > 0.3, 1.0) + x,
+    "logic": lambda x: ((x > 0.3) & (x < 1)) * 1.0 + ((x < -1) | (x == 0)).float(),
+    "logic_known": lambda x: (MASK ^ (x > 0.2)).float() + (x > 0.5).bitwise_and(MASK),
+    "logic_of_numbers": lambda x: torch.logical_or(x.relu(), x > -0.5) * x,
+    "logic_not": lambda x: torch.logical_not(x.relu()).float() + torch.logical_xor(x, x > 0),
     "dictionary": lambda x: {"a": x + 1, "b": x * 2}["b"],
     "constants_folded": lambda x: x * (torch.arange(4).reshape(1, 4, 1, 1) * 0.5 + 1).sqrt(),
 }
@@ -193,6 +211,7 @@ def test_all_unsupported_operators_at_once(tmp_path: Path) -> None:
         ),
         (lambda x: x.argmax(), "has no axis"),
         (lambda x: F.softplus(x, beta=2), "beta 2"),
+        (lambda x: ~x.long(), "argument 0 is no truth value"),
         (lambda x: torch.div(x, 3, rounding_mode="floor"), "rounding_mode 'floor'"),
     ],
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tpuc.errors import UnsupportedError
 from tpuc.frontend.aten.registry import converts
 from tpuc.frontend.torchscript_context import TorchContext, TorchNode
 from tpuc.ir import Attr, Value
 
-__all__ = ["compare", "masked_fill", "where"]
+__all__ = ["compare", "logic", "masked_fill", "not_", "where"]
 
 _MODES = {
     "eq": "Equal",
@@ -28,6 +29,37 @@ def compare(context: TorchContext, node: TorchNode) -> None:
         context.emit(node, "CompareConst", [context.value(node)], attrs)
     else:
         context.emit(node, "Compare", [context.value(node), context.value(node, 1)], {"mode": mode})
+
+
+_LOGIC = {"and": "And", "or": "Or", "xor": "Xor"}
+
+
+@converts(*(f"{form}_{name}" for form in ("logical", "bitwise") for name in _LOGIC))
+@converts(*(f"__{name}__" for name in _LOGIC))
+def logic(context: TorchContext, node: TorchNode) -> None:
+    """And, Or, Xor; bit by bit only where both sides are truth values."""
+    mode = _LOGIC[node.kind.strip("_").rpartition("_")[2].removeprefix("aten::")]
+    if "logical" not in node.kind:
+        _expect_truth(node, 0, 1)
+    context.emit(node, "Compare", [context.value(node), context.value(node, 1)], {"mode": mode})
+
+
+@converts("logical_not", "bitwise_not")
+def not_(context: TorchContext, node: TorchNode) -> None:
+    """x is 0; bit by bit only where x is a truth value."""
+    if "logical" not in node.kind:
+        _expect_truth(node, 0)
+    attrs: dict[str, Attr] = {"mode": "Not", "const_val": 0.0}
+    context.emit(node, "CompareConst", [context.value(node)], attrs)
+
+
+def _expect_truth(node: TorchNode, *indices: int) -> None:
+    for index in indices:
+        item = node.args[index]
+        made = item.producer.op if isinstance(item, Value) and item.producer else ""
+        known = isinstance(item, bool) or str(getattr(item, "dtype", "")) == "torch.bool"
+        if not known and made not in ("Compare", "CompareConst"):
+            raise UnsupportedError(f"{node}: argument {index} is no truth value; expected one")
 
 
 @converts("where")
