@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,12 @@ def test_text_colors_reach_contrast_aa(scheme):
         for ground in "card inset bg".split():
             assert _contrast(color[ink], color[ground]) >= 4.5, (ink, ground)
     assert _contrast(color["accent"], color["soft"]) >= 4.5
+
+
+def test_runs_that_would_hide_each_other_stand_side_by_side():
+    rows = sweep()
+    same = (replace(rows[0], seconds=9.0), *rows, rows[1], rows[1])
+    picture = pareto(same)
+    places = [(round(d.left, 3), round(d.bottom, 3), d.beside) for d in picture.dots]
+    assert len(set(places)) == len(places) == 6
+    assert [d.beside for d in picture.dots if d.number in (2, 5, 6)] == [(0, 0), (-1, 0), (-2, 0)]

@@ -40,3 +40,18 @@ def test_a_line_starts_and_ends_at_its_boxes():
 def test_inputs_that_are_no_rows_are_left_out():
     rows = [replace(row, inputs=("nobody",)) for row in layers()]
     assert graph_view(rows) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("/_blocks.1/_swish/Clip_output_0_Clip", "_blocks.1/…wish/Clip"),
+        ("conv1", "conv1"),
+        ("output_Gemm", "output_Gemm"),
+        ("features.12.conv.0.weight_sum", "features.1…eight_sum"),
+    ],
+)
+def test_a_box_tells_blocks_apart(name, shown):
+    first, *others = layers()
+    view = graph_view([replace(first, name=name), *others])
+    assert view is not None and view.boxes[0].name == shown

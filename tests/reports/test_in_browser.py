@@ -156,6 +156,23 @@ def test_no_barriers_are_found_and_nothing_is_wider_than_the_screen(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [1400, 1100, 900, 600, 390])
+def test_a_name_has_room_at_every_width(chromium, pages, width):
+    with opened(chromium, pages[0] / "report.html", width) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator(".layers .name").first.bounding_box()["width"] >= 240
+
+
+def test_printed_are_all_rows_and_no_buttons(chromium, pages):
+    with opened(chromium, pages[0] / "report.html", dark=True) as page:
+        assert visible_rows(page).count() == 25
+        page.pdf()
+        page.emulate_media(media="print")
+        assert visible_rows(page).count() == 300
+        assert page.locator(":not(th) > button").filter(visible=True).count() == 0
+        assert page.evaluate("getComputedStyle(document.body).colorScheme") == "light"
+
+
 def test_without_scripts_everything_but_the_close_up_is_there(chromium, pages):
     with opened(chromium, pages[0] / "report.html", java_script_enabled=False) as page:
         assert visible_rows(page).count() == 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -99,11 +100,20 @@ def graph_view(layers: Sequence[LayerRow]) -> GraphView | None:
 
 def _box(number: int, row: LayerRow, left: float, rank: int, reads: tuple[int, ...]) -> Box:
     known = row.sqnr_db if row.sqnr_db is not None and not math.isnan(row.sqnr_db) else 0.0
-    short = row.name if len(row.name) <= _NAME else "…" + row.name[1 - _NAME :]
     return Box(
-        number, row, level(row.sqnr_db), round(left, 1), rank * _PITCH + _MARGIN, short,
+        number, row, level(row.sqnr_db), round(left, 1), rank * _PITCH + _MARGIN, _short(row.name),
         min(max(known / _FULL, 0.0), 1.0), ",".join(map(str, reads)),
     )  # fmt: skip
+
+
+def _short(name: str) -> str:
+    """What fits into a box: the beginning, which tells blocks apart, and the end.
+
+    An ONNX tensor's `_output_0_Type` says nothing that is not in the box.
+    """
+    kept = re.sub(r"_output_\d+_\w+$", "", name).lstrip("/") or name
+    end = _NAME // 2 - 1
+    return kept if len(kept) <= _NAME else f"{kept[: _NAME - 1 - end]}…{kept[-end:]}"
 
 
 def _path(upper: Box, lower: Box, bends: list[tuple[float, int]]) -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -17,17 +17,30 @@ __all__ = ["Dot", "Pareto", "pareto"]
 _EXACT = 1e-7  # 1 - cos below this is drawn as this
 _DIFFERENT = 1.02  # sizes within this factor are no axis
 _MARGIN = 0.08  # of the box, on every side
+_NEAR = (0.025, 0.08)  # dots nearer than this, across and up, hide each other
+_ABREAST = 6
 
 
 @dataclass(frozen=True)
 class Dot:
-    """One run; `left` and `bottom` are shares of the box, `best` if no other run beats it."""
+    """One run.
+
+    Parameters
+    ----------
+    left, bottom : float
+        Shares of the box.
+    best : bool
+        No other run beats it.
+    beside : (int, int)
+        Places that it moves aside, across and up, as others lie where it would.
+    """
 
     number: int
     label: str
     left: float
     bottom: float
     best: bool
+    beside: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,26 @@ def pareto(rows: Sequence[SweepRow]) -> Pareto | None:
         for run in runs
     )
     front = sorted((dot.left, dot.bottom) for dot in dots if dot.best)
-    return Pareto(name, dots, line(front), tuple(accuracy_ticks), tuple(cost_ticks))
+    return Pareto(name, _apart(dots), line(front), tuple(accuracy_ticks), tuple(cost_ticks))
+
+
+def _apart(dots: Sequence[Dot]) -> tuple[Dot, ...]:
+    """Dots that would hide each other side by side, the best where it belongs."""
+    placed: list[tuple[Dot, int]] = []
+    found = []
+    for dot in sorted(dots, key=lambda dot: not dot.best):
+        for index, (first, count) in enumerate(placed):
+            if abs(dot.left - first.left) < _NEAR[0] and abs(dot.bottom - first.bottom) < _NEAR[1]:
+                placed[index] = first, count + 1
+                aside, up = count % _ABREAST, count // _ABREAST
+                sides = -1 if first.left > 0.5 else 1, -1 if first.bottom > 0.5 else 1
+                beside = (sides[0] * aside, sides[1] * up)
+                found.append(replace(dot, left=first.left, bottom=first.bottom, beside=beside))
+                break
+        else:
+            placed.append((dot, 1))
+            found.append(dot)
+    return tuple(sorted(found, key=lambda dot: dot.number))
 
 
 def _runs(rows: Sequence[SweepRow]) -> tuple[str, list[_Run]]:

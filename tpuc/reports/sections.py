@@ -111,13 +111,13 @@ def _where(present: Callable[[ReportData], object]) -> Callable[[ReportData], Vi
 
 SECTIONS = (
     Section("verdict", "Verdict", _verdict),
+    Section("task", "Task", _where(lambda data: data.task)),
     Section("worst", "", _worst),
     Section("along", "Along the network", _along),
     Section("graph", "Graph", _graph),
     Section("layers", "Layers", _layers),
     Section("closeup", "Close-up", _closeup),
     Section("histograms", "Histograms", _histograms),
-    Section("task", "Task", _where(lambda data: data.task)),
     Section("search", "Search", _search),
     Section("decided", "", _where(lambda data: data.decided)),
     Section("correction", "Corrections", _where(lambda data: data.correction)),

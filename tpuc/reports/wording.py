@@ -6,7 +6,18 @@ import math
 
 from markupsafe import Markup, escape
 
-__all__ = ["breakable", "cosine", "count", "decibel", "fact", "percent", "real", "seconds", "size"]
+__all__ = [
+    "breakable",
+    "clipped",
+    "cosine",
+    "count",
+    "decibel",
+    "fact",
+    "percent",
+    "real",
+    "seconds",
+    "size",
+]
 
 _NONE = "–"
 
@@ -28,6 +39,11 @@ def decibel(x: float | None) -> str:
 def percent(x: float | None, digits: int = 1) -> str:
     """A share as percent."""
     return _NONE if x is None else f"{x * 100:.{digits}f} %"
+
+
+def clipped(share: float) -> str:
+    """A share of values, however few."""
+    return f"{share * 100:.2f} %" if share >= 5e-5 else "less than 0.01 %"
 
 
 def real(x: float | None) -> str:

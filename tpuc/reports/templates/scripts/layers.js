@@ -55,6 +55,7 @@ if (table) {
     one("#shown").textContent = `${visible} of ${table.tBodies[0].rows.length} ops shown`;
   };
   one(".tools").hidden = false;
+  addEventListener("beforeprint", () => { every = true; show(); });
   for (const field of Object.values(fields)) field.addEventListener("input", show);
   button.addEventListener("click", () => { every = true; show(); });
   sortable(table, show);
