@@ -83,7 +83,7 @@ def another_number_of_classes(home: Path) -> list[str]:
 
 CASES: dict[Callable[[Path], list[str]], str] = {
     without_a_mask: "words.npz: has no array 'attention_mask'",
-    with_a_word_too_many: "position 64 is out of range; expected 0 to 63",
+    with_a_word_too_many: "words.npz, sample 2: 'input_ids': 64 is out of range; expected 0 to 63",
     with_fewer_masks: "different or no numbers of samples",
     a_picture_that_is_not_there: "the first is 'b.png'",
     a_box_without_its_picture: "annotation 1 is about image 1, which 'images' does not have",
