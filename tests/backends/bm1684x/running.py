@@ -42,7 +42,7 @@ def run_there(path: Path, graph: Graph, feeds: Feeds) -> Feeds:
     line = [vendor / "model_runner", "--input", "in.npz", "--model", path, "--output", "out.npz"]
     env = {**os.environ, "PATH": f"{vendor}:{os.environ['PATH']}"}
     subprocess.run(
-        [*line, "--out_fixed"], cwd=folder, env=env, check=True, capture_output=True, timeout=300
+        [*line, "--out_fixed"], cwd=folder, env=env, check=True, capture_output=True, timeout=1800
     )
     with np.load(folder / "out.npz") as found:
         return {v.name: found[v.name].astype(v.dtype.numpy).reshape(v.shape) for v in graph.outputs}

@@ -11,6 +11,7 @@ from tpuc.backends.bm1684x.command import GLOBAL, up
 from tpuc.backends.bm1684x.decode import decode_stream
 from tpuc.backends.bm1684x.emitter import NEURONS, Emitter
 from tpuc.backends.bm1684x.encode import encode_stream
+from tpuc.backends.bm1684x.folding_casts import fold_casts
 from tpuc.backends.bm1684x.meaning import check_meaning
 from tpuc.backends.bm1684x.memory import Plan, moved, plan_memory
 from tpuc.backends.bm1684x.placing import emit_graph
@@ -19,7 +20,7 @@ from tpuc.backends.bm1684x.schedule import schedule
 from tpuc.errors import Skip, UnsupportedError
 from tpuc.ir import DType, Graph, Node
 
-__all__ = ["Compiled", "compile_graph", "why_not"]
+__all__ = ["Compiled", "compile_graph", "prepared", "why_not"]
 
 _PAGE = 4096
 _MOST_WEIGHTS = 1 << 32
@@ -85,6 +86,12 @@ def _why_not_node(node: Node) -> str | None:
     return rule.covers(node)
 
 
+def prepared(graph: Graph) -> Graph:
+    """The network whose ops become commands: casts are folded where the ops before them allow."""
+    folded = fold_casts(graph)
+    return folded if why_not(folded) is None else graph
+
+
 def compile_graph(graph: Graph, in_parts: bool = False) -> Compiled:
     """Select, schedule, encode, and prove the synchronisation of what came out.
 
@@ -102,6 +109,7 @@ def compile_graph(graph: Graph, in_parts: bool = False) -> Compiled:
     if missing is not None:
         raise UnsupportedError(f"{missing.reason}. Hint: ask `why_not` first")
     _check_weights(graph)
+    graph = prepared(graph)
     emitter, placed, plan = emit_graph(graph, plan_memory(graph), in_parts)
     check_meaning(emitter.commands, placed)
     coefficients = bytes(emitter.coefficients)

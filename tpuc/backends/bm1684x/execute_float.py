@@ -7,7 +7,7 @@ float32, where the chip iterates.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -94,7 +94,18 @@ def _pool(chip: Memory, c: Decoded) -> None:
     if c["sub"] == 4:
         store(chip, c, np.max(windows(c, x, number), axis=0))
     else:
-        store(chip, c, _flushed(np.sum(windows(c, x, 0), axis=0) * number))
+        store(chip, c, _sum(windows(c, x, 0), number))
+
+
+def _sum(taps: Sequence[np.ndarray], factor: float) -> np.ndarray:
+    """Even taps are added one after another in float32, odd ones too, then both."""
+    halves = []
+    for part in (taps[0::2], taps[1::2]):
+        total = np.zeros(taps[0].shape, np.float32)
+        for tap in part:
+            total = _flushed(total + _flushed(np.float32(factor) * tap.astype(np.float32)))
+        halves.append(total)
+    return _flushed(halves[0] + halves[1])
 
 
 def _arith(chip: Memory, c: Decoded) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tpuc.backends.bm1684x.allocate import Placed
 from tpuc.backends.bm1684x.command import LANE_BYTES
-from tpuc.backends.bm1684x.compile import Compiled, compile_graph
+from tpuc.backends.bm1684x.compile import Compiled, compile_graph, prepared
 from tpuc.backends.bm1684x.emitter import NEURONS, Emitter
 from tpuc.backends.bm1684x.memory import Plan, plan_memory
 from tpuc.backends.bm1684x.placing import emit_graph
@@ -24,6 +24,7 @@ def plan_text(graph: Graph) -> list[str]:
     UnsupportedError : an op has no instructions
     """
     compiled = compile_graph(graph)
+    graph = prepared(graph)
     emitter, placed, plan = emit_graph(graph, plan_memory(graph))
     return [
         *_global_memory(plan, compiled),

@@ -10,28 +10,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from tpuc.backends.bm1684x import tiu_float
 from tpuc.backends.bm1684x.command import F32, LANES, Element, Local
 from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
-from tpuc.backends.bm1684x.floats import from_stored, stored
 from tpuc.backends.bm1684x.rules.exponential import exponential, square_root
-from tpuc.backends.bm1684x.rules.float_elementwise import narrow, widen
+from tpuc.backends.bm1684x.rules.float_elementwise import narrow, rounded_to, widen
 from tpuc.backends.bm1684x.rules.frames import Probe
 from tpuc.backends.bm1684x.rules.rule import Rule, why_not_floats
 from tpuc.backends.bm1684x.tiling import Window
-from tpuc.ir import DType, Node, Value
+from tpuc.ir import Node, Value
 
 __all__ = [
     "RULES",
     "Constants",
     "along",
     "over_all",
-    "rounded_to",
     "soft_maximum",
+    "sum_in_turn",
     "why_not_rows",
 ]
 
@@ -63,6 +60,16 @@ def over_all(shape: tuple[int, int, int, int]) -> Window:
     return Window((1, shape[3]))
 
 
+def sum_in_turn(e: Emitter, r: Local, a: Local) -> None:
+    """r = ((a_0 + a_1) + a_2) + ... along the width, rounded at each step.
+
+    The chip adds even taps of a window and odd ones apart; here the odd ones read padding.
+    """
+    line = replace(a, shape=(*a.shape[:2], a.shape[3], 1))
+    window = Window((a.shape[3], 2), pads=(0, 0, 0, 1))
+    tiu_float.total(e, r, line, window, 1.0)
+
+
 def _rows_of(node: Node) -> _Rows:
     shape = node.activations[0].shape
     rank = len(shape)
@@ -81,8 +88,8 @@ def _rows_of(node: Node) -> _Rows:
     return _Rows(math.prod(shape[:first]), size, inner, left)
 
 
-def why_not_rows(node: Node) -> str | None:
-    wrong = why_not_floats(node)
+def why_not_rows(node: Node, or_bytes: bool = False) -> str | None:
+    wrong = why_not_floats(node, or_bytes)
     if wrong:
         return wrong
     size = _rows_of(node).size
@@ -181,12 +188,6 @@ def _softmax(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:
     return narrow(e, node, y)
 
 
-def rounded_to(number: float, dtype: DType) -> float:
-    """A number as a float type holds it."""
-    code = {DType.F16: 1, DType.BF16: 5}.get(dtype, 2)
-    return float(from_stored(stored(np.array([number], np.float32), dtype), code)[0])
-
-
 def _reduce(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:
     x = widen(e, x)
     y = e.take((*x.shape[:3], 1), F32)
@@ -206,8 +207,10 @@ def _reduce(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:
         tiu_float.total(e, squares, x, over_all(x.shape), 1.0)
         square_root(e, y, squares)
     else:
-        share = rounded_to(1.0 / x.shape[3], node.output.dtype) if mode == "ReduceMean" else 1.0
-        tiu_float.total(e, y, x, over_all(x.shape), share)
+        sum_in_turn(e, y, x)
+        if mode == "ReduceMean":
+            share = rounded_to(1.0 / x.shape[3], node.output.dtype)
+            tiu_float.combine(e, "mul", y, y, share)
     return narrow(e, node, y)
 
 

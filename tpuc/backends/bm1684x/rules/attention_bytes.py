@@ -5,8 +5,8 @@ a = saturate(half_away(t[127 - p] / (sum of t * scale))), uint8, 0 where all t a
 y = (a v * m >> s) wo + bo, int32
 
 The byte of p is the index into a table that is turned to fit, and larger than t by a power of two:
-small powers times the scale stay normal numbers. As in `softmax_bytes`, a quotient within 3 units
-of a half may come out 1 off; so may one whose sum the chip rounds otherwise.
+small powers times the scale stay normal numbers. They are added one after another, and the
+quotient is rounded as in one division.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from tpuc.backends.bm1684x import tiu, tiu_float
 from tpuc.backends.bm1684x.command import F32, S8, S32, U8, Local
 from tpuc.backends.bm1684x.emitter import Emitter
-from tpuc.backends.bm1684x.rules.along import over_all
+from tpuc.backends.bm1684x.rules.along import sum_in_turn
 from tpuc.backends.bm1684x.rules.attention_steps import (
     BIASES,
     MASK,
@@ -26,6 +26,7 @@ from tpuc.backends.bm1684x.rules.attention_steps import (
     load_mask,
     load_matrix,
 )
+from tpuc.backends.bm1684x.rules.quotients import byte_quotient
 from tpuc.ir import DType, Node
 
 __all__ = ["ByteSteps", "why_not_byte_head"]
@@ -111,12 +112,11 @@ class ByteSteps:
         with e.scope():
             powers, total = e.take(shape, F32), e.take((*shape[:3], 1), F32)
             tiu.look_up(e, powers, self.table, p)
-            tiu_float.total(e, total, powers, over_all(shape), 1.0)
+            sum_in_turn(e, total, powers)
             scale = float(np.float32(self.node.number("scale")))
             tiu_float.combine(e, "mul", total, total, scale)
             tiu_float.choose(e, total, (total, "=", 0.0), 1.0, total)
-            tiu_float.combine(e, "div", powers, powers, total)
-            tiu_float.convert(e, y, powers, tiu_float.AWAY)
+            byte_quotient(e, y, powers, total)
         return y
 
     def mix(self, shares: Local, v: Local) -> Local:

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tpuc.backends.bm1684x import tiu_float
-from tpuc.backends.bm1684x.command import F32, Local
+from tpuc.backends.bm1684x.command import F16, F32, Local
 from tpuc.backends.bm1684x.emitter import Emitter, element_of
 from tpuc.backends.bm1684x.floats import from_stored, stored
 from tpuc.backends.bm1684x.rules.frames import framed, why_not_shapes
-from tpuc.backends.bm1684x.rules.rule import Rule, why_not_floats
-from tpuc.ir import DType, Node
+from tpuc.backends.bm1684x.rules.rule import BYTES, Rule, why_not_floats
+from tpuc.ir import DType, Node, Value
 
-__all__ = ["RULES", "holds", "narrow", "relu", "widen"]
+__all__ = ["RULES", "holds", "narrow", "relu", "rounded_to", "widen"]
 
 _LARGEST = 3.4028234663852886e38
 _NAMES = {"Add": "add", "Sub": "sub", "Mul": "mul", "Max": "max", "Min": "min", "Div": "div"}
@@ -25,9 +25,13 @@ _NAMES = {"Add": "add", "Sub": "sub", "Mul": "mul", "Max": "max", "Min": "min", 
 
 def holds(number: float, dtype: DType) -> bool:
     """Whether a type has exactly this float32."""
-    raw = stored(np.array([number], np.float32), dtype)
-    code = {DType.F16: 1, DType.BF16: 5}.get(dtype, F32.code)
-    return bool(from_stored(raw, code)[0] == np.float32(number))
+    return rounded_to(number, dtype) == float(np.float32(number))
+
+
+def rounded_to(number: float, dtype: DType) -> float:
+    """A number as a float type holds it."""
+    code = {DType.F16: 1, DType.BF16: 5}.get(dtype, 2)
+    return float(from_stored(stored(np.array([number], np.float32), dtype), code)[0])
 
 
 def widen(e: Emitter, x: Local) -> Local:
@@ -40,12 +44,24 @@ def widen(e: Emitter, x: Local) -> Local:
 
 
 def narrow(e: Emitter, node: Node, wide: Local) -> Local:
-    """Float32 rounded to the type of the result."""
+    """Float32 rounded to the type of the result; to bytes as a cast of halves does, in place."""
     element = element_of(node.output)
+    if node.output.dtype in BYTES:
+        return _narrow_to_bytes(e, node.output, wide)
     if element == F32:
         return wide
     y = e.take(wide.shape, element)
     tiu_float.convert(e, y, wide)
+    return y
+
+
+def _narrow_to_bytes(e: Emitter, target: Value, wide: Local) -> Local:
+    """saturate(half_away(half(x * half(1 / scale)))) of float32."""
+    assert target.quant is not None
+    y, short = e.take(wide.shape, element_of(target)), e.take(wide.shape, F16)
+    tiu_float.combine(e, "mul", wide, wide, rounded_to(1.0 / target.quant.scale, DType.F16))
+    tiu_float.convert(e, short, wide)
+    tiu_float.convert(e, y, short, tiu_float.AWAY)
     return y
 
 

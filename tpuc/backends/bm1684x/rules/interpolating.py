@@ -28,7 +28,7 @@ from tpuc.backends.bm1684x.rules.boxes import (
 )
 from tpuc.backends.bm1684x.rules.float_elementwise import narrow, widen
 from tpuc.backends.bm1684x.rules.movement import why_not_same
-from tpuc.backends.bm1684x.rules.rule import Rule, no_room, shape_of, why_not_floats
+from tpuc.backends.bm1684x.rules.rule import BYTES, Rule, no_room, shape_of, why_not_floats
 from tpuc.ir import Node
 
 __all__ = ["FLOAT_RULES", "RULES"]
@@ -104,7 +104,7 @@ def _covers(node: Node) -> str | None:
     wide = max(*node.activations[0].shape, *node.output.shape)
     if runs > _MOST_RUNS or wide > _LONGEST:
         return f"its rows or columns lie in {runs} ways apart; expected at most {_MOST_RUNS}"
-    return why_not_floats(node)
+    return why_not_floats(node, or_bytes=True)
 
 
 def _emit(e: Emitter, node: Node) -> None:
@@ -119,8 +119,9 @@ def _emit(e: Emitter, node: Node) -> None:
 def _linear(e: Emitter, node: Node, rows: _Pair, columns: list[_Pair]) -> None:
     """All pictures, as many rows of a run and as many pictures at a time as fit."""
     n, c, _, wide = shape_of(node.activations[0])
-    size, most_wide = element_of(node.output).size, node.output.shape[3]
+    size, most_wide = element_of(node.activations[0]).size, node.output.shape[3]
     each = 2 * up(wide * size) + 4 * up(4 * wide) + 4 * up(4 * most_wide) + up(most_wide * size)
+    each += up(most_wide) * (node.output.dtype in BYTES)
     e.begin(node)
     room = e.room - 2 * up(4 * most_wide) - up(4 * rows.low.count)
     if room < each:

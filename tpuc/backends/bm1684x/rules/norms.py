@@ -21,10 +21,11 @@ from tpuc.backends.bm1684x.rules.along import (
     Constants,
     along,
     over_all,
-    rounded_to,
+    sum_in_turn,
     why_not_rows,
 )
-from tpuc.backends.bm1684x.rules.float_elementwise import narrow, widen
+from tpuc.backends.bm1684x.rules.float_elementwise import narrow, rounded_to, widen
+from tpuc.backends.bm1684x.rules.quotients import quotient, root
 from tpuc.ir import DType, Node
 
 __all__ = ["RULES"]
@@ -36,7 +37,7 @@ def _covers(node: Node) -> str | None:
             return f"operand '{value.name}' is computed"
     if node.op == "GroupNorm" and node.output.dtype == DType.BF16:
         return "is bf16"
-    return why_not_rows(node)
+    return why_not_rows(node, or_bytes=node.op != "InstanceNorm")
 
 
 def _given(node: Node) -> list[np.ndarray | None]:
@@ -88,21 +89,35 @@ def _norm(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:
     if x.element == BF16:
         return _norm_short(e, node, x, constants)
     x = widen(e, x)
-    window, share, one = over_all(x.shape), 1.0 / x.shape[3], (*x.shape[:3], 1)
-    mean, y, square = e.take(one, F32), e.take(x.shape, F32), e.take(x.shape, F32)
-    inverse = e.take(one, F32)
+    mean, y = e.take((*x.shape[:3], 1), F32), e.take(x.shape, F32)
     if node.op == "RMSNorm":
         y = x
     else:
-        tiu_float.total(e, mean, x, window, share)
+        _mean(e, node, mean, x)
         tiu_float.combine(e, "sub", y, x, mean)
-    tiu_float.combine(e, "mul", square, y, y)
-    tiu_float.total(e, mean, square, window, share)
+    with e.scope():
+        square = e.take(x.shape, F32)
+        tiu_float.combine(e, "mul", square, y, y)
+        _mean(e, node, mean, square)
     tiu_float.combine(e, "add", mean, mean, node.number("eps"))
-    tiu_float.reciprocal_root(e, inverse, mean)
-    tiu_float.combine(e, "mul", y, y, inverse)
+    deviation = e.take(mean.shape, F32)
+    root(e, deviation, mean)
+    quotient(e, mean, 1.0, deviation)
+    tiu_float.combine(e, "mul", y, y, mean)
     _apply(e, y, constants)
     return narrow(e, node, y)
+
+
+def _mean(e: Emitter, node: Node, y: Local, x: Local) -> None:
+    """Mean of each row; that of InstanceNorm is a sum of shares, in the chip's own order."""
+    size = x.shape[3]
+    if node.op == "InstanceNorm":
+        tiu_float.total(e, y, x, over_all(x.shape), 1.0 / size)
+        return
+    with e.scope():
+        total = e.take(y.shape, F32)
+        sum_in_turn(e, total, x)
+        quotient(e, y, total, float(size))
 
 
 def _norm_short(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:

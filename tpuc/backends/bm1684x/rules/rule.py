@@ -101,8 +101,11 @@ def why_not_bytes(node: Node) -> str | None:
     return None
 
 
-def why_not_floats(node: Node) -> str | None:
-    """Why an op is not of one float type."""
+def why_not_floats(node: Node, or_bytes: bool = False) -> str | None:
+    """Why an op is not of one float type; it may make 8 bits of halves, if its rule can."""
+    if or_bytes and node.output.dtype in BYTES:
+        kinds = {v.dtype for v in node.activations}
+        return None if kinds == {DType.F16} else f"makes {node.output.dtype} of {kinds}"
     for value in (*node.activations, *node.outputs):
         if not value.dtype.is_float:
             return f"tensor '{value.name}' is {value.dtype}"

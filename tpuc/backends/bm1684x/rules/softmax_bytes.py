@@ -2,8 +2,7 @@
 
 y = saturate(half_away(e / (sum(e) * s))),  e = t[max - x], float32; t is a constant table
 
-The chip divides within 3 units of float32: where a quotient lies that near to a half, the result
-may be 1 off.
+Powers are added one after another, and the quotient is rounded as in one division.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ import numpy as np
 from tpuc.backends.bm1684x import tiu, tiu_float
 from tpuc.backends.bm1684x.command import F32, LANES, U8, Local
 from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
-from tpuc.backends.bm1684x.rules.along import Constants, along, over_all
+from tpuc.backends.bm1684x.rules.along import Constants, along, over_all, sum_in_turn
+from tpuc.backends.bm1684x.rules.quotients import byte_quotient
 from tpuc.backends.bm1684x.rules.rule import why_not_bytes
 from tpuc.ir import Node
 
@@ -50,10 +50,9 @@ def _compute(e: Emitter, node: Node, x: Local, constants: Constants) -> Local:
         tiu_float.combine(e, "sub", wide, most, wide)
         tiu_float.convert(e, below, wide)
         tiu.look_up(e, powers, table, below)
-        tiu_float.total(e, most, powers, over_all(x.shape), 1.0)
+        sum_in_turn(e, most, powers)
         tiu_float.combine(e, "mul", most, most, float(np.float32(node.output.quant.scale)))
-        tiu_float.combine(e, "div", wide, powers, most)
-        tiu_float.convert(e, y, wide, tiu_float.AWAY)
+        byte_quotient(e, y, powers, most)
     return y
 
 
