@@ -22,9 +22,9 @@ _SPLIT = 4097.0  # 2^12 + 1
 def _halves(e: Emitter, x: _Number) -> list[_Number]:
     """Two numbers of 12 bits whose sum is x; of a constant those that are not 0."""
     if not isinstance(x, Local):
-        whole = np.float32(x)
-        high = (whole * np.float32(_SPLIT)) - (whole * np.float32(_SPLIT) - whole)
-        return [float(h) for h in (high, whole - high) if h]
+        scaled = np.float32(x) * np.float32(_SPLIT)
+        top = float(scaled - (scaled - np.float32(x)))
+        return [part for part in (top, x - top) if part]
     high, low = e.take(x.shape, F32), e.take(x.shape, F32)
     tiu_float.combine(e, "mul", low, x, _SPLIT)
     tiu_float.combine(e, "sub", high, low, x)
