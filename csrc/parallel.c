@@ -1,5 +1,7 @@
 #include "parallel.h"
 
+#include "awake.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -12,7 +14,7 @@
 #define PAUSE() sched_yield()
 #endif
 
-enum { MOST = 64, SPINS = 2000 };
+enum { MOST = 64, SPINS = 2000, LONG = 50000, TURN = 64 };
 
 /* One thread's share; a cache line each. */
 typedef struct {
@@ -28,6 +30,7 @@ static struct {
     atomic_int inside; /* threads that may be reading it */
     atomic_uint round; /* counts jobs */
     atomic_int sleepers;
+    atomic_int runs; /* that want threads to stay awake */
     int workers, threads;
     pid_t owner; /* threads do not survive a fork */
     tpuc_task task;
@@ -45,11 +48,12 @@ static void work(int self) {
     }
 }
 
-/* Wait for a job newer than `seen`: spin for a while, then sleep. */
+/* Wait for a job newer than `seen`: spin for a while, longer within a run, then sleep. */
 static unsigned await(unsigned seen) {
-    for (int i = 0; i < SPINS; i++) {
+    for (int i = 0; i < SPINS || (i < LONG && atomic_load(&pool.runs) > 0); i++) {
         if (atomic_load(&pool.round) != seen) return atomic_load(&pool.round);
         PAUSE();
+        if (i >= SPINS && i % TURN == 0) sched_yield();
     }
     pthread_mutex_lock(&pool.sleep);
     atomic_fetch_add(&pool.sleepers, 1);
@@ -77,6 +81,7 @@ static void grow(int threads) {
         pool.workers = 0;
         atomic_store(&pool.inside, 0);
         atomic_store(&pool.sleepers, 0);
+        atomic_store(&pool.runs, 0);
         pthread_mutex_init(&pool.sleep, NULL);
         pthread_cond_init(&pool.wake, NULL);
     }
@@ -97,6 +102,26 @@ static void run_alone(int64_t items, tpuc_task task, const void *context) {
     for (int64_t i = 0; i < items; i++) task(context, i);
 }
 
+static void call(void) {
+    atomic_fetch_add(&pool.round, 1);
+    if (!atomic_load(&pool.sleepers)) return;
+    pthread_mutex_lock(&pool.sleep);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.sleep);
+}
+
+/* Threads that are called without a job find the door shut, and wait for the next one. */
+void tpuc_awake_begin(int threads) {
+    if (!pthread_mutex_trylock(&pool.busy)) {
+        grow(threads < MOST ? threads : MOST);
+        pthread_mutex_unlock(&pool.busy);
+    }
+    atomic_fetch_add(&pool.runs, 1);
+    call();
+}
+
+void tpuc_awake_end(void) { atomic_fetch_sub(&pool.runs, 1); }
+
 void tpuc_parallel(int threads, int64_t items, tpuc_task task, const void *context) {
     if (threads > MOST) threads = MOST;
     if (threads > items) threads = (int)items;
@@ -111,12 +136,7 @@ void tpuc_parallel(int threads, int64_t items, tpuc_task task, const void *conte
         atomic_store(&pool.shares[i].next, items * i / threads);
     }
     atomic_store(&pool.open, 1);
-    atomic_fetch_add(&pool.round, 1);
-    if (atomic_load(&pool.sleepers)) {
-        pthread_mutex_lock(&pool.sleep);
-        pthread_cond_broadcast(&pool.wake);
-        pthread_mutex_unlock(&pool.sleep);
-    }
+    call();
     work(0);
     atomic_store(&pool.open, 0); /* threads that come now find the door shut */
     for (int i = 0; atomic_load(&pool.inside); i++) {

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from tpuc.ir import DType, Graph, Node, Value
+from tpuc.kernels._awake import Awake
 from tpuc.kernels._float import FloatView
 from tpuc.kernels.attention import Rows
 from tpuc.kernels.image import is_bytes
@@ -77,6 +78,7 @@ class Machine:
     ) -> None:
         self.graph = graph
         self.threads = threads
+        self._awake = Awake(threads)
         border = border_casts(graph, kernels[0])
         self.kernels = {n: k for n, k in kernels[0].items() if n not in border}
         self._on_plain, self._heads = kernels[1:]
@@ -120,8 +122,9 @@ class Machine:
             self._stages[key] = self._plan(wanted)
         self._plain = dict(feeds)
         for steps, values in self._stages[key]:
-            for step in steps:
-                step()
+            with self._awake:
+                for step in steps:
+                    step()
             for value in values:
                 sink(value.name, self._result(value))
         self._plain = {}
