@@ -25,6 +25,7 @@ def head(
     bias: bool = True,
     seed: int = 0,
     powers: int = 256,
+    kind: DType = DType.SI8,
 ) -> Graph:
     """(tokens, width of the input, of the head) as a graph of one op, with random numbers.
 
@@ -55,7 +56,7 @@ def head(
     }  # fmt: skip
     shape = (batch, tokens, width)
     out = (shape, DType.SI32)
-    return single_op("Attention", [(shape, DType.SI8)], out, attrs, [*parts, hidden, table])
+    return single_op("Attention", [(shape, kind)], out, attrs, [*parts, hidden, table])
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,11 @@ def test_equals_reference(size: tuple[int, int, int], mask: bool, isa: str) -> N
 def test_rows_without_any_power(powers: int, isa: str) -> None:
     """Their shares are 0."""
     check(head((17, 33, 8), mask=True, powers=powers))
+
+
+@pytest.mark.parametrize("size", [(1, 4, 4), (17, 33, 8)])
+def test_unsigned_input(size: tuple[int, int, int], isa: str) -> None:
+    check(head(size, kind=DType.UI8))
 
 
 @ANY

@@ -15,6 +15,7 @@ ATTENTION: list[OpSpec] = [
         "out_weight out_bias? mask?",
         {
             "dim": A("i64"),
+            "do_relu": A("bool", False),
             "head": A("i64"),
             "mask_reader": A("str", ""),  # the sum of scores and mask
             "scale": A("f64"),

@@ -60,6 +60,8 @@ class HeadSpec:
     table : float32 (256,)
     scale : float
         Of the shares.
+    zero : int
+        Zero byte of x: 128, or 0 if it is unsigned.
 
     Raises
     ------
@@ -71,6 +73,7 @@ class HeadSpec:
     words: tuple[Words, ...]
     table: np.ndarray
     scale: float
+    zero: int = _SIGNED
 
     def __post_init__(self) -> None:
         wq, wk, wv, wo = self.weights
@@ -114,6 +117,7 @@ class AttentionKernel:
     project, finish : kernels of the products around `mixer`
     widths : numbers in a row of each of `Rows`
     need : what `project` and `finish` read behind their rows
+    zero : zero byte of x
     """
 
     project: _int8.Conv
@@ -121,10 +125,12 @@ class AttentionKernel:
     finish: _int8.Conv | _attention.Sums
     widths: tuple[int, ...]
     need: Need
+    zero: int = _SIGNED
 
     def rows(self, count: int) -> Rows:
         """Rows for so many tokens."""
-        layouts = [Layout((count, width, 1, 1), self.need, _SIGNED) for width in self.widths]
+        zeros = (self.zero, *(_SIGNED,) * len(self.widths))
+        layouts = [Layout((count, w, 1, 1), self.need, z) for w, z in zip(self.widths, zeros)]
         return tuple(la.view(np.zeros(la.size, np.uint8), 0) for la in layouts)
 
     def mix(self, rows: Rows, mask: np.ndarray | None, batch: int, threads: int) -> None:
@@ -134,11 +140,14 @@ class AttentionKernel:
 
 
 def _dense(
-    weights: np.ndarray, bias: np.ndarray, words: tuple[np.ndarray, np.ndarray]
+    weights: np.ndarray,
+    bias: np.ndarray,
+    words: tuple[np.ndarray, np.ndarray],
+    zero: int = _SIGNED,
 ) -> tuple[_int8.Conv, Need]:
     """Rows times (terms, columns), to signed bytes."""
     filters = np.ascontiguousarray(weights.T)[:, :, None, None]
-    spec = ConvSpec(filters, bias, *words, _SIGNED, _SIGNED, rounding=Rounding.AWAY)
+    spec = ConvSpec(filters, bias, *words, zero, _SIGNED, rounding=Rounding.AWAY)
     return pack_conv(spec)
 
 
@@ -150,7 +159,7 @@ def _project(heads: Sequence[HeadSpec]) -> tuple[_int8.Conv, Need]:
     weights = np.concatenate([head.weights[index] for head, index in parts], axis=1)
     bias = np.concatenate([head.bias(index) for head, index in parts])
     wide = np.repeat(words[:, 0], columns), np.repeat(words[:, 1], columns)
-    return _dense(weights, bias, wide)
+    return _dense(weights, bias, wide, heads[0].zero)
 
 
 def _mixer(heads: Sequence[HeadSpec]) -> tuple[_attention.Mixer, int, int]:
@@ -184,7 +193,7 @@ def pack_attention(heads: Sequence[HeadSpec], words: Words | None = None) -> Att
     ------
     Unfit : heads of different widths; or a sum may not fit int32
     """
-    if len({(head.terms, head.columns) for head in heads}) > 1:
+    if len({(head.terms, head.columns, head.zero) for head in heads}) > 1:
         raise Unfit("heads of different widths")
     weights = np.concatenate([head.weights[3] for head in heads])
     biases = [head.bias(3) for head in heads]
@@ -196,7 +205,8 @@ def pack_attention(heads: Sequence[HeadSpec], words: Words | None = None) -> Att
     bias, columns = np.sum(biases, axis=0), heads[0].columns
     if words is None:
         sums = _sums(weights, bias)
-        return AttentionKernel(project, mixer, sums, (heads[0].terms, parts, mixed), need)
+        widths = (heads[0].terms, parts, mixed)
+        return AttentionKernel(project, mixer, sums, widths, need, heads[0].zero)
     factors = np.full(columns, words[0], np.int64), np.full(columns, words[1], np.int64)
     finish, more = _dense(weights, bias, factors)
     return AttentionKernel(

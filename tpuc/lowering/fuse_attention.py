@@ -4,7 +4,8 @@
     joined(softmax(c * q k^T [+ mask]) v) Wo + bo      -> Attention, named after the last MatMul
 
 `heads` is Reshape (N, tokens, heads, d) and Permute. The mask is computed and the same for all
-heads and tokens: (N, 1, 1, tokens). Attention that scales q first stays as it is.
+heads and tokens: (N, 1, 1, tokens). Attention that scales q first stays as it is. A relu of the
+last MatMul is that of the sum of the heads.
 """
 
 from __future__ import annotations
@@ -69,17 +70,20 @@ class _Walk:
         return product if product is not None and _is_linear(product) else None
 
 
-def _is_linear(node: Node) -> bool:
+def _is_linear(node: Node, relu: bool = False) -> bool:
     right, bias = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None
-    plain = not node.flag("do_relu") and not node.flag("right_transpose")
+    plain = (relu or not node.flag("do_relu")) and not node.flag("right_transpose")
     fixed = right is not None and right.is_weight and len(right.shape) == 2
     return plain and fixed and (bias is None or bias.is_weight)
 
 
 def _match(graph: Graph, last: Node) -> _Chain | None:
     walk = _Walk(graph)
-    permute = walk.back(walk.back(last, "Reshape"), "Permute") if _is_linear(last) else None
+    ends = _is_linear(last, relu=True) and last.number("relu_limit") <= 0
+    permute = walk.back(walk.back(last, "Reshape"), "Permute") if ends else None
     if permute is None or permute.ints("order") != _HEADS:
+        return None
+    if last.flag("do_relu") and permute.output.shape[2] == 1:  # there is no sum of heads
         return None
     mixed = walk.back(permute, "MatMul")
     values, softmax = walk.heads(mixed, 1, _HEADS), walk.back(mixed, "Softmax")
@@ -134,6 +138,7 @@ def _fuse(graph: Graph, last: Node, chain: _Chain) -> None:
         {
             "head": heads,
             "dim": chain.mixed.output.shape[3],
+            "do_relu": last.flag("do_relu"),
             "mask_reader": chain.mask_reader,
             "scale": chain.scaled.number("const_val"),
             "scale_names": tuple(n.name for n in (*scales, chain.softmax, chain.mixed)),

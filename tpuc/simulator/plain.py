@@ -69,7 +69,8 @@ def _attention_head(node: Node) -> PlainKernel:
         raise Unfit("no table")
     if mask is not None and mask.dtype != DType.SI32:
         raise Unfit("a mask that is not int32")
-    head = HeadSpec(weights, biases, words, table.data, node.number("scale"))
+    zero = 0 if node.activations[0].dtype == DType.UI8 else 128
+    head = HeadSpec(weights, biases, words, table.data, node.number("scale"), zero)
     run = _run_head(pack_attention([head]), head.columns)
     if mask is None or mask.data is None:
         return PlainKernel(run, head)

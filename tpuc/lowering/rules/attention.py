@@ -55,7 +55,8 @@ def lower_attention_float(ctx: Lowering, node: Node, kind: DType) -> None:
     kind = DType.F16 if kind == DType.F32 else kind
     source, mask = node.inputs[0], node.inputs[9] if len(node.inputs) > 9 else None
     assert source is not None
-    x = ctx.as_float(source, kind, f"{node.name}_head_0")
+    whole = ctx.graph.attrs["mode"] == kind.name
+    x = ctx.as_float(source, kind, _first(ctx, node) if whole else f"{node.name}_head_0")
     hidden = None if mask is None else ctx.as_float(mask, kind, node.text("mask_reader"))
     ctx.readers[id(source)] = _first(ctx, node)
     total: Value | None = None
@@ -78,7 +79,8 @@ def _sum(ctx: Lowering, node: Node, head: int, pair: tuple[Value, Value], kind: 
     last = head == node.integer("head") - 1 and kind.is_float
     name = node.name if last else f"{node.name}_attention_out_fuse_{head}"
     out = Value("", node.output.shape, kind, None if kind.is_float else _COUNT)
-    return ctx.helper(name, "Add", list(pair), out)
+    relu: dict[str, Attr] = {"do_relu": True} if last and node.flag("do_relu") else {}
+    return ctx.helper(name, "Add", list(pair), out, relu)
 
 
 def _first(ctx: Lowering, node: Node) -> str:
@@ -108,6 +110,8 @@ def lower_attention(ctx: Lowering, node: Node) -> str | None:
     source, mask = node.inputs[0], node.inputs[9] if len(node.inputs) > 9 else None
     if scales is None or source is None:
         return "a tensor inside it has no calibration entry"
+    if node.flag("do_relu") and ctx.qtype(node.output)[0] != DType.UI8:
+        return "its relu needs a result without negative numbers"
     x = ctx.as_int(source, _first(ctx, node))
     hidden = None if mask is None else _mask(ctx, mask, f"{node.name}_head_0")
     out_weight = node.weight(7)

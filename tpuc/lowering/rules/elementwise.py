@@ -90,7 +90,7 @@ def lower_sub(ctx: Lowering, node: Node) -> str | None:
 
 
 def reaches_further(ctx: Lowering, node: Node) -> str | None:
-    """Why a difference is float: an operand has the larger threshold."""
+    """Why a difference is float: an operand has the larger threshold, as the table gives them."""
     largest = max(_threshold(ctx, v) for v in node.inputs if v is not None)
     if _threshold(ctx, node.output) < largest:
         return "an operand reaches further than the difference"
@@ -100,7 +100,8 @@ def reaches_further(ctx: Lowering, node: Node) -> str | None:
 def _threshold(ctx: Lowering, value: Value) -> float:
     if value.data is not None:
         return float(np.abs(value.data).max())
-    return max(abs(bound) for bound in ctx.ranges[value.name])
+    span = ctx.imported.get(value.name) or ctx.ranges[value.name]
+    return max(abs(bound) for bound in span)
 
 
 def lower_mul(ctx: Lowering, node: Node) -> str | None:
