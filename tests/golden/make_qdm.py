@@ -2,8 +2,9 @@
 
     TPUC_VENDOR/bin/python tests/golden/make_qdm.py WORK_FOLDER
 
-`ops.mlir` and its weights are TPU-MLIR's Top graph of the ops below, `table` its calibration table,
-`INT8.json` and `BF16.json` the digests of all tensors of sample 0 for cv183x.
+`ops.mlir` and its weights are TPU-MLIR's Top graph of the ops below, `ops_table` its calibration
+table, `ops_INT8.json` and `ops_BF16.json` the digests of all tensors of sample 0 for cv183x;
+`resizing*` are the same of pictures that become larger and smaller.
 """
 
 from __future__ import annotations
@@ -112,11 +113,38 @@ OPS: dict[str, tuple[str, list[str | np.ndarray], dict]] = {
 }  # fmt: skip
 
 
-def network() -> onnx.ModelProto:
+def resized(
+    rows: int, columns: int, mode: str, positions: str, source: str = "a"
+) -> tuple[str, list, dict]:
+    """Resize to a number of rows and columns."""
+    attributes = {"mode": mode, "coordinate_transformation_mode": positions}
+    if mode == "nearest":
+        rounding = "floor" if positions == "asymmetric" else "round_prefer_floor"
+        attributes["nearest_mode"] = rounding
+    return "Resize", [source, "", "", np.array([1, 8, rows, columns])], attributes
+
+
+RESIZING = {
+    **{name: OPS[name] for name in ("a", "b_", "b", "c")},  # TPU-MLIR enlarges each only once
+    "twice": resized(32, 32, "linear", "half_pixel"),
+    "torch_twice": resized(32, 32, "linear", "pytorch_half_pixel", "b"),
+    "uneven": resized(48, 80, "linear", "half_pixel", "c"),
+    "one_axis": resized(16, 32, "linear", "half_pixel"),
+    "half": resized(8, 8, "linear", "half_pixel"),
+    "from_corner": resized(32, 32, "linear", "asymmetric"),
+    "corners": resized(31, 31, "linear", "align_corners"),
+    "near": resized(24, 20, "nearest", "asymmetric"),
+    "near_half": resized(8, 8, "nearest", "asymmetric"),
+    "near_middle": resized(24, 20, "nearest", "half_pixel"),
+    "near_middle_half": resized(8, 8, "nearest", "half_pixel"),
+}
+
+
+def network(ops: dict[str, tuple[str, list[str | np.ndarray], dict]]) -> onnx.ModelProto:
     """All ops; what none of them reads is an output."""
     nodes: list[NodeProto] = []
     constants = []
-    for name, (op, operands, attributes) in OPS.items():
+    for name, (op, operands, attributes) in ops.items():
         names = []
         for index, operand in enumerate(operands):
             if isinstance(operand, str):
@@ -127,7 +155,7 @@ def network() -> onnx.ModelProto:
         nodes.append(helper.make_node(op, names, [name], name=name, **attributes))
     read = {name for node in nodes for name in node.input}
     outputs = [
-        helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in OPS if n not in read
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ops if n not in read
     ]
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, SHAPE)]
     graph = helper.make_graph(nodes, "ops", inputs, outputs, constants)
@@ -144,32 +172,39 @@ def run(work: Path, tool: str, *options: str) -> None:
         raise SystemExit(f"{tool} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
 
 
-def main(work: Path) -> None:
-    (work / "samples").mkdir(parents=True, exist_ok=True)
-    onnx.save(network(), str(work / "ops.onnx"))
-    for index in range(3):
-        np.savez(work / "samples" / f"{index}.npz", x=made_input(index, SHAPE) * 4 - 2)
+def build(work: Path, name: str, ops: dict) -> None:
+    """Graph, table and digests of one network."""
+    onnx.save(network(ops), str(work / f"{name}.onnx"))
     shape = str([list(SHAPE)]).replace(" ", "")
-    run(work, "model_transform", "--model_name", "ops", "--model_def", "ops.onnx",
-        "--input_shapes", shape, "--mlir", "ops.mlir")  # fmt: skip
-    run(work, "run_calibration", "ops.mlir", "--dataset", "samples", "--input_num", "3",
-        "--tune_num", "0", "-o", "table")  # fmt: skip
-    OUT.mkdir(exist_ok=True)
-    for name in ("ops.mlir", "table"):
-        shutil.copy(work / name, OUT)
-    weights = "ops_top_f32_all_weight.npz"
+    run(work, "model_transform", "--model_name", name, "--model_def", f"{name}.onnx",
+        "--input_shapes", shape, "--mlir", f"{name}.mlir")  # fmt: skip
+    run(work, "run_calibration", f"{name}.mlir", "--dataset", "samples", "--input_num", "3",
+        "--tune_num", "0", "-o", f"{name}_table")  # fmt: skip
+    for file in (f"{name}.mlir", f"{name}_table"):
+        shutil.copy(work / file, OUT)
+    weights = f"{name}_top_f32_all_weight.npz"
     np.savez_compressed(OUT / weights, **np.load(work / weights))
     for mode, suffix in (("INT8", "int8_sym"), ("BF16", "bf16")):
-        run(work, "model_deploy", "--mlir", "ops.mlir", "--quantize", mode, "--processor",
-            "cv183x", "--calibration_table", "table", "--model", "x.bmodel", "--debug",
+        run(work, "model_deploy", "--mlir", f"{name}.mlir", "--quantize", mode, "--processor",
+            "cv183x", "--calibration_table", f"{name}_table", "--model", "x.bmodel", "--debug",
             "--not_gen_bmodel")  # fmt: skip
         run(work, "model_runner", "--input", "samples/0.npz", "--model",
-            f"ops_cv183x_{suffix}_tpu.mlir", "--dump_all_tensors",
+            f"{name}_cv183x_{suffix}_tpu.mlir", "--dump_all_tensors",
             "--output", "out.npz")  # fmt: skip
         found = np.load(work / "out.npz")
         digests = {key: digest(found[key]) for key in found.files}
-        (OUT / f"{mode}.json").write_text(json.dumps(digests, indent=0, sort_keys=True) + "\n")
-        print(mode, len(digests), "tensors", flush=True)
+        text = json.dumps(digests, indent=0, sort_keys=True)
+        (OUT / f"{name}_{mode}.json").write_text(text + "\n")
+        print(name, mode, len(digests), "tensors", flush=True)
+
+
+def main(work: Path) -> None:
+    (work / "samples").mkdir(parents=True, exist_ok=True)
+    for index in range(3):
+        np.savez(work / "samples" / f"{index}.npz", x=made_input(index, SHAPE) * 4 - 2)
+    OUT.mkdir(exist_ok=True)
+    for name, ops in (("ops", OPS), ("resizing", RESIZING)):
+        build(work, name, ops)
 
 
 if __name__ == "__main__":

@@ -33,11 +33,12 @@ def cv183x() -> Processor:
     return load_processor(yaml.safe_load((ROOT / "conf" / "processor" / "cv183x.yaml").read_text()))
 
 
-@pytest.fixture(scope="module", params=["INT8", "BF16"])
+@pytest.fixture(scope="module", params=["ops INT8", "ops BF16", "resizing INT8", "resizing BF16"])
 def build(request, cv183x) -> tuple[Graph, dict[str, str]]:
-    table = table_text.read(GOLDEN / "table") if request.param == "INT8" else None
-    graph = lower(load_mlir(GOLDEN / "ops.mlir"), table, cv183x, request.param).graph
-    expected = json.loads((GOLDEN / f"{request.param}.json").read_text())
+    name, mode = request.param.split()
+    table = table_text.read(GOLDEN / f"{name}_table") if mode == "INT8" else None
+    graph = lower(load_mlir(GOLDEN / f"{name}.mlir"), table, cv183x, mode).graph
+    expected = json.loads((GOLDEN / f"{name}_{mode}.json").read_text())
     return graph, {k: d for k, d in expected.items() if k not in NOT_OURS}
 
 

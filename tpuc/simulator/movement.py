@@ -7,12 +7,14 @@ node's own: `with_batch` lets only ops through for which that is the batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
 
 from tpuc.ir import Node
+from tpuc.kernels.reference.movement import nearest_pixels
 from tpuc.kernels.requant_words import Unfit
 from tpuc.kernels.strided import common_split, split_axes
 
@@ -152,6 +154,30 @@ def _padding(node: Node, y: np.ndarray) -> np.ndarray:
     return np.array(int(np.clip(value, low, high)) - min(low, 0), np.uint8)
 
 
+def _nearest(node: Node, x: np.ndarray, y: np.ndarray) -> Pairs:
+    """Pixels that are equally far from one another, phase by phase of both axes."""
+    if node.attrs["mode"] != "nearest" or node.output.dtype.is_float:
+        raise Unfit("it interpolates")
+    rows, columns = (_phases(nearest_pixels(node, a), x.shape[a]) for a in (2, 3))
+    return [
+        (x[:, :, above, left], y[:, :, below, right])
+        for (above, below), (left, right) in product(rows, columns)
+    ]
+
+
+def _phases(pixels: np.ndarray, size: int) -> list[tuple[slice, slice]]:
+    """(from, to) of the pixels of an axis that repeat their pattern."""
+    shared = math.gcd(size, len(pixels))
+    many, step = len(pixels) // shared, size // shared
+    found = []
+    for phase in range(many):
+        here = pixels[phase::many]
+        if np.any(np.diff(here) != step):
+            raise Unfit("its pixels are not evenly spaced")
+        found.append((slice(int(here[0]), None, step), slice(phase, None, many)))
+    return found
+
+
 MOVES: dict[str, Callable[[Node, np.ndarray, np.ndarray], Pairs]] = {
     "Permute": _permute,
     "Reshape": _reshape,
@@ -161,6 +187,7 @@ MOVES: dict[str, Callable[[Node, np.ndarray, np.ndarray], Pairs]] = {
     "Tile": _tile,
     "Pad": _pad,
     "Upsample": _upsample,
+    "Interp": _nearest,
     "Depth2Space": _depth2space,
     "SwapDimInner": _swap_dim_inner,
 }

@@ -7,7 +7,7 @@ import numpy as np
 from tpuc.ir import Node
 from tpuc.kernels.reference.registry import clip, kernel
 
-__all__: list[str] = []
+__all__ = ["nearest_pixels"]
 
 
 @kernel("Concat", stored=True)
@@ -57,6 +57,24 @@ def _pad(node: Node, x: np.ndarray) -> np.ndarray:
 def _upsample(node: Node, x: np.ndarray) -> np.ndarray:
     wide = x.repeat(node.integer("scale_h"), 2).repeat(node.integer("scale_w"), 3)
     return clip(node, wide) if node.attrs["do_relu"] else wide
+
+
+@kernel("Interp", stored=True)
+def _nearest(node: Node, x: np.ndarray) -> np.ndarray:
+    rows, columns = (nearest_pixels(node, axis) for axis in (2, 3))
+    return np.ascontiguousarray(x[:, :, rows][:, :, :, columns])
+
+
+def nearest_pixels(node: Node, axis: int) -> np.ndarray:
+    """Where each pixel of a nearest Interp along an axis is from."""
+    value = node.inputs[0]
+    assert value is not None
+    size, out = value.shape[axis], node.output.shape[axis]
+    scale = float(np.float32(size) / np.float32(out))
+    i = np.arange(out)
+    if node.text("coord_mode") == "asymmetric":
+        return np.floor(i.astype(np.float32) * np.float32(scale)).astype(int).clip(0, size - 1)
+    return np.ceil((i + 0.5) * scale - 1.0).astype(int).clip(0, size - 1)
 
 
 @kernel("SwapDimInner", stored=True)

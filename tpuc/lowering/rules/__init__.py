@@ -28,6 +28,7 @@ from tpuc.lowering.rules.movement import (
 from tpuc.lowering.rules.pooling import POOLING_INT8
 from tpuc.lowering.rules.qdm import QDM_INT8
 from tpuc.lowering.rules.qdm_terms import QDM_TERMS_INT8
+from tpuc.lowering.rules.resizing import QDM_RESIZING
 from tpuc.lowering.rules.selection import SELECTION_INT8, lower_cast
 from tpuc.lowering.rules.shift_only import SHIFT_ONLY_INT8
 from tpuc.lowering.rules.shift_terms import SHIFT_TERMS_INT8
@@ -69,7 +70,7 @@ INT8_RULES: Rules = {
 INT8_FORMS: dict[str, Rules] = {
     "multiplier_shift": {},
     "shift_only": {**SHIFT_ONLY_INT8, **SHIFT_TERMS_INT8},
-    "qdm": {**QDM_INT8, **QDM_TERMS_INT8},
+    "qdm": {**QDM_INT8, **QDM_TERMS_INT8, **QDM_RESIZING},
 }
 """What each form of requantization does otherwise than `INT8_RULES`."""
 

@@ -14,6 +14,7 @@ import numpy as np
 from tpuc.ir import Attr, DType, Node, Value
 from tpuc.lowering.context import Lowering
 from tpuc.lowering.functions import activation_function
+from tpuc.lowering.rules.resizing import lower_float_interp
 from tpuc.numerics.bf16_tables import SOFTMAX_REACH, log_tables, power_tables, slope_tables
 from tpuc.numerics.rounding import round_bf16
 
@@ -188,6 +189,7 @@ _OTHERS: dict[str, Callable[[Lowering, Node], bool]] = {
     "Div": _div,
     "HardSigmoid": _hard,
     "HardSwish": _hard,
+    "Interp": lower_float_interp,
     "LayerNorm": _layer_norm,
     "Softmax": _softmax,
     "Sub": _sub,

@@ -18,7 +18,7 @@ from tpuc.ir import Attr, DType, Node, QuantType, Value
 from tpuc.lowering.context import Lowering
 from tpuc.numerics.qdm import channel_factors, quantize_by_words, two_step_words
 
-__all__ = ["QDM_INT8", "threshold_of"]
+__all__ = ["QDM_INT8", "lower_conv", "lower_deconv", "threshold_of"]
 
 Words = tuple[np.ndarray, np.ndarray]
 
