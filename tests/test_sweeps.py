@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import tpuc as package
 from tests.test_cli import BIN, tpuc
 
+DIGITS = Path(package.__file__).parent / "zoo" / "digits.onnx"
 SWEEP = ("-m", "recipe=digits", "calibration=kl,mse")
 
 
@@ -90,6 +93,42 @@ def test_a_run_that_was_killed_is_a_row(home):
     first, second = rows(folder)
     assert first["status"] == "done"
     assert second["status"] == "failed" and "killed" in second["error"]
+    assert second["command"].startswith("tpuc recipe=digits calibration=mse")
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        ["calibration=mse,kl"],
+        ["calibration=mse,kl", "hydra/launcher=joblib"],
+        ["calibration=choice(mse,kl)", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=1"],
+    ],
+)
+def test_the_command_of_a_row_repeats_it_from_any_folder(home, by):
+    for word in by[1:2]:
+        pytest.importorskip(
+            f"hydra_plugins.hydra_{word.partition('=')[2]}_"
+            + ("launcher" if "launcher" in word else "sweeper")
+        )
+    place, elsewhere = home / f"a place of {len(by)}", home / f"elsewhere{len(by)}"
+    (place / "mine/recipes").mkdir(parents=True)
+    elsewhere.mkdir()
+    shutil.copy(DIGITS, place / "net.onnx")
+    ours = "# @package _global_\ndefaults:\n  - custom\n  - override /dataset: digits\n"
+    (place / "mine/recipes/ours.yaml").write_text(ours)
+    done = tpuc(
+        "--config-dir", "mine", "-m", "recipe=ours", "model.path=net.onnx",
+        "calibration.input_num=10", *by, "hydra.sweep.dir=all", cwd=place,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    row = rows(place / "all")[0]
+    words = shlex.split(row["command"])
+    assert words[0] == "tpuc"
+    done = tpuc(*words[1:], "hydra.run.dir=again", cwd=elsewhere)
+    assert done.returncode == 0, done.stderr
+    for name in ("net_bm1684x_int8.bmodel", "net_cali_table", "net.mlir"):
+        again, before = elsewhere / "again" / name, place / "all" / row["folder"] / name
+        assert again.read_bytes() == before.read_bytes()
 
 
 def test_optuna_searches_two_objectives(home):

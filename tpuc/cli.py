@@ -10,7 +10,6 @@ import gc
 import logging
 import os
 import re
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -172,16 +171,20 @@ def _app(config: Any, together: tuple[str, ...]) -> tuple[float, float] | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from tpuc.config.commands import repeating
+
     settings = HydraConfig.get()
     folder = Path(settings.runtime.output_dir)
     overrides = [_readable(o) for o in settings.overrides.task]
     given = [s.path for s in settings.runtime.config_sources if s.provider == "command-line"]
-    words = [*(w for path in given for w in ("--config-dir", path)), *overrides]
-    command = shlex.join(["tpuc", *words])
+    command = repeating(overrides, given)
     if settings.mode != RunMode.MULTIRUN:
         _outcome.append(_build(config, folder, command, together)[0])
         return None
+    from tpuc.pipeline.sweeping import KILLED, objectives, record
+
     log = logging.getLogger("tpuc")
+    record(folder, overrides, command, (1, KILLED))  # unless it lives to say otherwise
     log.info("run %s: %s", settings.job.num, command)
     config.threads = config.threads or _share_of_cores(settings.launcher)
     try:
@@ -189,8 +192,6 @@ def _app(config: Any, together: tuple[str, ...]) -> tuple[float, float] | None:
     except Exception as error:  # a bug costs a row of the sweep, not the rest of it
         log.exception("run %s failed", settings.job.num)
         status, reason = 1, f"{type(error).__name__}: {error}"
-    from tpuc.pipeline.sweeping import objectives, record
-
     record(folder, overrides, command, (status, reason))
     return objectives(folder)
 

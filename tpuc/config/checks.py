@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
+from tpuc.config.commands import FILES
 from tpuc.config.correction_checks import check_correction
 from tpuc.config.evaluation_checks import check_evaluation
 from tpuc.config.schema import Job, Mode
@@ -61,18 +63,8 @@ def check_job(job: Job) -> Processor:
     _check_calibration(job)
     check_correction(job)
     check_search(job, processor)
-    for key, value in (
-        ("quantize.table", job.quantize.table),
-        ("search.post_process", job.search.post_process),
-        ("search.pre_qtable", job.search.pre_qtable),
-        ("calibration.tune_list", job.calibration.tune_list),
-        ("evaluation.path", job.evaluation.path),
-        ("evaluation.labels", job.evaluation.labels),
-        ("evaluation.classes", job.evaluation.classes),
-        ("evaluation.annotations", job.evaluation.annotations),
-        ("dataset.list", job.dataset.list),
-        ("dataset.path", job.dataset.path),
-    ):
+    for key in FILES:
+        value = attrgetter(key)(job)
         if value is not None and not value.startswith("zoo:") and not Path(value).exists():
             raise ConfigError(f"{key}: no such file or folder: {value}{_sibling(Path(value))}")
     return processor

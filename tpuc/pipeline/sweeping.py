@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 from dataclasses import fields
 from pathlib import Path
@@ -14,9 +15,10 @@ import yaml
 from tpuc.files import write_whole
 from tpuc.reports import Accuracy, Cost, SweepRow, sweep_text, write_sweep
 
-__all__ = ["finish_sweep", "objectives", "record"]
+__all__ = ["KILLED", "finish_sweep", "objectives", "record"]
 
 
+KILLED = "ended without a word: killed, or out of memory"
 _ROW = "sweep_row.json"
 _STATUS = {0: "done", 3: "goal missed"}
 
@@ -68,10 +70,10 @@ def finish_sweep(folder: Path) -> tuple[int, list[str]]:
 def _row(folder: Path) -> tuple[int, SweepRow]:
     mark = folder / _ROW
     if not mark.is_file():
-        words = tuple(yaml.safe_load((folder / ".hydra/overrides.yaml").read_text()) or ())
+        given = yaml.safe_load((folder / ".hydra/overrides.yaml").read_text()) or ()
+        words = tuple(re.sub(r"^recipes=", "recipe=", word) for word in given)
         command = shlex.join(["tpuc", *words])
-        why = "ended without a word: killed, or out of memory"
-        return 1, SweepRow(words, command, folder.name, status="failed", error=why)
+        return 1, SweepRow(words, command, folder.name, status="failed", error=KILLED)
     said: dict[str, Any] = json.loads(mark.read_text())
     common = tuple(said["overrides"]), said["command"], folder.name
     report = folder / "report.json"
