@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kernels.single_op import check, single_op
-from tpuc.ir import DType, Graph
+from tpuc.ir import DType, Graph, QuantType, Value, with_defaults
+from tpuc.simulator import Program, interpret
 from tpuc.simulator.choose import choose
 from tpuc.simulator.interpreter import run_node
 from tpuc.simulator.plain import PlainKernel
@@ -99,6 +100,75 @@ def test_sums_that_may_not_fit(operand: int, kernel: bool, isa: str) -> None:
     (node,) = [n for n in graph.nodes if n.op == "Attention"]
     node.inputs[operand].data[...] = 2**31 - 1
     check(graph, kernel=kernel)
+
+
+def joined(
+    size: tuple[int, int, int], heads: int, batch: int, mask: bool, big: bool = False
+) -> Graph:
+    """Some heads of one input that are added and requantized; `big`: the sum may be cut."""
+    tokens, width, depth = size
+    whole = Graph("heads", "tpu")
+
+    def given(name: str, shape: tuple[int, ...], kinds: tuple[DType, ...]) -> Value:
+        value = Value(name, shape)
+        whole.add("Input", [], [value], with_defaults("Input", {}, "tpu"))
+        for kind in kinds:
+            cast = Value(f"{name}_{kind}", shape, kind, QuantType(1.0))
+            whole.add("Cast", [value], [cast], with_defaults("Cast", {}, "tpu"))
+            value = cast
+        return value
+
+    x = given("x", (batch, tokens, width), (DType.SI8,))
+    hidden = given("m", (batch, 1, 1, tokens), (DType.SI8, DType.SI32)) if mask else None
+    total: Value | None = None
+    for index in range(heads):
+        (node,) = [n for n in head(size, batch, seed=index).nodes if n.op == "Attention"]
+        if big:
+            node.inputs[10].data[...] = 2**30
+        out = Value(f"head{index}", x.shape, DType.SI32)
+        operands = [x, None, None, *node.inputs[3:11], hidden, node.inputs[12]]
+        whole.add("Attention", operands, [out], node.attrs)
+        if total is None:
+            total = out
+            continue
+        summed = Value(f"sum{index}", x.shape, DType.SI32)
+        whole.add("Add", [total, out], [summed], with_defaults("Add", {}, "tpu"))
+        total = summed
+    y = Value("out", x.shape, DType.SI8, QuantType(0.5))
+    words = {"multiplier": 3 << 14, "rshift": 28}
+    whole.add("RequantInt", [total], [y], with_defaults("RequantInt", words, "tpu"))
+    whole.outputs = [y]
+    return whole
+
+
+@pytest.mark.parametrize("size", [(1, 1, 1), (32, 96, 32), (17, 33, 8), (65, 20, 40), (5, 7, 3)])
+@pytest.mark.parametrize(("heads", "batch", "mask"), [(1, 1, False), (3, 2, True), (4, 1, True)])
+def test_heads_that_are_added_run_at_once(
+    size: tuple[int, int, int], heads: int, batch: int, mask: bool, isa: str
+) -> None:
+    graph = joined(size, heads, batch, mask)
+    rng = np.random.default_rng(heads)
+    feeds = {v.name: rng.integers(-128, 128, v.shape).astype(np.float32) for v in graph.inputs}
+    if mask:
+        feeds["m"] = np.clip(feeds["m"] - 63, 0, 1)
+    expected = interpret(graph, feeds)
+    assert expected["out"].any()
+    for threads in (1, 2):
+        program = Program(graph, threads)
+        assert program.joined == {"out"}
+        for observe in (None, "all", None):
+            for name, array in program.run_raw(feeds, observe).items():
+                np.testing.assert_array_equal(array, expected[name], name)
+
+
+def test_sums_of_heads_that_may_be_cut_run_one_by_one(isa: str) -> None:
+    graph = joined((9, 16, 8), 3, 1, False, big=True)
+    rng = np.random.default_rng(0)
+    feeds = {"x": rng.integers(-128, 128, (1, 9, 16)).astype(np.float32)}
+    program = Program(graph, 2)
+    assert program.joined == set()
+    expected = interpret(graph, feeds)["out"]
+    np.testing.assert_array_equal(program.run_raw(feeds)["out"], expected)
 
 
 def _same(op: str, arrays: list[np.ndarray], attrs: dict, out: DType) -> np.ndarray:

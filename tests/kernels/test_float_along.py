@@ -76,6 +76,17 @@ def test_reduce(
     check_float(float_op("Reduce", [shape], out, attrs, dtype))
 
 
+@pytest.mark.parametrize("dtype", [DType.F32, DType.F16])
+@pytest.mark.parametrize(("shape", "keep"), [((1, 32, 384), False), ((2, 3, 17), True)])
+def test_sums_over_channels(
+    dtype: DType, shape: tuple[int, int, int], keep: bool, isa: str
+) -> None:
+    """One channel after another, on any instruction set."""
+    out = (shape[0], 1, shape[2]) if keep else (shape[0], shape[2])
+    attrs = {"mode": "ReduceMean", "axes": (1,), "keepdims": keep}
+    check_float(float_op("Reduce", [shape], out, attrs, dtype))
+
+
 LEFT: list[tuple[str, dict[str, Any], DType, str]] = [
     ("Softmax", {"axis": 2}, DType.F32, "axis 2"),
     ("Softmax", {"axis": 3, "log": True}, DType.F32, "logarithm"),

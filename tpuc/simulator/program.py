@@ -59,6 +59,8 @@ class Program:
     ----------
     fallbacks : dict of str to str
         Ops that run on the numpy reference, and why.
+    joined : set of str
+        Ops that run together with the heads of attention before them, unless those are observed.
     """
 
     def __init__(
@@ -88,8 +90,9 @@ class Program:
                 self.fallbacks[node.name] = chosen.reason
         largest = max((_image_bytes(v) for v in self._values.values()), default=1)
         self._share = max(1, _NEAR // max(1, largest))
-        every = self._kernels, plain, find_heads(graph, plain)
-        self._machines = Machines(graph, every, self.threads)
+        heads = find_heads(graph, plain)
+        self.joined = set(heads)
+        self._machines = Machines(graph, (self._kernels, plain, heads), self.threads)
         self._lock = threading.Lock()
 
     def twin(self, scratch: Scratch) -> Program:
