@@ -47,6 +47,19 @@ def test_a_search_that_was_stopped_goes_on_after_its_last_trial(workbench, tmp_p
     assert second.ran == whole.ran - 7
 
 
+def test_tables_in_turn_score_as_one_by_one(workbench):
+    tables = [workbench.tables[m] for m in ("kl", "mse", "kl")]
+    trials, single = workbench.trials(), workbench.trials()
+    assert list(trials.each(tables, QuantizeTable())) == [
+        single.score(table, QuantizeTable()) for table in tables
+    ]
+    assert (trials.ran, trials.count) == (2, 3)
+    found = workbench.trials(limits=Limits(max_trials=1)).each(tables, QuantizeTable())
+    next(found)
+    with pytest.raises(Exhausted, match="max_trials=1 reached"):
+        next(found)
+
+
 def test_a_limit_of_time_leaves_what_was_found(workbench):
     trials = workbench.trials(limits=Limits(max_seconds=0.0))
     trials.score(workbench.tables["kl"], QuantizeTable())

@@ -11,7 +11,7 @@ part_asymmetric.py  tensors with a zero point in a build without
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -87,26 +87,21 @@ def calibrate(
     affine = frozenset(affine_tensors(graph)) if options.part_asymmetric else frozenset()
     observers = observe(graph, engine, batches, options, affine)
     named = affine_ops(graph) if options.part_asymmetric else ()
+    chosen = {m: choose_thresholds(graph, observers, m, affine) for m in options.methods}
+    tune_num, found = 0, {}
+    if tune_batch is not None:
+        tune_num = next(iter(tune_batch.values())).shape[0] // graph.inputs[0].shape[0]
+        top = {n: o.abs_max for n, o in observers.items()}
+        top |= {n: percentile(observers[n]) for n in affine}
+        wanted = _TUNED | {"mse"} if options.tune_mse else _TUNED
+        found = _tuned(engine, top, {m: t for m, t in chosen.items() if m in wanted}, tune_batch)
     tables = {}
-    tuned = _TUNED | {"mse"} if options.tune_mse else _TUNED
-    for method in options.methods:
-        thresholds = choose_thresholds(graph, observers, method, affine)
-        tune_num = 0
-        if tune_batch is not None and method in tuned:
-            tune_num = next(iter(tune_batch.values())).shape[0] // graph.inputs[0].shape[0]
-            top = {n: o.abs_max for n, o in observers.items()}
-            top |= {n: percentile(observers[n]) for n in affine}
-            thresholds = _tuned(engine, top, thresholds, tune_batch)
-        ranges = {
-            n: table_row(observers[n], t, "percentile9999" if n in affine else method)
-            for n, t in thresholds.items()
-        }
-        if options.eight_bit_floats:
-            ranges = {n: float8_row(t) for n, t in thresholds.items()}
+    for method, thresholds in (chosen | found).items():
+        ranges = _ranges(observers, thresholds, method, affine, options)
         four = _four_bit_rows(graph, observers, method) if options.four_bits else {}
-        model = f"{graph.name}.mlir"
         tables[method] = CalibrationTable(
-            ranges, method, model, options.samples, options.bins, tune_num, four,
+            ranges, method, f"{graph.name}.mlir", options.samples, options.bins,
+            tune_num if method in found else 0, four,
             asym_ops=named, fp8=options.eight_bit_floats,
         )  # fmt: skip
     return CalibrationResult(
@@ -115,6 +110,22 @@ def calibrate(
         {n: o.kurtosis() for n, o in observers.items()} if options.kurtosis else {},
         tuple(n for n, o in observers.items() if o.abs_max == 0.0),
     )
+
+
+def _ranges(
+    observers: Mapping[str, TensorObserver],
+    thresholds: Mapping[str, float],
+    method: str,
+    affine: Collection[str],
+    options: Options,
+) -> dict[str, Range]:
+    """Rows of a table."""
+    if options.eight_bit_floats:
+        return {n: float8_row(t) for n, t in thresholds.items()}
+    return {
+        n: table_row(observers[n], t, "percentile9999" if n in affine else method)
+        for n, t in thresholds.items()
+    }
 
 
 def _four_bit_rows(
@@ -127,8 +138,11 @@ def _four_bit_rows(
 def _tuned(
     engine: Engine,
     top: Mapping[str, float],
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[str, Mapping[str, float]],
     batch: Batch,
-) -> dict[str, float]:
-    printed = {n: round(t, 7) for n, t in thresholds.items()}  # TPU-MLIR tunes what it printed
+) -> dict[str, dict[str, float]]:
+    """Thresholds of every method after auto-tune."""
+    printed = {  # TPU-MLIR tunes what it printed
+        method: {n: round(t, 7) for n, t in found.items()} for method, found in thresholds.items()
+    }
     return tune(printed, top, partial(engine.walk, batch))

@@ -35,7 +35,9 @@ AUTO_METHODS = ("kl", "mse", "max", "percentile9999")
 """Thresholds that `correction.auto` tries besides the job's own."""
 
 _BATCH = 4
-"""Samples a thread runs at once: its tensors stay in the caches."""
+_NEAR = 10 << 20
+"""Bytes of the largest tensor of the samples that a thread runs at once: fewer stay in the caches,
+and two share what a run costs anyway."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,8 @@ def _measure(
 
     chosen, tuning = samples
     engine = FloatEngine(float_twin(graph), 1)  # several batches run side by side instead
-    batches = progress(chosen.batches(_BATCH), math.ceil(len(chosen) / _BATCH), "calibrating")
+    size = _batch_size(graph)
+    batches = progress(chosen.batches(size), math.ceil(len(chosen) / size), "calibrating")
     bins, kurtosis = job.calibration.histogram_bins, job.calibration.kurtosis
     searching = _is_searching(job)
     methods = tuple(dict.fromkeys(m for group in places for m in group))
@@ -237,6 +240,12 @@ def _measure(
         for method in group:
             write_whole(folder / f"cali_table_{method}", table_text.to_text(result.tables[method]))
         write_whole(folder / "notes.json", json.dumps(notes))
+
+
+def _batch_size(graph: Graph) -> int:
+    """Runs of the network that a thread does at once."""
+    largest = max((4 * v.size for v in graph.values()), default=1)
+    return max(2, min(_BATCH, _NEAR // max(1, largest)))
 
 
 def _coarse(counts: np.ndarray, width: float, bars: int = 64) -> tuple[list[float], float]:

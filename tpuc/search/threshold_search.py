@@ -34,10 +34,11 @@ def search_threshold(
     scores: dict[str, float] = {}
     cosines: dict[str, float] = {}
     stopped = ""
+    found = trials.each(list(tables.values()), base)
     for method in progress(tables, len(tables), "searching"):
         log.info(f"Trying multi algorithm threshold of {method} in {list(tables)}")
         try:
-            score = trials.score(tables[method], base)
+            score = next(found)
         except Exhausted as limit:
             stopped = str(limit)
             break

@@ -120,6 +120,26 @@ class Trials:
             found = self._finish(key, begun, screen, bound)
         return found
 
+    def each(self, tables: Sequence[CalibrationTable], qtable: QuantizeTable) -> Iterator[Score]:
+        """Scores of whole networks, one after the other; while one runs the next is lowered.
+
+        Raises
+        ------
+        Exhausted : a limit was reached
+        """
+        keys = [_key(table, qtable, False) for table in tables]
+        begun: dict[str, _Begun] = {}
+        for index, key in enumerate(keys):
+            found = self._known(key, None)
+            if found is None:
+                self._check_limits()
+                for near, table in zip(keys[index : index + 2], tables[index:]):
+                    if near not in begun and self._recorded(near, None) is None:
+                        graph = self.bench.lower(table, qtable)
+                        begun[near] = self._begin(graph, self.bench.runner)
+                found = self._finish(key, begun.pop(key), False, None)
+            yield found
+
     def variants(
         self, at: str, base: tuple[CalibrationTable, QuantizeTable],
         tables: Sequence[CalibrationTable], qtable: QuantizeTable,
@@ -153,10 +173,15 @@ class Trials:
 
     def _known(self, key: str, bound: float | None) -> Score | None:
         self.count += 1
+        found = self._recorded(key, bound)
+        self.journal.replayed += found is not None
+        return found
+
+    def _recorded(self, key: str, bound: float | None) -> Score | None:
+        """What the journal has; a trial that was given up counts only where it lost to `bound`."""
         row = self.journal.find(key)
         if row is None or (row["partial"] and (bound is None or 1.0 - row["cos"] < bound)):
             return None
-        self.journal.replayed += 1
         return Score(row["cos"], row["snr"], row["partial"])
 
     def _begin(self, graph: Graph, runner: Runner) -> _Begun:
