@@ -1,6 +1,7 @@
 """INT8 and 8-bit float tensors, bit by bit, against TPU-MLIR with the same calibration table.
 
-TPUC_PROCESSORS=NAME,NAME names the processors (default: all that INT8 is built for).
+TPUC_PROCESSORS=NAME,NAME names the processors (default: all that INT8 is built for),
+TPUC_NETWORKS=NAME,NAME the networks.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tpuc.lowering import lower
 from tpuc.processors import Processor, load_processor
 from tpuc.simulator import Program
 
-__all__ = ["lines"]
+__all__ = ["asked_processors", "lines", "prepared"]
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = 20
@@ -41,11 +42,20 @@ def lines(setting: Setting) -> Iterator[Line]:
     if setting.vendor is None:
         yield Line("INT8 tensors against TPU-MLIR", "left out", goal="set TPUC_VENDOR")
         return
+    for name, run in prepared(setting):
+        for processor in asked_processors():
+            for mode in [m for m in TABLES if m in processor.built]:
+                yield _compare(setting, run, name, processor, mode)
+
+
+def prepared(setting: Setting) -> Iterator[tuple[str, Path]]:
+    """Networks: the name, and a folder with Top graph, weights and TPU-MLIR's tables."""
     mean = "model.preprocess.mean=[127,127,127]"
     scale = "model.preprocess.scale=[0.0078125,0.0078125,0.0078125]"
     networks = {"efficientnet_lite0": setting.network}
     networks |= {name: _golden(setting, name) for name in GOLDEN}
-    for name, path in networks.items():
+    asked = os.environ.get("TPUC_NETWORKS", "").replace(",", " ").split() or list(networks)
+    for name, path in [(name, networks[name]) for name in asked]:
         folder = f"exact_{name}"
         setting.tpuc(folder, "recipe=custom", f"model.path={path}", f"model.name={name}", mean,
                      scale, f"dataset.path={setting.pictures}", "stop_after=import")  # fmt: skip
@@ -55,12 +65,10 @@ def lines(setting: Setting) -> Iterator[Line]:
         setting.vendors(run, "run_calibration", f"{name}.mlir", "--dataset", setting.pictures,
                         "--input_num", str(SAMPLES), "--debug_cmd", "fp8", "--cali_method", "max",
                         "-o", "float8_table")  # fmt: skip
-        for processor in _processors():
-            for mode in [m for m in TABLES if m in processor.built]:
-                yield _compare(setting, setting.work / run, name, processor, mode)
+        yield name, setting.work / run
 
 
-def _processors() -> list[Processor]:
+def asked_processors() -> list[Processor]:
     """Those asked for, or all that build INT8."""
     every = [load_processor(yaml.safe_load(p.read_text())) for p in sorted(FACTS.glob("*.yaml"))]
     asked = os.environ.get("TPUC_PROCESSORS", "").replace(",", " ").split()
