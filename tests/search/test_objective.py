@@ -7,6 +7,7 @@ import pytest
 
 from tpuc.errors import ConfigError
 from tpuc.search import Accuracy, Objective, parse_compare_layers
+from tpuc.search.objective import Reference
 
 
 def test_without_names_the_outputs_are_compared(golden):
@@ -45,7 +46,7 @@ def test_scores_are_weighted_means():
     objective = Objective(("a", "b"), [0.25, 0.75])
     x = {"a": np.array([1.0, 0.0]), "b": np.array([0.0, 2.0])}
     y = {"a": np.array([0.0, 1.0]), "b": np.array([0.0, 2.0])}
-    score = objective.score(x, y)
+    score = objective.score(Reference(x), y)
     assert score.cos == pytest.approx(0.25 * 0.5 + 0.75 * 1.0)
     assert score.snr == pytest.approx(0.25 * 2.0)
     assert score.loss == pytest.approx(1 - score.cos)
@@ -53,7 +54,7 @@ def test_scores_are_weighted_means():
 
 @pytest.mark.parametrize("bad", [np.zeros(2), np.array([np.nan, 1.0]), np.array([np.inf, 0.0])])
 def test_outputs_without_direction_score_a_half(bad):
-    score = Objective(("a",), [1.0]).score({"a": np.array([1.0, 0.0])}, {"a": bad})
+    score = Objective(("a",), [1.0]).score(Reference({"a": np.array([1.0, 0.0])}), {"a": bad})
     assert score.cos == 0.5
 
 
@@ -71,12 +72,12 @@ def test_a_post_process_must_give_the_same_shapes_for_both():
     ours = objective.final({"a": np.array([1.0, 2.0])})
     theirs = objective.final({"a": np.array([1.0, -2.0])})
     with pytest.raises(ConfigError, match="expected the same names and shapes"):
-        objective.score(ours, theirs)
+        objective.score(Reference(ours), theirs)
 
 
 def test_accuracy_counts_right_classes_and_breaks_ties_by_nearness():
     task = Accuracy(Objective(("a",), [1.0]), (1, 0))
-    x = {"a": np.array([0.1, 0.9])}
+    real = Reference({"a": np.array([0.1, 0.9])})
     near, far = {"a": np.array([0.2, 0.8])}, {"a": np.array([0.45, 0.55])}
-    assert task.score_at(0, x, near).cos > task.score_at(0, x, far).cos > 0.99
-    assert task.score_at(1, x, near).cos == 0.0
+    assert task.score_at(0, real, near).cos > task.score_at(0, real, far).cos > 0.99
+    assert task.score_at(1, real, near).cos == 0.0

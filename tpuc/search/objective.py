@@ -21,7 +21,7 @@ import numpy as np
 from tpuc.errors import ConfigError
 from tpuc.ir import Graph
 
-__all__ = ["Accuracy", "Objective", "Outputs", "Score", "parse_compare_layers"]
+__all__ = ["Accuracy", "Objective", "Outputs", "Reference", "Score", "parse_compare_layers"]
 
 Outputs = dict[str, np.ndarray]
 PostProcess = Callable[[Outputs], Outputs]
@@ -44,6 +44,24 @@ class Score:
     def loss(self) -> float:
         """What searches order by."""
         return 1.0 - self.cos
+
+
+class Reference:
+    """Float tensors of one inference, as `Objective.final` returns them, to compare many with.
+
+    Attributes
+    ----------
+    shapes : list of (name, shape)
+    arrays : list of ndarray
+    norms, powers : list of float
+        |a| and sum of a^2 of each.
+    """
+
+    def __init__(self, outputs: Outputs) -> None:
+        self.shapes = _shapes(outputs)
+        self.arrays = list(outputs.values())
+        self.norms = [_norm(_flat(a)) for a in self.arrays]
+        self.powers = [float(np.square(_flat(a)).sum()) for a in self.arrays]
 
 
 def parse_compare_layers(text: str | None, graph: Graph) -> tuple[tuple[str, ...], list[float]]:
@@ -136,43 +154,47 @@ class Objective:
             )
         return {str(k): np.asarray(v) for k, v in result.items()}
 
-    def score(self, reference: Outputs, outputs: Outputs) -> Score:
-        """Score of one inference; both dicts come from `final`.
+    def score(self, reference: Reference, outputs: Outputs) -> Score:
+        """Score of one inference; `outputs` come from `final`.
 
         Raises
         ------
         ConfigError : post_process gave other names or shapes for float and lowered
         """
-        shapes = [[(k, np.shape(v)) for k, v in d.items()] for d in (reference, outputs)]
-        if shapes[0] != shapes[1]:
+        shapes = _shapes(outputs)
+        if reference.shapes != shapes:
             raise ConfigError(
-                f"search.post_process: float gives {shapes[0]}, lowered {shapes[1]}; "
+                f"search.post_process: float gives {reference.shapes}, lowered {shapes}; "
                 "expected the same names and shapes"
             )
         rates = list(self.rates)
-        if len(rates) != len(reference):  # PostProcess may return another number of arrays
-            rates = [1.0] * len(reference)
-        pairs = [(np.asarray(reference[k]), np.asarray(outputs[k])) for k in reference]
+        if len(rates) != len(shapes):  # PostProcess may return another number of arrays
+            rates = [1.0] * len(shapes)
         total = math.fsum(rates)
-        cos = sum(r * _cosine(a, b) for r, (a, b) in zip(rates, pairs)) / total
-        snr = sum(r * _noise(a, b) for r, (a, b) in zip(rates, pairs)) / total
-        return Score(cos, snr)
+        cos = snr = 0.0
+        for index, (rate, array) in enumerate(zip(rates, outputs.values())):
+            x, y = _flat(reference.arrays[index]), _flat(array)
+            cos += rate * _cosine(x, y, reference.norms[index])
+            snr += rate * float(np.square(y - x).sum() / (reference.powers[index] + _TINY))
+        return Score(cos / total, snr / total)
+
+
+def _shapes(outputs: Outputs) -> list[tuple[str, tuple[int, ...]]]:
+    return [(name, np.shape(array)) for name, array in outputs.items()]
 
 
 def _flat(a: np.ndarray) -> np.ndarray:
     return np.asarray(a, np.float64).reshape(-1)
 
 
-def _cosine(a: np.ndarray, b: np.ndarray) -> float:
-    x, y = _flat(a), _flat(b)
-    norms = float(np.linalg.norm(x) * np.linalg.norm(y))
-    cos = float(x @ y) / norms if norms > 0 and math.isfinite(norms) else 0.0
+def _norm(x: np.ndarray) -> float:
+    return math.sqrt(x.dot(x))
+
+
+def _cosine(x: np.ndarray, y: np.ndarray, norm: float) -> float:
+    norms = norm * _norm(y)
+    cos = float(x.dot(y)) / norms if norms > 0 and math.isfinite(norms) else 0.0
     return 0.5 + 0.5 * (cos if math.isfinite(cos) else 0.0)
-
-
-def _noise(a: np.ndarray, b: np.ndarray) -> float:
-    x, y = _flat(a), _flat(b)
-    return float(np.square(y - x).sum() / (np.square(x).sum() + _TINY))
 
 
 @dataclass(frozen=True)
@@ -199,7 +221,7 @@ class Accuracy:
         """As `Objective.final`."""
         return self.near.final(outputs)
 
-    def score_at(self, index: int, reference: Outputs, outputs: Outputs) -> Score:
+    def score_at(self, index: int, reference: Reference, outputs: Outputs) -> Score:
         """Score of sample `index`."""
         near = self.near.score(reference, outputs)
         right = int(np.argmax(next(iter(outputs.values())))) == self.labels[index]

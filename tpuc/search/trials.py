@@ -8,6 +8,7 @@ bound is given up: it can not win, for no sample's loss is negative.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from tpuc.artifacts import CalibrationTable, QuantizeTable
 from tpuc.errors import ConfigError
 from tpuc.ir import Graph
 from tpuc.search.journal import Journal
-from tpuc.search.objective import Accuracy, Objective, Outputs, Score
+from tpuc.search.objective import Accuracy, Objective, Outputs, Reference, Score
 
 __all__ = ["Bench", "Exhausted", "Limits", "Runner", "Trials", "inferences"]
 
@@ -99,6 +100,7 @@ class Trials:
         self.journal = journal
         self.limits = limits or Limits()
         self.count = self.ran = self.given_up = 0
+        self._references = [Reference(outputs) for outputs in bench.reference]
         self._start = time.monotonic()
 
     def score(
@@ -190,12 +192,13 @@ class Trials:
     def _finish(self, key: str, begun: _Begun, screen: bool, bound: float | None) -> Score:
         self._check_limits()
         graph, runs = begun
-        total = 1 if screen else len(self.bench.reference)
+        total = 1 if screen else len(self._references)
+        names, shapes = self._names(), _shapes(graph)
         cos = snr = 0.0
         done = 0
         for outputs in runs:
-            for one in inferences(outputs, graph):
-                score = self._one(done, dict(zip(self._names(), one.values())))
+            for one in _split(outputs, shapes):
+                score = self._one(done, dict(zip(names, one.values())))
                 cos, snr, done = cos + score.cos, snr + score.snr, done + 1
             if bound is not None and (done - cos) / total > bound and done < total:
                 break
@@ -214,8 +217,8 @@ class Trials:
         objective = self.bench.objective
         final = objective.final(outputs)
         if isinstance(objective, Accuracy):
-            return objective.score_at(index, self.bench.reference[index], final)
-        return objective.score(self.bench.reference[index], final)
+            return objective.score_at(index, self._references[index], final)
+        return objective.score(self._references[index], final)
 
     def lift_limits(self) -> None:
         """Go on regardless: to score what was found, once a limit was reached."""
@@ -234,9 +237,16 @@ class Trials:
 
 def inferences(outputs: Outputs, graph: Graph) -> Iterator[Outputs]:
     """Tensors of a batch, inference by inference, each of the graph's own shape."""
-    shapes = {v.name: v.shape for v in graph.values() if v.name in outputs}
+    return _split(outputs, _shapes(graph))
+
+
+def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    return {v.name: v.shape for v in graph.values()}
+
+
+def _split(outputs: Outputs, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Outputs]:
     name, array = next(iter(outputs.items()))
-    count = array.size // max(1, int(np.prod(shapes[name])))
+    count = array.size // max(1, math.prod(shapes[name]))
     split = {n: a.reshape(count, *shapes[n]) for n, a in outputs.items()}
     for index in range(count):
         yield {n: a[index] for n, a in split.items()}
