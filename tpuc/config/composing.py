@@ -122,6 +122,10 @@ def check_form(overrides: list[str]) -> None:
     for override in overrides:
         if "=" not in override and not override.startswith("~"):
             raise ConfigError(f"'{override}': expected key=value, for example recipe=digits")
+        group, _, option = override.lstrip("+").partition("=")
+        if group in (*_GROUPS, "recipe") and re.match(r"[\d{\[]|(null|true|false)$", option, re.I):
+            choices = _options(as_group(f"{group}=")[:-1], search_paths(None))
+            raise ConfigError(f"{group}={option}: no such option{_near(option, choices)}")
     if "hydra/launcher=submitit_slurm" in overrides and shutil.which("srun") is None:
         raise ConfigError(
             "hydra/launcher=submitit_slurm: no srun on PATH; expected a machine of a Slurm "
@@ -178,6 +182,11 @@ def explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
     listed = re.match(r"Ambiguous value for argument '([^=]+)=(.*)'", text)
     if listed:
         name, value = listed.groups()
+        if as_group(f"{name}=")[:-1] in _GROUPS:
+            return (
+                f"{name.replace('recipes', 'recipe')}={value}: several options; expected one, "
+                "or -m for a run with each"
+            )
         return (
             f"{name}: {value} could be a list or text; expected '{name}=[{value}]' for a list, "
             f"{name}=\"'{value}'\" for text, or -m for a run with each"
@@ -188,6 +197,9 @@ def explain(error: Exception, overrides: list[str], paths: list[Path]) -> str:
     cause = str(error.__cause__) if error.__cause__ is not None else ""
     value = (cause or text).splitlines()[0]
     name = getattr(error.__cause__ or error, "full_key", None) or (full[1] if full else "")
+    if value.startswith("Cannot merge "):
+        is_node = isinstance(OmegaConf.select(OmegaConf.structured(Job), name), DictConfig)
+        value = f"expected {'names with values, {a: 1}' if is_node else 'a list, [1, 2]'}"
     place = f"{name}: " if name else ""
     return f"{place}{value}"
 
