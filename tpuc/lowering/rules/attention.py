@@ -4,7 +4,8 @@ INT8, with `>>` rounding half away from zero and saturation to int8 after each:
     q = (x wq + bq) * m >> s,  k, v alike,  p = q k^T * m >> s
     p = saturate(p - 255 where the mask is not 0)
     a = round(t[127 - p] / (sum of t * s_softmax)), t[i] = exp(-s_scaled * i), uint8
-    (0 where the sum is 0: powers below the least normal float32 are 0)
+    (0 where the sum is 0: powers below the least normal float32 are 0, in TPU-MLIR's table too;
+    thresholds of scores above 44, as max finds them, lose rows of low scores by it)
     y = (a v * m >> s) wo + bo, int32;  the sum over heads * m >> s is the output
 Weights of q, k, v have a scale for each head, the output's weight one for all; max|w| / 127.
 """
