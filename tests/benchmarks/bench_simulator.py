@@ -6,8 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from tpuc.kernels._cpu import isa_name
 from tests.benchmarks.lines import Line
 from tests.benchmarks.qdq import session
 from tests.benchmarks.setting import Setting
+from tests.benchmarks.turns import in_turn
 from tpuc.calibration import table as table_text
 from tpuc.dataset import open_samples, select_files
 from tpuc.ir import Graph
@@ -29,7 +29,7 @@ __all__ = ["lines"]
 
 HERE = Path(__file__).parent
 BATCHES = (1, 8)
-ROUNDS = 30
+ROUNDS = 4
 NAME = "efficientnet_lite0"
 
 
@@ -44,10 +44,12 @@ def lines(setting: Setting) -> Iterator[Line]:
         pictures = np.resize(samples, (batch, *samples.shape[1:]))
         theirs = session(setting.network, batch, samples, threads, setting.folder("simulator"))
         source = theirs.get_inputs()[0].name
-        ours_s, theirs_s = _in_turn(
+        found = in_turn(
+            ROUNDS,
             lambda x=pictures: program.run({name: x}),
             lambda x=pictures, s=theirs, n=source: s.run(None, {n: x}),
         )
+        ours_s, theirs_s = (float(np.median(seconds)) for seconds in found)
         best = max(best, batch / ours_s)
         yield Line(
             f"INT8 {NAME}, batch {batch}, {threads} threads, {isa_name()}",
@@ -71,17 +73,6 @@ def _lowered(setting: Setting) -> tuple[Graph, np.ndarray]:
     files = select_files(setting.pictures, None)[:8]
     (samples,) = next(open_samples(files, graph).batches(8)).values()
     return lower(graph, table, load_processor(facts)).graph, samples
-
-
-def _in_turn(ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[float, float]:
-    """Medians of both in seconds; one call of each in turn, so that both meet the same machine."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS + 3):
-        for call, found in zip((ours, theirs), seconds):
-            start = time.perf_counter()
-            call()
-            found.append(time.perf_counter() - start)
-    return float(np.median(seconds[0][3:])), float(np.median(seconds[1][3:]))
 
 
 def _macs(graph: Graph) -> dict[str, tuple[bool, int]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from tpuc.kernels._cpu import isa_name
 
 from tests.benchmarks.lines import Line
 from tests.benchmarks.setting import Setting
+from tests.benchmarks.turns import in_turn
 from tpuc.calibration import table as table_text
 from tpuc.ir import Graph
 from tpuc.ir.text_parse import load_mlir
@@ -25,10 +25,8 @@ from tpuc.zoo.minilm import INPUTS
 __all__ = ["lines"]
 
 BATCHES = (1, 8)
-ROUNDS, TOGETHER = 8, 10
+ROUNDS = 8
 NAME = "minilm"
-
-_Run = Callable[[], object]
 
 
 def lines(setting: Setting) -> Iterator[Line]:
@@ -42,10 +40,12 @@ def lines(setting: Setting) -> Iterator[Line]:
         for batch in BATCHES:
             words = {name: samples[name][:batch] for name in INPUTS}
             numbers = {name: v.astype(np.float32) for name, v in words.items()}
-            ours_s, theirs_s = _shortest(
+            found = in_turn(
+                ROUNDS,
                 lambda p=program, x=numbers: p.run(x),
                 lambda s=session, x=words: s.run(None, x),
             )
+            ours_s, theirs_s = map(min, found)
             yield Line(
                 f"INT8 {NAME}, 32 words, batch {batch}, {threads} threads, {isa_name()}",
                 f"{ours_s / batch * 1e3:.2f} ms/sentence",
@@ -80,18 +80,3 @@ def _session(path: Path, threads: int):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def _shortest(ours: _Run, theirs: _Run) -> tuple[float, float]:
-    """Shortest run of each in seconds; some runs of each in turn, so that both meet the same
-    machine. Threads of both go on waiting for work for a while: single runs in turn would measure
-    how they take the processors from one another.
-    """
-    found = [float("inf"), float("inf")]
-    for _ in range(ROUNDS):
-        for index, call in enumerate((ours, theirs)):
-            for _ in range(TOGETHER):
-                start = time.perf_counter()
-                call()
-                found[index] = min(found[index], time.perf_counter() - start)
-    return found[0], found[1]
