@@ -28,9 +28,9 @@ def ops_page() -> str:
         "# Ops",
         "",
         "Written by `python -m scripts.make_docs`. What a file uses beyond these is refused before",
-        "any work, all at once, each with the nearest supported form. An operator of any kind whose",
-        "inputs are constants or shapes (Range, ConstantOfShape, NonZero, Trilu ...) is computed when",
-        "the file is read, and needs no support.",
+        "any work, all at once, each with the nearest supported form. Any operator whose inputs",
+        "are constants or shapes (Range, ConstantOfShape, NonZero, ...) is computed when the file",
+        "is read, and needs no support.",
     ]
     for title, table in (("ONNX operators", CONVERTERS), ("TorchScript operators", ATEN)):
         names = sorted({str(n).removeprefix("aten::") for n in table}, key=str.lower)
