@@ -59,7 +59,7 @@ def test_networks_give_the_numbers_of_the_simulator(name, mode, tmp_path, bm1684
         assert np.abs(a - b).max() <= 0.03 * np.abs(b).max()
 
 
-@pytest.mark.parametrize("name", ["bert", "vit", "deit", "yolov8"])
+@pytest.mark.parametrize("name", ["bert", "vit", "deit", "swin", "yolov8"])
 def test_networks_of_bytes_give_the_bits_of_the_simulator(name, tmp_path, bm1684x) -> None:
     """Norms and pictures of another size are not rounded to half before they become bytes."""
     graph = _lowered(name, "INT8", tmp_path, bm1684x)
@@ -72,7 +72,7 @@ def test_networks_of_bytes_give_the_bits_of_the_simulator(name, tmp_path, bm1684
 
 @pytest.mark.vendor
 @pytest.mark.skipif("TPUC_VENDOR" not in os.environ, reason="TPUC_VENDOR is not set")
-@pytest.mark.parametrize("name", ["bert", "vit", "deit", "yolov5", "yolov8", "yolov11"])
+@pytest.mark.parametrize("name", ["bert", "vit", "deit", "swin", "yolov5", "yolov8", "yolov11"])
 def test_the_chip_simulator_agrees(name, tmp_path, bm1684x) -> None:
     """All bits; those of TPU-MLIR's own instructions for bert, vit and deit differ from its
     interpreter's in 70 to 100 % of the outputs (cosine 0.997 to 0.99995)."""

@@ -71,4 +71,7 @@ def rule_of(node: Node) -> Rule | None:
     """The rule of an op: that for floats if it has a short float, or nothing but floats."""
     kinds = [v.dtype for v in (*node.activations, *node.outputs)]
     floats = all(k.is_float for k in kinds) or any(k in _SHORT for k in kinds)
-    return (FLOAT_RULES if floats else RULES).get(node.op)
+    if floats:
+        return FLOAT_RULES.get(node.op)
+    from_floats = node.activations and node.activations[0].dtype.is_float
+    return RULES.get(node.op) or (FLOAT_RULES.get(node.op) if from_floats else None)

@@ -88,8 +88,8 @@ def _rows_of(node: Node) -> _Rows:
     return _Rows(math.prod(shape[:first]), size, inner, left)
 
 
-def why_not_rows(node: Node, or_bytes: bool = False) -> str | None:
-    wrong = why_not_floats(node, or_bytes)
+def why_not_rows(node: Node, mixed: bool = False) -> str | None:
+    wrong = why_not_floats(node, mixed)
     if wrong:
         return wrong
     size = _rows_of(node).size
@@ -99,7 +99,7 @@ def why_not_rows(node: Node, or_bytes: bool = False) -> str | None:
 def _covers_softmax(node: Node) -> str | None:
     if node.flag("log") or node.number("beta") != 1.0:
         return f"log is {node.flag('log')}, beta {node.number('beta')}"
-    return why_not_rows(node)
+    return why_not_rows(node, mixed=True)
 
 
 def _covers_reduce(node: Node) -> str | None:
@@ -108,7 +108,7 @@ def _covers_reduce(node: Node) -> str | None:
         return f"mode is {node.text('mode')}"
     if axes != list(range(axes[0], axes[-1] + 1)):
         return f"axes {axes} are no neighbours"
-    return why_not_rows(node)
+    return why_not_rows(node, mixed=True)
 
 
 def _emit(compute: Compute, load: Load, each: bool) -> Callable[[Emitter, Node], None]:

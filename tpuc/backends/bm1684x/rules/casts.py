@@ -3,7 +3,8 @@
 float32:       y = saturate(round(x * float32(1 / scale))), halves away from zero;
                y = float32(scale) * x
 int32:         y = round(float32(scale) * x), the same
-short floats:  the same with factor and product rounded to the short type
+short floats:  the same with factor and product rounded to the short type; so are those of float32
+               that stand for halves (`folding_casts`)
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from tpuc.backends.bm1684x import tiu, tiu_float
 from tpuc.backends.bm1684x.command import F32, S32, Local
 from tpuc.backends.bm1684x.emitter import Emitter, Remote, dense, element_of, pieces
+from tpuc.backends.bm1684x.rules.float_elementwise import narrow_to_bytes
 from tpuc.backends.bm1684x.rules.frames import framed
 from tpuc.backends.bm1684x.rules.rule import BYTES, Rule
 from tpuc.ir import DType, Node
@@ -45,6 +47,13 @@ def _to_counts(e: Emitter, y: Local, x: Local, scale: float) -> None:
     tiu.cast(e, y, real)
 
 
+def _to_bytes(e: Emitter, y: Local, x: Local, factor: float) -> None:
+    whole = e.take(x.shape, S32)
+    tiu.multiply_float(e, x, x, factor)
+    tiu.cast(e, whole, x)
+    tiu.cast(e, y, whole)
+
+
 def _emit(e: Emitter, node: Node) -> None:
     source, target = node.activations[0], node.output
     types = element_of(source), element_of(target)
@@ -69,10 +78,10 @@ def _emit(e: Emitter, node: Node) -> None:
             _to_counts(e, y, x, float(np.float32(quant.scale)))
         elif types[0] == F32:
             assert quant is not None
-            whole = e.take(shape, S32)
-            tiu.multiply_float(e, x, x, float(np.float32(1.0 / quant.scale)))
-            tiu.cast(e, whole, x)
-            tiu.cast(e, y, whole)
+            if node.attrs.get("through") == "F16":
+                y = narrow_to_bytes(e, target, x)
+            else:
+                _to_bytes(e, y, x, float(np.float32(1.0 / quant.scale)))
         else:
             assert quant is not None
             tiu.dequantize(e, y, x, float(np.float32(quant.scale)))

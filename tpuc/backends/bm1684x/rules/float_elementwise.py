@@ -17,7 +17,7 @@ from tpuc.backends.bm1684x.rules.frames import framed, why_not_shapes
 from tpuc.backends.bm1684x.rules.rule import BYTES, Rule, why_not_floats
 from tpuc.ir import DType, Node, Value
 
-__all__ = ["RULES", "holds", "narrow", "relu", "rounded_to", "widen"]
+__all__ = ["RULES", "holds", "narrow", "narrow_to_bytes", "relu", "rounded_to", "widen"]
 
 _LARGEST = 3.4028234663852886e38
 _NAMES = {"Add": "add", "Sub": "sub", "Mul": "mul", "Max": "max", "Min": "min", "Div": "div"}
@@ -47,7 +47,7 @@ def narrow(e: Emitter, node: Node, wide: Local) -> Local:
     """Float32 rounded to the type of the result; to bytes as a cast of halves does, in place."""
     element = element_of(node.output)
     if node.output.dtype in BYTES:
-        return _narrow_to_bytes(e, node.output, wide)
+        return narrow_to_bytes(e, node.output, wide)
     if element == F32:
         return wide
     y = e.take(wide.shape, element)
@@ -55,7 +55,7 @@ def narrow(e: Emitter, node: Node, wide: Local) -> Local:
     return y
 
 
-def _narrow_to_bytes(e: Emitter, target: Value, wide: Local) -> Local:
+def narrow_to_bytes(e: Emitter, target: Value, wide: Local) -> Local:
     """saturate(half_away(half(x * half(1 / scale)))) of float32."""
     assert target.quant is not None
     y, short = e.take(wide.shape, element_of(target)), e.take(wide.shape, F16)

@@ -104,7 +104,7 @@ def _covers(node: Node) -> str | None:
     wide = max(*node.activations[0].shape, *node.output.shape)
     if runs > _MOST_RUNS or wide > _LONGEST:
         return f"its rows or columns lie in {runs} ways apart; expected at most {_MOST_RUNS}"
-    return why_not_floats(node, or_bytes=True)
+    return why_not_floats(node, mixed=True)
 
 
 def _emit(e: Emitter, node: Node) -> None:

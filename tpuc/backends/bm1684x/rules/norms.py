@@ -37,7 +37,7 @@ def _covers(node: Node) -> str | None:
             return f"operand '{value.name}' is computed"
     if node.op == "GroupNorm" and node.output.dtype == DType.BF16:
         return "is bf16"
-    return why_not_rows(node, or_bytes=node.op != "InstanceNorm")
+    return why_not_rows(node, mixed=node.op != "InstanceNorm")
 
 
 def _given(node: Node) -> list[np.ndarray | None]:

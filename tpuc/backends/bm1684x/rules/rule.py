@@ -101,11 +101,12 @@ def why_not_bytes(node: Node) -> str | None:
     return None
 
 
-def why_not_floats(node: Node, or_bytes: bool = False) -> str | None:
-    """Why an op is not of one float type; it may make 8 bits of halves, if its rule can."""
-    if or_bytes and node.output.dtype in BYTES:
+def why_not_floats(node: Node, mixed: bool = False) -> str | None:
+    """Why an op is not of one float type; `mixed`: or makes bytes, halves, float32 of such."""
+    if mixed and node.output.dtype in (*BYTES, DType.F16, DType.F32):
         kinds = {v.dtype for v in node.activations}
-        return None if kinds == {DType.F16} else f"makes {node.output.dtype} of {kinds}"
+        if kinds in ({DType.F16}, {DType.F32}):
+            return None
     for value in (*node.activations, *node.outputs):
         if not value.dtype.is_float:
             return f"tensor '{value.name}' is {value.dtype}"
