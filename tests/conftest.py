@@ -47,4 +47,5 @@ def bm1684x() -> Processor:
     modes = ("INT8", "F16", "BF16", "F32")
     mixes = ("F16", "F32")
     form = "multiplier_shift"
-    return Processor("bm1684x", "BM1684X", modes, modes, form, "F16", mixes, wide_products=True)
+    facts = (modes, modes, form, "F16", mixes)
+    return Processor("bm1684x", "BM1684X", *facts, wide_products=True, patch_sides=(14, 0))

@@ -20,6 +20,7 @@ from tpuc.lowering.four_bit_ops import four_bit_ops, rows_of
 from tpuc.lowering.fuse_attention import fuse_attention
 from tpuc.lowering.lower_node import ALWAYS_F32, FLOAT_TYPES, lower_node
 from tpuc.lowering.merge_operands import merge_operands
+from tpuc.lowering.patches import patches_to_products
 from tpuc.lowering.prepare import fold_scales
 from tpuc.lowering.propagate import propagate
 from tpuc.lowering.ranges import (
@@ -122,6 +123,7 @@ class Lowerer:
         self._known = {v.name for v in verify(graph, "top").values()}
         self._graph = fold_scales(graph)
         self._origins: dict[str, str] = {}
+        patches_to_products(self._graph, processor, self._origins)
         split_products(self._graph, self._origins)
         merge_operands(self._graph)
         self._fused = fuse_attention(self._graph)

@@ -55,6 +55,8 @@ class Processor:
     casts : str
         What casts between integers and floats compute in: the `float` type itself, halves away
         from zero, or `bf16`, halves to even (but for the network's inputs, which are F32).
+    patch_sides : tuple of int
+        Least and largest kernel (0: any) of a Conv of patches that becomes a matrix product.
     lanes, lane_bytes, eu_bytes : int
         Local memory: lanes, bytes per lane, bytes a lane processes at once.
     int8_tops : float
@@ -85,6 +87,7 @@ class Processor:
     casts: str = "float"
     functions: str = "exact"
     instructions: str = ""
+    patch_sides: tuple[int, ...] = ()
     lanes: int = 0
     lane_bytes: int = 0
     eu_bytes: int = 0
