@@ -208,8 +208,10 @@ def _share_of_cores(launcher: Any) -> int:
 def _build(config: Any, folder: Path, command: str, together: tuple[str, ...]) -> tuple[int, str]:
     """(exit status, what was wrong)."""
     from tpuc.config.composing import to_job
+    from tpuc.kernels._memory import keep_memory
     from tpuc.pipeline import run
 
+    keep_memory()
     gc.freeze()  # what was imported is no garbage, now or later
     log = logging.getLogger("tpuc")
     try:
