@@ -19,7 +19,7 @@ import numpy as np
 
 from tpuc.artifacts import CalibrationTable, Range
 from tpuc.calibration.observers import TensorObserver
-from tpuc.calibration.observing import Batch, Engine, Options, observe
+from tpuc.calibration.observing import Batch, Engine, Options, Results, observe
 from tpuc.calibration.part_asymmetric import affine_ops, affine_tensors
 from tpuc.calibration.selecting import (
     choose_thresholds,
@@ -70,6 +70,7 @@ def calibrate(
     batches: Iterable[Batch],
     options: Options,
     tune_batch: Batch | None = None,
+    results: Results | None = None,
 ) -> CalibrationResult:
     """Thresholds by every method of `options`, in one pass over the data.
 
@@ -79,13 +80,15 @@ def calibrate(
         Each with a multiple of the graph's own batch.
     tune_batch : dict, optional
         Samples for auto-tune (methods kl, aciq_gauss, aciq_laplace); none: no tuning.
+    results : callable (index, outputs), optional
+        As `observe`.
 
     Raises
     ------
     DataError : an activation is NaN or infinite, or there are no samples
     """
     affine = frozenset(affine_tensors(graph)) if options.part_asymmetric else frozenset()
-    observers = observe(graph, engine, batches, options, affine)
+    observers = observe(graph, engine, batches, options, affine, results)
     named = affine_ops(graph) if options.part_asymmetric else ()
     chosen = {m: choose_thresholds(graph, observers, m, affine) for m in options.methods}
     tune_num, found = 0, {}

@@ -15,12 +15,13 @@ from tpuc.calibration.tuning import Visit
 from tpuc.errors import DataError
 from tpuc.ir import Graph
 
-__all__ = ["LEAST", "Batch", "Engine", "Options", "observe"]
+__all__ = ["LEAST", "Batch", "Engine", "Options", "Results", "observe"]
 
 LEAST = 1e-5
 """Smallest threshold that TPU-MLIR writes."""
 
 Batch = Mapping[str, np.ndarray]
+Results = Callable[[int, Batch], None]
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,11 @@ class Options:
 class Engine(Protocol):
     """The float network, as calibration needs it: `simulator.FloatEngine`."""
 
-    def run(self, feeds: Batch, observe: Callable[[str, np.ndarray], None], /) -> object:
-        """One batch, calling observe(name, array) for each op output; arrays live for the call."""
+    def run(self, feeds: Batch, observe: Callable[[str, np.ndarray], None], /) -> Batch:
+        """One batch, calling observe(name, array) for each op output; arrays live for the call.
+
+        Its outputs by name, which stay.
+        """
 
     def walk(self, feeds: Batch, visit: Visit, /) -> object:
         """One batch, calling visit(node, again) after each op; see `tuning.tune`."""
@@ -84,8 +88,14 @@ def observe(
     batches: Iterable[Batch],
     options: Options,
     affine: Collection[str] = (),
+    results: Results | None = None,
 ) -> dict[str, TensorObserver]:
     """Stream all samples through the graph once; of those in `affine` percentiles are kept too.
+
+    Parameters
+    ----------
+    results : callable (index, outputs), optional
+        Is given the float outputs of every batch, in any order, by several threads.
 
     Raises
     ------
@@ -113,7 +123,9 @@ def observe(
             take(index, name, _rows(array, count))
 
         with contextlib.suppress(_Stopped):
-            engine.run(batch, note)
+            made = engine.run(batch, note)
+            if results is not None:
+                results(index, made)
 
     if not run_ordered(batches, work, gate, options.threads):
         raise DataError("calibration: there are no samples")

@@ -13,7 +13,7 @@ import numpy as np
 
 from tpuc.artifacts import CalibrationTable
 from tpuc.cache import StageCache
-from tpuc.calibration import METHODS
+from tpuc.calibration import METHODS, CalibrationResult
 from tpuc.calibration import table as table_text
 from tpuc.config import Job
 from tpuc.config.search_checks import FOUR_BIT_METHODS, is_four_bit_search
@@ -56,6 +56,9 @@ class Calibrated:
     cached : bool
     measured : tuple of str
         Methods of the pass that this run made; none if it came from the cache or a file.
+    outputs : tuple of dict
+        What the float network gave on the first samples, batch by batch, where a search will ask
+        for it and this run made the pass.
     """
 
     table: CalibrationTable
@@ -65,6 +68,7 @@ class Calibrated:
     zeros: tuple[str, ...]
     cached: bool
     measured: tuple[str, ...] = ()
+    outputs: tuple[Mapping[str, np.ndarray], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,17 +124,16 @@ def calibrate_job(
         "graph": inputs.graph_key,
         "samples": list(chosen.digests),
         "tuning": list(tuning.digests) if tuning else [],
-        "searching": _is_searching(job),
-        "bins": job.calibration.histogram_bins,
-        "more": _more(job),
+        **_settings(job),
     }
     groups = {" ".join(g): g for g in [methods, *_siblings(job, methods, inputs.together)]}
     measured: list[str] = []
+    outputs: list[Mapping[str, np.ndarray]] = []
 
     def compute(folders: Mapping[str, Path]) -> None:
         places = {groups[name]: folder for name, folder in folders.items()}
         measured.extend(dict.fromkeys(m for group in places for m in group))
-        _measure(job, graph, (chosen, tuning), threads, places)
+        outputs.extend(_measure(job, graph, (chosen, tuning), threads, places))
 
     place, cached = cache.get_one_of(
         "calibrate",
@@ -141,18 +144,18 @@ def calibrate_job(
     tables = {m: table_text.read(place / f"cali_table_{m}") for m in methods}
     notes: dict[str, Any] = json.loads((place / "notes.json").read_text())
     histograms = {n: (tuple(c), float(h)) for n, (c, h) in notes["histograms"].items()}
-    first = tables[_start_method(job, methods)]
-    start = first if given is None else given.table  # sensitive_layer starts from the user's table
+    # sensitive_layer starts from the user's table
+    start = tables[_start_method(job, methods)] if given is None else given.table
     found = histograms, notes["kurtosis"], tuple(notes["zeros"])
-    return Calibrated(start, tables, *found, cached, tuple(measured))
+    return Calibrated(start, tables, *found, cached, tuple(measured), tuple(outputs))
 
 
-def _more(job: Job) -> list[bool]:
-    """What the tables hold besides 8-bit thresholds."""
+def _settings(job: Job) -> dict[str, Any]:
+    """What the tables depend on, and what they hold besides 8-bit thresholds."""
     quantize, mode = job.quantize, job.quantize.mode.name
-    return [
-        job.calibration.kurtosis, quantize.part_asymmetric, mode == "INT4", mode == "F8E4M3"
-    ]  # fmt: skip
+    more = [job.calibration.kurtosis, quantize.part_asymmetric, mode == "INT4", mode == "F8E4M3"]
+    bins = job.calibration.histogram_bins
+    return {"searching": _is_searching(job), "bins": bins, "more": more}
 
 
 def _siblings(
@@ -212,8 +215,14 @@ def _measure(
     samples: tuple[Samples, Samples | None],
     threads: int,
     places: Mapping[tuple[str, ...], Path],
-) -> None:
-    """Measure every group of methods in one pass, each into its folder."""
+) -> list[Mapping[str, np.ndarray]]:
+    """Measure every group of methods in one pass, each into its folder.
+
+    Returns
+    -------
+    list of dict of str to ndarray
+        Float outputs of the first batches, as far as a search goes.
+    """
     from tpuc.calibration import Options, calibrate
     from tpuc.lowering import float_twin
     from tpuc.simulator import FloatEngine
@@ -230,7 +239,20 @@ def _measure(
     eight = job.quantize.mode.name == "F8E4M3"
     options = Options(methods, len(chosen), bins, threads, kurtosis, searching, affine, four, eight)
     tune_batch = next(tuning.batches(len(tuning))) if tuning and not four else None
-    result = calibrate(graph, engine, batches, options, tune_batch)
+    outputs: dict[int, Mapping[str, np.ndarray]] = {}
+    last = _shared(job, graph, len(chosen)) if searching else 0
+
+    def keep(index: int, made: Mapping[str, np.ndarray]) -> None:
+        if index * size < last:
+            outputs[index] = made
+
+    result = calibrate(graph, engine, batches, options, tune_batch, keep)
+    _write(result, places)
+    return [outputs[index] for index in sorted(outputs)]
+
+
+def _write(result: CalibrationResult, places: Mapping[tuple[str, ...], Path]) -> None:
+    """Tables and what was seen, into the folder of each group of methods."""
     notes = {
         "histograms": {n: _coarse(*h) for n, h in result.histograms.items() if len(h[0])},
         "kurtosis": result.kurtosis,
@@ -240,6 +262,15 @@ def _measure(
         for method in group:
             write_whole(folder / f"cali_table_{method}", table_text.to_text(result.tables[method]))
         write_whole(folder / "notes.json", json.dumps(notes))
+
+
+def _shared(job: Job, graph: Graph, calibrated: int) -> int:
+    """Samples of a search whose float outputs are those of the calibration; 0 or all of them.
+
+    A run of the network that is filled up with repeated samples is another one for each.
+    """
+    count, own = job.search.inference_num, graph.inputs[0].shape[:1]
+    return count if count <= calibrated and count % (own[0] if own else 1) == 0 else 0
 
 
 def _batch_size(graph: Graph) -> int:

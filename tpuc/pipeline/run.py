@@ -185,7 +185,8 @@ class _Build:
             if rewrites := rewrites_to_try(job):
                 g.chosen_first = self._correct(self._tables(), rewrites, True)
             start = self.rewriter.final(g.calibrated.table, self.base)
-            inputs = SearchInputs(g.top, self.graph_key, samples, self._tables(), start, g.choices)
+            known = self._tables(), start, g.choices, g.calibrated.outputs
+            inputs = SearchInputs(g.top, self.graph_key, samples, *known)
             g.search_samples = samples
             g.searched = self.clock.stage(
                 "search",

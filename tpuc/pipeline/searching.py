@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tpuc.dataset import Samples
 from tpuc.errors import ConfigError
 from tpuc.ir import Graph
 from tpuc.pipeline.emitting import predicted_microseconds
+from tpuc.pipeline.references import float_tensors
 from tpuc.processors import Processor
 from tpuc.search import (
     Accuracy,
@@ -34,7 +34,6 @@ from tpuc.search import (
     Small,
     Start,
     Trials,
-    inferences,
     parse_compare_layers,
     search_four_bits,
     search_pareto,
@@ -85,6 +84,8 @@ class SearchInputs:
     start : CalibrationTable
     base : QuantizeTable
         Ops decided before.
+    outputs : sequence of dict
+        Float outputs of the first samples, batch by batch, as far as they are known.
     """
 
     graph: Graph
@@ -93,6 +94,7 @@ class SearchInputs:
     tables: Mapping[str, CalibrationTable]
     start: CalibrationTable
     base: QuantizeTable
+    outputs: Sequence[Mapping[str, np.ndarray]] = ()
 
 
 def search_samples(job: Job, dataset: Samples) -> Samples:
@@ -226,19 +228,15 @@ def _natural_types(graph: Graph, lowered: Graph) -> dict[str, str]:
 
 
 def _bench(job: Job, inputs: SearchInputs, processor: Processor, threads: int) -> Bench:
-    from tpuc.lowering import Lowerer, float_twin
-    from tpuc.simulator import FloatEngine, IncrementalRunner
+    from tpuc.lowering import Lowerer
+    from tpuc.simulator import IncrementalRunner
 
     graph = inputs.graph
     objective = _objective(job, inputs.graph, inputs.samples)
     names = objective.near.names if isinstance(objective, Accuracy) else objective.names
-    floats = FloatEngine(float_twin(graph), 1)  # several batches run side by side instead
-    parts = inputs.samples.batches(_batch_size(len(inputs.samples), threads))
-    with ThreadPoolExecutor(threads) as pool:  # a batch is decoded while others run
-        runs = [(batch, pool.submit(floats.run, batch, list(names))) for batch in parts]
-        tensors = [{n: run.result()[n] for n in names} for _, run in runs]
-    reference = [objective.final(one) for t in tensors for one in inferences(t, graph)]
-    batches = [batch for batch, _ in runs]
+    batches = list(inputs.samples.batches(_batch_size(len(inputs.samples), threads)))
+    floats = float_tensors(graph, batches, names, inputs.outputs, threads)
+    reference = [objective.final(one) for one in floats]
     own = graph.inputs[0].shape[0] if graph.inputs[0].shape else 1
     lowerer, quantize = Lowerer(graph, processor), job.quantize
     return Bench(
