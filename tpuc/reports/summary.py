@@ -8,6 +8,9 @@ from tpuc.reports.wording import size
 
 __all__ = ["summary"]
 
+_SHOWN = 3
+"""Layers of each correction that are named."""
+
 
 def summary(report: dict[str, Any]) -> list[str]:
     """Lines that say what a build found.
@@ -53,13 +56,29 @@ def _search(found: dict[str, Any] | None) -> list[str]:
 def _corrections(found: dict[str, Any] | None) -> list[str]:
     if not found:
         return []
-    lines = [
-        f"{step['name']}: {step['before']:.5f} to {step['after']:.5f} on the {step['samples']} "
-        f"samples it learned from, {len(step['layers'])} layers"
-        for step in found["steps"]
-    ]
+    lines = [line for step in found["steps"] for line in _correction(step)]
     if found["chosen"]:
         lines.append(f"correction.auto keeps {found['chosen']} of {len(found['trials'])} trials")
+    return lines
+
+
+def _correction(step: dict[str, Any]) -> list[str]:
+    """What one correction bought, and the layers that it changed most."""
+    layers = step["layers"]
+    if not layers:
+        return [f"{step['name']}: found nothing in this network that it applies to"]
+    if not step["before"] and not step["after"]:
+        return [f"{step['name']}: {len(layers)} layers; what it bought was not measured"]
+    lines = [
+        f"{step['name']}: {step['before']:.5f} to {step['after']:.5f} on the {step['samples']} "
+        f"samples it learned from, {len(layers)} layers"
+    ]
+    most = sorted(layers, key=lambda row: row["before"] - row["after"])[:_SHOWN]
+    for row in most:
+        gained = f" {row['before']:.5f} to {row['after']:.5f}," if row["after"] else ""
+        lines.append(f"  {row['name']}:{gained} {row['what']}")
+    if len(layers) > len(most):
+        lines.append(f"  and {len(layers) - len(most)} more layers, see report.html")
     return lines
 
 
