@@ -77,7 +77,7 @@ def test_what_is_written_lowers_to_what_was_learned(home, bm1684x):
     ("keys", "said"),
     [
         (["correction=adaround", "quantize=f16"], "no integer weights"),
-        (["correction=adaround", "quantize=int4", "processor=bm1688"], "4-bit layers are not"),
+        (["correction=adaround", "quantize=int4", "processor=bm1688"], "for 8 bits alone"),
         (["correction.min_layer_cos=nan"], "expected 0 to 1"),
         (["correction.bc_inference_num=-3"], "expected at least 1"),
         (["correction.bias_correction=maybe"], "not a valid bool"),
@@ -92,6 +92,17 @@ def test_what_can_not_be_corrected_is_refused_before_any_work(home, keys, said):
     done = tpuc("recipe=digits", *keys, "stop_after=check", cwd=home)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_biases_of_4_bit_layers_are_corrected(home):
+    done = tpuc(
+        "recipe=digits", "quantize=int4", "processor=bm1688", "correction=bias_correction",
+        "correction.min_layer_cos=1", "hydra.run.dir=four_bits", cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (step,) = report_of(home / "four_bits")["correction"]["steps"]
+    assert step["after"] - step["before"] > 0.01
+    assert all(0 < row["before"] <= row["after"] for row in step["layers"])
 
 
 def test_weight_equalization_is_told_layer_by_layer(home):

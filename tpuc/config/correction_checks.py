@@ -33,11 +33,16 @@ def check_correction(job: Job) -> None:
     on = [key for key in _ON if getattr(correction, key)]
     integer = [*on, *(key for key in _BEFORE if getattr(correction, key))]
     mode = job.quantize.mode.name
-    if integer and mode != "INT8":
-        why = "4-bit layers are not corrected" if mode == "INT4" else "there are no integer weights"
+    if integer and mode not in ("INT8", "INT4"):
         raise ConfigError(
-            f"correction.{integer[0]}: {why} with quantize.mode={mode}; expected INT8. "
-            "Hint: correction=none"
+            f"correction.{integer[0]}: there are no integer weights with quantize.mode={mode}; "
+            "expected INT8 or INT4. Hint: correction=none"
+        )
+    rounding = [key for key in ("auto", "adaround") if getattr(correction, key)]
+    if rounding and mode == "INT4":
+        raise ConfigError(
+            f"correction.{rounding[0]}: rounding is learned for 8 bits alone, not with "
+            "quantize.mode=INT4. Hint: correction=bias_correction"
         )
     if correction.auto and len(on) > 1:
         raise ConfigError(

@@ -81,6 +81,7 @@ def correct_job(job: Job, inputs: CorrectionInputs, cache: StageCache) -> Correc
         "judge": list(inputs.judge.digests) if inputs.judge is not None else [],
         "correction": asdict(job.correction),
         "asymmetric": job.quantize.asymmetric,
+        "mode": job.quantize.mode.name,
         "seed": job.seed,
         "processor": {k: str(v) for k, v in vars(rewriter.processor).items()},
         "rewrites": list(inputs.rewrites),

@@ -127,10 +127,11 @@ class Work:
         from tpuc.lowering import Lowerer, Memo
 
         memo, asymmetric = Memo(), self.job.quantize.asymmetric
+        mode = self.job.quantize.mode.name
 
         def run(graph: Graph) -> Graph:
             lowerer = Lowerer(graph, self.processor, memo)
-            return lowerer.lower(table, "INT8", self.inputs.choices, asymmetric).graph
+            return lowerer.lower(table, mode, self.inputs.choices, asymmetric).graph
 
         return run
 

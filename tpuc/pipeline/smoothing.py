@@ -233,14 +233,15 @@ class Rewriter:
         from tpuc.lowering import lower
 
         table = self.final(self.calibrated(made).table, made)
-        asymmetric = self.job.quantize.asymmetric
+        asymmetric, mode = self.job.quantize.asymmetric, self.job.quantize.mode.name
         lowered = lower(
-            made.graph, table, self.processor, "INT8", self.choices, asymmetric=asymmetric
+            made.graph, table, self.processor, mode, self.choices, asymmetric=asymmetric
         ).graph
         key = {
             "graph": made.key,
             "table": table_text.to_text(table),
             "asymmetric": asymmetric,
+            "mode": mode,
             "qtable": qtable_text.to_text(self.choices),
             "processor": {k: str(v) for k, v in vars(self.processor).items()},
         }
