@@ -7,7 +7,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import overload
@@ -15,6 +15,7 @@ from typing import overload
 import numpy as np
 
 from tpuc.dataset.arrays import read_feed, read_labels, rows_of
+from tpuc.dataset.memory import Memory
 from tpuc.dataset.picture import PICTURE_SUFFIXES, preprocess_picture, read_picture
 from tpuc.dataset.places import Places, check_places, find_places
 from tpuc.errors import DataError
@@ -50,11 +51,14 @@ class Samples(Sequence[Sample]):
         Input ops, whose attributes say how pictures are preprocessed.
     places : tuple of Places
         Inputs that are rows of a table.
+    memory : Memory
+        What was read; smaller sets share it.
     """
 
     items: tuple[Sample, ...]
     inputs: tuple[Node, ...]
     places: tuple[Places, ...] = ()
+    memory: Memory[Sample] = field(default_factory=Memory, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -66,7 +70,7 @@ class Samples(Sequence[Sample]):
     def __getitem__(self, index: int | slice) -> Sample | Samples:
         """A sample, or for a slice a smaller set."""
         if isinstance(index, slice):
-            return Samples(self.items[index], self.inputs, self.places)
+            return Samples(self.items[index], self.inputs, self.places, self.memory)
         return self.items[index]
 
     @cached_property
@@ -136,6 +140,9 @@ class Samples(Sequence[Sample]):
                     future.cancel()
 
     def _load(self, item: Sample) -> Batch:
+        return self.memory.get(item, lambda: self._read(item))
+
+    def _read(self, item: Sample) -> Batch:
         feed = _load(item, self.inputs)
         check_places(feed, self.places, item)
         return feed
@@ -243,6 +250,7 @@ def _leading(feed: Batch) -> int:
 
 
 def _join(part: list[Batch]) -> Batch:
+    """A batch of its own: samples in memory stay as they are, whatever becomes of it."""
     if len(part) == 1:
-        return part[0]
+        return {k: a.copy() for k, a in part[0].items()}
     return {k: np.concatenate([p[k] for p in part]) for k in part[0]}
