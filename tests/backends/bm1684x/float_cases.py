@@ -164,6 +164,14 @@ SUMS: dict[str, _Make] = {
     ),
     "deconv": lambda t: _deconv(t, (1, 70, 9, 8), 130, (4, 4), do_relu=True),
     "deconv of each channel": lambda t: _deconv(t, (2, 70, 6, 5), 70, (3, 3), group=70),
+    "deconv of lines": lambda t: float_op(
+        "Deconv",
+        t,
+        [(2, 5, 9)],
+        (2, 7, 18),
+        {"strides": (2,), "pads": (1, 1), "dilations": (1,), "group": 1, "kernel_shape": (4,)},
+        [np.linspace(-1, 1, 140).reshape(7, 5, 4), np.linspace(-2, 2, 7)],
+    ),
     "larger": lambda t: _interp(t, "linear", "half_pixel", (9, 7, 18, 28)),
     "larger by a fraction": lambda t: _interp(t, "linear", "align_corners", (5, 8, 9, 13)),
     "smaller": lambda t: _interp(t, "linear", "pytorch_half_pixel", (70, 30, 21, 12)),
@@ -299,6 +307,9 @@ FUNCTIONS: dict[str, _Make] = {
     "cosine": lambda t: _active(t, "COS"),
     "third power": lambda t: float_op("Pow", t, [_PICTURE], _PICTURE, {"exponent": 3.0}),
     "inverse root": lambda t: float_op("Pow", t, [_PICTURE], _PICTURE, {"exponent": -0.5}),
+    "power of halves": lambda t: float_op("Pow", t, [_PICTURE], _PICTURE, {"exponent": 2.5}),
+    "any power": lambda t: float_op("Pow", t, [_PICTURE], _PICTURE, {"exponent": 1.7}),
+    "any power below 0": lambda t: float_op("Pow", t, [_PICTURE], _PICTURE, {"exponent": -0.3}),
     "softsign": lambda t: _active(t, "SOFT_SIGN"),
     "div": lambda t: float_op("Div", t, [_PICTURE] * 2, _PICTURE),
 }
@@ -360,7 +371,7 @@ def feeds_of(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def _is_of_positive(node: Node) -> bool:
-    return node.attrs.get("mode") == "LN" or node.attrs.get("exponent") == -0.5
+    return node.attrs.get("mode") == "LN" or node.attrs.get("exponent", 1.0) % 1 != 0
 
 
 def together(names: Sequence[str]) -> Graph:
@@ -384,7 +395,7 @@ def every() -> dict[str, Callable[[], Graph]]:
     found = dict(CASES_OF_ONE_TYPE)
     for group in (SUMS, PLAIN, FUNCTIONS, ATTENTION):
         for name, make in group.items():
-            kinds = {"attention": TYPES[1:], "group norm": TYPES[:2]}
+            kinds = {"attention": TYPES[1:], "any power": TYPES[1:], "group norm": TYPES[:2]}
             types = next((k for n, k in kinds.items() if name.startswith(n)), TYPES)
             found |= {f"{name} {t}": partial(make, t) for t in types}
     return found

@@ -15,7 +15,7 @@ import numpy as np
 
 from tpuc.backends.bm1684x import tiu
 from tpuc.backends.bm1684x.command import LANES, S32, Local, Shape, up
-from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
+from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
 from tpuc.backends.bm1684x.rules.filters import (
     Part,
     Slice,
@@ -26,9 +26,9 @@ from tpuc.backends.bm1684x.rules.filters import (
     words_of,
 )
 from tpuc.backends.bm1684x.rules.folding import Fold, best_fold, fold, one_hot, same_fold
+from tpuc.backends.bm1684x.rules.in_groups import in_groups, only_part
 from tpuc.backends.bm1684x.rules.rule import (
     InBands,
-    Rule,
     Step,
     near,
     no_room,
@@ -195,23 +195,8 @@ def _conv_parts(e: Emitter, node: Node) -> Iterator[Part]:
         )
 
 
-def _conv(e: Emitter, node: Node) -> None:
-    for part in _conv_parts(e, node):
-        emit_part(e, node, part)
-
-
-def _conv_whole(e: Emitter, node: Node, stays: bool) -> None:
-    parts = list(_conv_parts(e, node))
-    if len(parts) > 1:
-        raise NoRoom(f"{node}: its groups are computed one by one")
-    whole(e, node, parts[0], stays)
-
-
 def _start(e: Emitter, node: Node, is_far: bool) -> Step:
-    parts = list(_conv_parts(e, node))
-    if len(parts) > 1:
-        raise NoRoom(f"{node}: its groups are computed one by one")
-    (part,) = parts
+    part = only_part(node, _conv_parts(e, node))
     if is_far and not part.is_depthwise:
         how = best_fold(part.window, shape_of(node.activations[0]), shape_of(node.output))
         if how is not None:
@@ -239,4 +224,4 @@ def _start_rows_of_taps(folded: _Folded, e: Emitter) -> Step:
 
 
 _IN_BANDS = InBands(_start, rows_of_window)
-RULES = {"Conv2D": Rule(_covers_conv, _conv, _conv_whole, _IN_BANDS)}
+RULES = {"Conv2D": in_groups(_covers_conv, _conv_parts, emit_part, whole, _IN_BANDS)}

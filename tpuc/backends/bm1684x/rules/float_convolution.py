@@ -17,11 +17,11 @@ import numpy as np
 
 from tpuc.backends.bm1684x import tiu_float
 from tpuc.backends.bm1684x.command import F32, LANES, Element, Local, up
-from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
+from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
 from tpuc.backends.bm1684x.floats import stored
+from tpuc.backends.bm1684x.rules.in_groups import in_groups, only_part
 from tpuc.backends.bm1684x.rules.rule import (
     InBands,
-    Rule,
     Step,
     near,
     no_room,
@@ -223,23 +223,8 @@ def _conv_parts(e: Emitter, node: Node) -> Iterator[Part]:
         )
 
 
-def _conv(e: Emitter, node: Node) -> None:
-    for part in _conv_parts(e, node):
-        emit_part(e, node, part)
-
-
-def _only_part(e: Emitter, node: Node) -> Part:
-    if len(parts := list(_conv_parts(e, node))) > 1:
-        raise NoRoom(f"{node}: its groups are computed one by one")
-    return parts[0]
-
-
-def _conv_whole(e: Emitter, node: Node, stays: bool) -> None:
-    whole(e, node, _only_part(e, node), stays)
-
-
 def _start(e: Emitter, node: Node, _: bool) -> Step:
-    part = _only_part(e, node)
+    part = only_part(node, _conv_parts(e, node))
     block = e.load_block(_pack(part, slice(None)))
 
     def run(operands: Sequence[Local | Remote], band: Band) -> Local:
@@ -252,6 +237,5 @@ def _start(e: Emitter, node: Node, _: bool) -> Step:
     return Step(run)
 
 
-RULES = {
-    "Conv2D": Rule(_covers_conv, _conv, _conv_whole, InBands(_start, rows_of_window)),
-}
+_IN_BANDS = InBands(_start, rows_of_window)
+RULES = {"Conv2D": in_groups(_covers_conv, _conv_parts, emit_part, whole, _IN_BANDS)}

@@ -19,7 +19,7 @@ from tpuc.backends.bm1684x.rules.float_elementwise import narrow, widen
 from tpuc.backends.bm1684x.rules.frames import framed
 from tpuc.backends.bm1684x.rules.rule import why_not_floats
 from tpuc.backends.bm1684x.rules.transcendental import cosine, logarithm, sine, soft_plus
-from tpuc.ir import Node
+from tpuc.ir import DType, Node
 
 __all__ = ["RULES"]
 
@@ -249,20 +249,34 @@ def _compute(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
 def _covers_power(node: Node) -> str | None:
     power = node.number("exponent")
     whole = power == int(power) and 1 <= abs(power) <= _MOST_POWER
-    known = whole or abs(power) == 0.5
+    halves = 2 * power == int(2 * power) and abs(power) < _MOST_POWER
+    known = whole or halves or node.output.dtype != DType.F32
     return why_not_floats(node) or (None if known else f"exponent is {power}")
 
 
 def _power(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
-    """Products of squares, or a root; reciprocals last."""
+    """Products of squares and a root, reciprocals last; of short floats also exp(power ln(x))."""
     x, power = widen(e, operands[0]), node.number("exponent")
     y = e.take(x.shape, F32)
-    if abs(power) == 0.5:
+    if 2 * power != int(2 * power) or abs(power) > _MOST_POWER:
+        _any_power(e, y, x, power)
+        return narrow(e, node, y)
+    factor: Local | float = 1.0
+    if abs(power) % 1:
         square_root(e, y, x)
-    else:
-        square, left = e.take(x.shape, F32), int(abs(power))
+        factor = y
+    _products(e, y, x, (int(abs(power)), factor))
+    if power < 0:
+        tiu_float.combine(e, "div", y, 1.0, y)
+    return narrow(e, node, y)
+
+
+def _products(e: Emitter, y: Local, x: Local, power: tuple[int, Local | float]) -> None:
+    """y = x^n times a factor, which is a number or y; nothing for n = 0."""
+    left, factor = power
+    with e.scope():
+        square = e.take(x.shape, F32)
         tiu_float.combine(e, "mul", square, x, 1.0)
-        factor: Local | float = 1.0
         while left:
             if left % 2:
                 tiu_float.combine(e, "mul", y, square, factor)
@@ -270,9 +284,17 @@ def _power(e: Emitter, node: Node, operands: Sequence[Local]) -> Local:
             left //= 2
             if left:
                 tiu_float.combine(e, "mul", square, square, square)
-    if power < 0:
-        tiu_float.combine(e, "div", y, 1.0, y)
-    return narrow(e, node, y)
+
+
+def _any_power(e: Emitter, y: Local, x: Local, power: float) -> None:
+    """y = exp(power ln(x)): within some 2^-18, so for short floats."""
+    with e.scope():
+        line = e.take(x.shape, F32)
+        logarithm(e, line, x)
+        tiu_float.combine(e, "mul", line, line, power)
+        exponential(e, y, line)
+        tiu_float.choose(e, y, (x, "=", 0.0), 0.0 if power > 0 else math.inf, y)
+        tiu_float.choose(e, y, (x, "<", 0.0), math.nan, y)
 
 
 RULES = {"Active": framed(_covers, _compute), "Pow": framed(_covers_power, _power)}

@@ -7,22 +7,21 @@ int32 for 8 bits; floats as in `float_convolution`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
 from tpuc.backends.bm1684x import tiu
-from tpuc.backends.bm1684x.emitter import Emitter, NoRoom, Remote, element_of
+from tpuc.backends.bm1684x.emitter import Emitter, Remote, element_of
 from tpuc.backends.bm1684x.rules import convolution, filters, float_convolution
-from tpuc.backends.bm1684x.rules.rule import BYTES, Rule, shape_of, why_not_floats, window_of
+from tpuc.backends.bm1684x.rules.in_groups import in_groups
+from tpuc.backends.bm1684x.rules.rule import BYTES, shape_of, why_not_floats, window_of
 from tpuc.backends.bm1684x.tiling import Axis, Window, axes_of, band_of
 from tpuc.ir import DType, Node
 
 __all__ = ["FLOAT_RULES", "RULES"]
 
-_Part = TypeVar("_Part")
 _MOST = 15  # zeros, dilations - 1 and pads have 4 bits
 
 
@@ -39,7 +38,7 @@ def _window(node: Node) -> tuple[Window, tuple[Axis, Axis]]:
 
 
 def _why_not_window(node: Node) -> str | None:
-    if len(node.activations[0].shape) != 4:
+    if len(node.activations[0].shape) not in (3, 4):
         return f"its input has shape {list(node.activations[0].shape)}"
     window, axes = _window(node)
     numbers = {
@@ -59,6 +58,8 @@ def _why_not_window(node: Node) -> str | None:
 
 def _turned(node: Node) -> np.ndarray:
     weight = node.weight(1)
+    if weight.ndim == 3:
+        weight = weight[:, :, None]
     return np.ascontiguousarray(weight[:, :, ::-1, ::-1])
 
 
@@ -133,30 +134,11 @@ def _float_parts(e: Emitter, node: Node) -> Iterator[float_convolution.Part]:
         )
 
 
-def _rule(
-    covers: Callable[[Node], str | None],
-    parts_of: Callable[[Emitter, Node], Iterator[_Part]],
-    emit_part: Callable[[Emitter, Node, _Part], None],
-    whole: Callable[[Emitter, Node, _Part, bool], None],
-) -> Rule:
-    def emit(e: Emitter, node: Node) -> None:
-        for part in parts_of(e, node):
-            emit_part(e, node, part)
-
-    def at_once(e: Emitter, node: Node, stays: bool) -> None:
-        parts = list(parts_of(e, node))
-        if len(parts) > 1:
-            raise NoRoom(f"{node}: its groups are computed one by one")
-        whole(e, node, parts[0], stays)
-
-    return Rule(covers, emit, at_once)
-
-
 RULES = {
-    "Deconv": _rule(_covers_bytes, _byte_parts, convolution.emit_part, convolution.whole),
+    "Deconv": in_groups(_covers_bytes, _byte_parts, convolution.emit_part, convolution.whole),
 }
 FLOAT_RULES = {
-    "Deconv": _rule(
+    "Deconv": in_groups(
         _covers_floats, _float_parts, float_convolution.emit_part, float_convolution.whole
     ),
 }
