@@ -82,3 +82,13 @@ def test_without_tpu_mlir_nothing_begins(home, where):
     done = build(home, *where, "hydra.run.dir=none")
     assert done.returncode == 2
     assert "pip install" in done.stderr and not (home / "none/digits.mlir").exists()
+
+
+def test_what_its_compiler_complains_of_is_told():
+    from tpuc.backends.tpu_mlir.toolchain import _last_words
+
+    crash = "Only calibrated type can do quantize\nUNREACHABLE executed at f.cpp:1!\n#0 0x1\n"
+    assert _last_words(crash + "RuntimeError: [!Error]: tpuc-opt x") == crash.splitlines()[0]
+    assert _last_words("a\nRuntimeError: no such type\nb") == "RuntimeError: no such type"
+    assert _last_words("x" * 300).endswith(" ...")
+    assert _last_words("") == "it printed nothing"

@@ -237,6 +237,22 @@ def main() -> None:
         print(name, json.dumps(results[name], indent=1), flush=True)
         kept = {**json.loads(RESULTS.read_text()), name: results[name]}  # others may run, too
         RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    print(summary(json.loads(RESULTS.read_text())))
+
+
+def summary(results: Mapping[str, Mapping[str, str]]) -> str:
+    """A line for each network: columns that are equal throughout, then those that are not."""
+    rows = []
+    for name, found in sorted(results.items()):
+        unequal = [f"{k} {v}" for k, v in found.items() if not _whole(v)]
+        good = len(found) - len(unequal)
+        rows.append(f"{name:32} {good}/{len(found)} equal" + "".join(f"; {u}" for u in unequal))
+    return "\n".join(rows)
+
+
+def _whole(said: str) -> bool:
+    found = re.fullmatch(r"(\d+)/(\d+)", said)
+    return found is not None and found[1] == found[2]
 
 
 if __name__ == "__main__":

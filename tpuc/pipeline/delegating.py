@@ -64,6 +64,8 @@ def _options(job: Job, folder: Path, name: str, bmodel: str) -> list[str]:
     options = ["--mlir", f"{name}.mlir", "--quantize", job.quantize.mode.name]
     options += ["--chip", str(job.processor["name"]), "--model", bmodel]
     options += ["--asymmetric"] if job.quantize.asymmetric else []
+    if job.quantize.mode.name == "INT4":
+        options += ["--tolerance", "0.0,0.0"]  # it has none of its own; nothing is held against it
     if job.quantize.mode.name.startswith(("W8", "W4")):
         options += ["--q_group_size", str(job.quantize.q_group_size)]
         options += ["--q_symmetric"] if job.quantize.q_symmetric else []

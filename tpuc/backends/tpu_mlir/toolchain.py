@@ -7,6 +7,7 @@ started as a program.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from tpuc.errors import ArtifactError, ConfigError
 __all__ = ["Toolchain", "find_toolchain"]
 
 _PROGRAMS = ("model_deploy", "model_runner")
+_COMPLAINT = re.compile(r"\berror:|Error\b|\bERROR\b|Assertion|not support|nsupported", re.ASCII)
+_LONGEST = 200
 _HOW = (
     "TPU-MLIR is installed into a Python 3.10 of its own: python3.10 -m venv tpu_mlir && "
     "tpu_mlir/bin/pip install 'tpu_mlir[all]', then backend.python=tpu_mlir/bin/python"
@@ -81,11 +84,19 @@ class Toolchain:
                 stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
             )  # fmt: skip
         if done.returncode != 0:
-            lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-            last = next((t.strip() for t in reversed(lines) if t.strip()), "it printed nothing")
+            said = _last_words(log.read_text(encoding="utf-8", errors="replace"))
             raise ArtifactError(
-                f"TPU-MLIR: {command[0]} ended with status {done.returncode}: {last}. Log: {log}"
+                f"TPU-MLIR: {command[0]} ended with status {done.returncode}: {said}. Log: {log}"
             )
+
+
+def _last_words(text: str) -> str:
+    """What a failed program complains of: its compiler's last complaint, else its last line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [t for t in lines if _COMPLAINT.search(t) and "[!Error]" not in t]
+    told += [a for a, b in zip(lines, lines[1:]) if b.startswith("UNREACHABLE")]
+    last = (told or lines or ["it printed nothing"])[-1]
+    return last if len(last) <= _LONGEST else f"{last[:_LONGEST]} ..."
 
 
 def find_toolchain(python: str | None) -> Toolchain:
