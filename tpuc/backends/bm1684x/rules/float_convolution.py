@@ -89,7 +89,7 @@ def _pack(part: Part, some: slice) -> np.ndarray:
     padded = np.zeros((rows * LANES, up(depth, side), part.taps), np.float32)
     padded[:count, :depth] = filters.reshape(count, depth, part.taps)
     plain = padded.reshape(rows, LANES, -1, side, part.taps).transpose(1, 0, 2, 4, 3)
-    kernels = stored(plain.reshape(LANES, -1), kind).view(np.uint8)
+    kernels = np.ascontiguousarray(stored(plain.reshape(LANES, -1), kind)).view(np.uint8)
     every = np.zeros(rows * LANES, "<f4")
     every[:count] = biases
     head = _head(rows)
