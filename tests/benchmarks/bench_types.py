@@ -46,8 +46,8 @@ def lines(setting: Setting) -> Iterator[Line]:
         yield Line("tensors of other types against TPU-MLIR", "left out", goal="set TPUC_VENDOR")
         return
     networks = dict(prepared(setting))
-    for folder in networks.values():
-        _prepare(setting, folder)
+    for name, folder in networks.items():
+        _prepare(setting, folder, name)
     asked = os.environ.get("TPUC_TYPES", "").replace(",", " ").split() or TYPES
     for processor in asked_processors():
         for kind in [k for k in TYPES if k in asked and _has(processor, k)]:
@@ -58,9 +58,9 @@ def _has(processor: Processor, kind: str) -> bool:
     return processor.asymmetric if kind == "INT8_asymmetric" else kind in processor.built
 
 
-def _prepare(setting: Setting, folder: Path) -> None:
+def _prepare(setting: Setting, folder: Path, name: str) -> None:
     """The sample, and a table of 4-bit thresholds."""
-    (mlir,) = [p for p in folder.glob("*.mlir") if "_origin" not in p.name]
+    mlir = folder / f"{name}.mlir"
     graph = load_mlir(mlir)
     batch = next(open_samples(select_files(setting.pictures, None)[:1], graph).batches(1))
     np.savez(folder / "sample.npz", **batch)
@@ -116,9 +116,9 @@ def _tensors(
         folder, "tpuc-opt", f"{name}.mlir", f"--processor-assign={TARGET.format(processor, mode)}",
         *ranges, "--processor-top-optimize",
         f"--convert-top-to-tpu=weightFileName=lowered_weights.npz asymmetric={zero} "
-        "q_group_size=64", "--canonicalize", "--weight-fold", "-o", "lowered_type.mlir_",
+        "q_group_size=64", "--canonicalize", "--weight-fold", "-o", "type_lowered.mlir",
     )  # fmt: skip
     setting.vendors(folder, "model_runner", "--input", "sample.npz", "--model",
-                    "lowered_type.mlir_", "--dump_all_tensors", "--output", "all.npz")  # fmt: skip
+                    "type_lowered.mlir", "--dump_all_tensors", "--output", "all.npz")  # fmt: skip
     found = np.load(run / "all.npz")
     return {key: found[key].astype(np.float32) for key in found.files}
