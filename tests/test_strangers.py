@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import numpy as np
@@ -57,3 +58,17 @@ def test_a_program_whose_table_is_computed_is_refused_in_one_line():
     graph.outputs = [y]
     with pytest.raises(InputError, match="'odd.bmodel': .*operand 1 is not a weight"):
         simulation(graph, "odd.bmodel")
+
+
+def test_a_window_beyond_all_memory_is_refused_in_one_line():
+    pool = {
+        "count_include_pad": True, "do_relu": True, "keepdims": False, "relu_limit": 4,
+        "kernel_shape": [-(2**31)], "pads": [2**31 - 1, 0], "strides": [],
+        "pool_mode": "", "round_mode": "",
+    }  # fmt: skip
+    values = [["", [1, 4], "f32", 0, 0], ["x", [1, 4], "f32", 0, 0]]
+    nodes = [["Input", [], [0], {}], ["Pool2D", [0], [1], pool]]
+    graph = {"attrs": "", "name": "", "nodes": nodes, "outputs": [1], "values": values}
+    whole = {"case": 0, "facts": {}, "graph": {**graph, "weights": []}}
+    refusal = check("program", json.dumps(whole).encode())
+    assert refusal is not None and "window" in refusal

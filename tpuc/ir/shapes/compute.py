@@ -82,7 +82,11 @@ def _pool(node: Node) -> Shapes:
     rank = len(space)
     if not kernel:  # global
         return ((n, c, *([1] * rank)),)
+    if len(kernel) != rank or min(kernel) < 1:
+        raise GraphError(f"{node}: window {kernel} on an input of shape {shape_of(node)}")
     if not node.attrs.get("keepdims", True):
+        if any(size > whole for size, whole in zip(kernel, space)) or any(pads):
+            raise GraphError(f"{node}: window {kernel}, pads {pads}; expected one inside {space}")
         return ((n, c),)
     ceil = bool(node.attrs.get("ceil_mode", False))
     out = []
