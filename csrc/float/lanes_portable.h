@@ -43,6 +43,8 @@ LANES float lanes_one_f16(float v) {
     } else if (size <= 0x7F800000u) {
         size = (size + 0xFFFu + ((size >> 13) & 1u)) & ~0x1FFFu;
         size = size >= 0x47800000u ? 0x7F800000u : size; /* from 65520 on */
+    } else { /* a quiet NaN of what fits */
+        size = (size & ~0x1FFFu) | 0x400000u;
     }
     size |= sign;
     memcpy(&v, &size, 4);
@@ -94,8 +96,9 @@ LANES void lanes_bits_f16(uint16_t *p, lanes v) {
         uint32_t bits;
         memcpy(&bits, &v.v[i], 4);
         const uint32_t size = bits & 0x7FFFFFFFu, sign = bits >> 16 & 0x8000u;
-        uint32_t half = size > 0x7F800000u ? 0x7E00u : size == 0x7F800000u ? 0x7C00u : 0;
-        if (size < 0x38800000u) half = (uint32_t)(fabsf(v.v[i]) * 0x1p24f); /* steps of 2^-24 */
+        uint32_t half = 0x7C00u;
+        if (size > 0x7F800000u) half = 0x7E00u | (size >> 13 & 0x1FFu);
+        else if (size < 0x38800000u) half = (uint32_t)(fabsf(v.v[i]) * 0x1p24f); /* steps of 2^-24 */
         else if (size < 0x7F800000u) half = (size - 0x38000000u) >> 13;
         p[i] = (uint16_t)(half | sign);
     }
