@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.test_cli import tpuc
+from tpuc.artifacts import Range
+from tpuc.calibration.table import parse
+from tpuc.ir.text_parse import load_mlir
 
 DEPLOY = """#!{python}
 import json, os, sys
@@ -18,6 +21,7 @@ if given["--quantize"] == "F16":
     sys.exit("no such type")
 for key in ("--mlir", "--calibration_table"):
     assert os.path.getsize(given[key])
+given["table"] = open(given["--calibration_table"]).read()
 with open(given["--model"], "w") as file:
     json.dump(given, file)
 """
@@ -67,6 +71,18 @@ def test_graph_and_tables_are_handed_over_and_compared(home):
     assert row["equal"] == pytest.approx(0.9) and row["most"] == pytest.approx(0.5)
     assert "Against TPU-MLIR" in (home / "run/report.html").read_text()
     assert not [p for p in (home / "run").iterdir() if p.name.startswith(".tpu_mlir")]
+
+
+def test_floats_of_8_bits_without_scales_go_over_with_thresholds_of_one(home):
+    done = build(home, f"backend.python={home / 'bin/python'}", "processor=bm1690",
+                 "quantize=f8e5m2", "hydra.run.dir=ones")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    given = json.loads((home / "ones/digits_bm1690_f8e5m2.bmodel").read_text())
+    names = {n.name for n in load_mlir(home / "ones/digits.mlir")}
+    table = parse(given["table"])
+    assert set(table.ranges) == names
+    assert set(table.ranges.values()) == {Range(1.0, -1.0, 1.0)}
+    assert not list((home / "ones").glob("*cali_table*"))
 
 
 def test_a_failure_is_one_line_with_its_log(home):

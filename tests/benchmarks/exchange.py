@@ -66,7 +66,7 @@ def build(folder: Path, model: Path, case: Case, kind: str, inputs: list[str]) -
         f"quantize={BUILDS[kind]}", f"hydra.run.dir={kind}", "evaluation.input_num=1",
         "report.html=false",
     ]  # fmt: skip
-    if model.suffix == ".pt":
+    if model.suffix != ".mlir":
         shapes = [list(a.shape) for a in case.sample(0).values()]
         words.append(f"model.input_shapes={json.dumps(shapes).replace(' ', '')}")
     if case.postprocess and model.suffix != ".mlir":

@@ -75,6 +75,19 @@ def test_the_text_is_tpu_mlirs():
     assert print_mlir(_tiny(), "tiny.npz") == EXPECTED
 
 
+def test_top_k_is_written_without_an_operand_for_its_count():
+    graph = Graph("best", "top", {"platform": "ONNX"})
+    x = Value("x", (1, 8))
+    graph.add("Input", [], [x], with_defaults("Input", {}))
+    results = [Value("best", (1, 3)), Value("place", (1, 3))]
+    graph.add("TopK", [x], results, with_defaults("TopK", {"K": 3, "axis": 1}))
+    graph.outputs = results
+    text = print_mlir(graph, "w.npz")
+    assert re.search(r'"top\.TopK"\(%\d+\) .* : \(tensor<1x8xf32>\) -> ', text)
+    assert "none" not in text
+    assert [len(n.inputs) for n in parse_mlir(text, {}) if n.op == "TopK"] == [1]
+
+
 def test_files_come_back_whole(tmp_path):
     graph = _tiny()
     save_weights(graph, tmp_path / "tiny.npz")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tpuc.errors import ModelError
+from tpuc.ir import Node
 from tpuc.ir.text_parse import load_mlir, parse_mlir
 
 TEXT = """\
@@ -36,6 +37,36 @@ def test_flat_weights_and_hexadecimal_numbers_are_read():
     assert graph.nodes[1].weight(1).tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
     assert graph.nodes[1].flag("do_relu")
     assert graph.nodes[2].attrs["alpha"] == 0.1
+
+
+def _with_tile(line: str) -> Node:
+    """The Tile of `line`, put behind the last op; %6 is a weight that holds 2 and 3."""
+    counts = '%6 = "top.Weight"() : () -> tensor<2xf32> loc(#loc6)'
+    text = TEXT.replace("    return %4", f"    {counts}\n    {line} loc(#loc5)\n    return %5")
+    text += '#loc5 = loc("rep")\n#loc6 = loc("counts")\n'
+    return parse_mlir(text, {**WEIGHTS, "counts": np.array([2, 3], np.float32)}).nodes[-1]
+
+
+@pytest.mark.parametrize(
+    ("line", "tile"),
+    [
+        ('%5 = "top.Tile"(%4) : (tensor<1x2xf32>) -> tensor<3x4xf32>', (3, 2)),
+        ('%5 = "top.Tile"(%4) : (tensor<1x2xf32>) -> tensor<2x1x2xf32>', (2, 1, 1)),
+        ('%5 = "top.Tile"(%4) {tile = [1, 2]} : (tensor<1x2xf32>) -> tensor<1x4xf32>', (1, 2)),
+        ('%5 = "top.Tile"(%4, %6) : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<2x6xf32>', (2, 3)),
+        ('%5 = "top.Tile"(%4, %6) : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<*xf32>', (2, 3)),
+    ],
+)
+def test_a_tile_repeats_as_its_attribute_its_shapes_or_its_operand_say(line, tile):
+    node = _with_tile(line)
+    assert (node.op, node.ints("tile"), len(node.inputs)) == ("Tile", tile, 1)
+    assert node.output.shape == tuple(np.tile(np.zeros((1, 2)), tile).shape)
+
+
+@pytest.mark.parametrize("shape", ["1x3", "4", "*"])
+def test_a_tile_that_nothing_tells_is_refused(shape):
+    with pytest.raises(ModelError, match="top.Tile lacks its attribute 'tile'"):
+        _with_tile(f'%5 = "top.Tile"(%4) : (tensor<1x2xf32>) -> tensor<{shape}xf32>')
 
 
 @pytest.mark.parametrize(

@@ -168,13 +168,15 @@ def _parse_op(
         raise ModelError(f"{where}: op top.{op} is not supported")
     attrs = _parse_attrs(op, match["attrs"] or "", where)
     operands = [] if op == "Input" else _operands(match["args"], values, where)
-    if op == "Deconv" and len(operands) > 1:
-        operands[1] = _filters_by_output(operands[1], attrs.get("group"))
     shapes = [
         _dims(m, where)
         for m in _TENSOR.finditer(match["outs"])
         if m[0] != "none" and "*" not in m[0]
     ]
+    if op == "Deconv" and len(operands) > 1:
+        operands[1] = _filters_by_output(operands[1], attrs.get("group"))
+    elif op == "Tile":
+        operands, attrs = operands[:1], attrs or {"tile": _repeats(operands, shapes, where)}
     dtype = DType.SI32 if op == "Input" and "xsi32>" in match["ins"] else DType.F32
     outputs = [Value(n, shape, dtype) for n, shape in zip(names, shapes or [()] * len(names))]
     node = graph.add(op, operands, outputs, attrs)
@@ -203,6 +205,20 @@ def _filters_by_output(filters: Value | None, group: Attr | None) -> Value | Non
         if ins % group == 0
         else filters
     )
+
+
+def _repeats(
+    operands: list[Value | None], shapes: list[tuple[int, ...]], where: str
+) -> tuple[int, ...]:
+    """How often a Tile without attributes repeats each axis: by its shapes, or by operand 1."""
+    source, counts = (*operands, None, None)[:2]
+    if source is not None and shapes:
+        after, before = shapes[0], (1,) * (len(shapes[0]) - len(source.shape)) + source.shape
+        if len(before) == len(after) and all(b and not a % b for a, b in zip(after, before)):
+            return tuple(a // b for a, b in zip(after, before))
+    if counts is not None and counts.data is not None:
+        return tuple(int(n) for n in counts.data.ravel())
+    raise ModelError(f"{where}: top.Tile lacks its attribute 'tile', and its shapes do not tell it")
 
 
 def _infer(node: Node, where: str) -> None:
@@ -255,7 +271,7 @@ def _parse_attrs(op: str, text: str, where: str) -> dict[str, Attr]:
             raise ModelError(f"{where}: top.{op} has an unknown attribute '{key}'")
         attrs[key] = _value(rows[key], raw.strip(), where)
     for key, row in rows.items():
-        if row.default is REQUIRED and key not in attrs:
+        if row.default is REQUIRED and key not in attrs and op != "Tile":
             raise ModelError(f"{where}: top.{op} lacks its attribute '{key}'")
     return attrs
 

@@ -90,7 +90,7 @@ SELECTION: list[OpSpec] = [
     same("ScatterElements", "input indices updates", {"axis": A("i64"), "reduction": A("i64", 0)}),
     row(
         "TopK",
-        "input kT?",
+        "input",
         {
             "K": A("i64", -1),
             "axis": A("i64"),

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tpuc.artifacts import CalibrationTable, Range
 from tpuc.backends.tpu_mlir import Toolchain, find_toolchain
+from tpuc.calibration import table as table_text
 from tpuc.config import Job
 from tpuc.dataset import Samples
 from tpuc.evaluation.metrics import cosine
 from tpuc.ir import Graph
+from tpuc.ir.text_parse import load_mlir
 from tpuc.progress import progress
 from tpuc.reports import Delegate, DelegateRow
 
@@ -52,7 +55,11 @@ def delegate(
         for file in (f"{name}.mlir", f"{name}_top_weights.npz"):
             (work / file).symlink_to((folder / file).absolute())
         log = (folder / "model_deploy.log").absolute()
-        tools.deploy(work, _options(job, folder.absolute(), name, bmodel), log)
+        options = _options(job, folder.absolute(), name, bmodel)
+        if job.quantize.mode.name == "F8E5M2":
+            _write_ones(work / f"{name}.mlir", work / "ones")
+            options += ["--calibration_table", "ones"]
+        tools.deploy(work, options, log)
         (work / bmodel).replace(folder / bmodel)
         count = 0 if samples is None else min(job.backend.samples, len(samples))
         rows = _compare(tools, folder / bmodel, lowered, samples, count) if count else ()
@@ -74,6 +81,16 @@ def _options(job: Job, folder: Path, name: str, bmodel: str) -> list[str]:
         if path.is_file():
             options += [f"--{option}", str(path)]
     return options
+
+
+def _write_ones(model: Path, target: Path) -> None:
+    """A table of thresholds that are all 1.
+
+    F8E5M2 has no scales, but TPU-MLIR lowers to it only what has a threshold, whatever it is.
+    """
+    names = [value.name for value in load_mlir(model).values()]
+    table = CalibrationTable(dict.fromkeys(names, Range(1.0, -1.0, 1.0)), "none", model.name)
+    target.write_text(table_text.to_text(table), encoding="utf-8")
 
 
 def _compare(

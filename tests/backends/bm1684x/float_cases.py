@@ -177,6 +177,8 @@ SUMS: dict[str, _Make] = {
     "smaller": lambda t: _interp(t, "linear", "pytorch_half_pixel", (70, 30, 21, 12)),
     "conv in tiles": lambda t: _conv(t, (1, 4, 300, 300), 4, (3, 3), pads=(1, 1, 1, 1)),
     "depthwise": lambda t: _conv(t, (1, 70, 9, 9), 70, (3, 3), group=70, pads=(1, 1, 1, 1)),
+    "depthwise of one tap": lambda t: _conv(t, (1, 130, 5, 5), 130, (1, 1), group=130),
+    "conv 1x1 of one channel": lambda t: _conv(t, (1, 1, 5, 5), 130, (1, 1)),
     "depthwise in tiles": lambda t: _conv(
         t, (1, 130, 120, 120), 130, (3, 3), group=130, pads=(1, 1, 1, 1), strides=(2, 2)
     ),
