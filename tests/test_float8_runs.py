@@ -53,6 +53,22 @@ def test_a_table_from_a_file(home):
     assert bmodels[0].read_bytes() == bmodels[1].read_bytes()
 
 
+def test_a_search_among_8_bit_floats(home):
+    """The build is F8E4M3; the ops that lose most become float."""
+    done = tpuc("recipe=digits", "processor=bm1690", "calibration=max", "search=qtable",
+                "search.mix_mode=wf8af8_fp", "search.quantize_methods=[MAX]",
+                "search.expected_cos=0.999", "hydra.run.dir=search", cwd=home)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads((home / "search" / "report.json").read_text())
+    losses = [op["loss"] for op in found["search"]["ops"]]
+    assert losses == sorted(losses, reverse=True) and losses[-1] > 0
+    chosen = set(found["search"]["chosen"])
+    types = {row["name"]: row["dtype"] for row in found["layers"]}
+    assert chosen and {types[name] for name in chosen} == {"f16"}
+    assert "f8e4m3" in types.values()
+    assert found["search"]["after"] > 0.999 > found["search"]["before"]
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -66,7 +82,12 @@ def test_a_table_from_a_file(home):
             ["processor=bm1690", "quantize=f8e5m2", "correction=bias_correction"],
             "quantize.mode=F8E5M2; expected INT8",
         ),
-        (["processor=bm1690", "quantize=f8e5m2", "search=qtable"], "mixes float ops into integers"),
+        (["processor=bm1690", "quantize=f8e5m2", "search=qtable"], "builds INT8; quantize.mode is"),
+        (
+            ["processor=bm1690", "search=pareto", "search.mix_mode=wf8af8_fp"],
+            "no meaning with search=pareto; expected search=qtable",
+        ),
+        (["search=qtable", "search.mix_mode=wf8af8_fp"], "needs F8E4M3, which bm1684x does not"),
         (["processor=bm1690", "quantize=f16", "quantize.table=q"], "F8E4M3 in a build of F16"),
     ],
 )

@@ -12,7 +12,7 @@ from tpuc.config.commands import FILES
 from tpuc.config.correction_checks import check_correction
 from tpuc.config.evaluation_checks import check_evaluation
 from tpuc.config.schema import Job, Mode
-from tpuc.config.search_checks import FOUR_BIT_METHODS, check_search, is_four_bit_search
+from tpuc.config.search_checks import FOUR_BIT_METHODS, check_search, low_type_of_search
 from tpuc.errors import ConfigError
 from tpuc.processors import Processor, load_processor
 
@@ -38,9 +38,10 @@ def nearest(word: str, choices: Sequence[str]) -> str:
 
 
 def with_mode(job: Job) -> Job:
-    """A search that mixes 4 and 8 bits builds INT4: its table names the ops of 8 bits."""
-    if is_four_bit_search(job) and job.quantize.mode == Mode.INT8:
-        return replace(job, quantize=replace(job.quantize, mode=Mode.INT4))
+    """A search that mixes other types than INT8 and floats builds the lower of them."""
+    low = low_type_of_search(job)
+    if low is not None and job.quantize.mode == Mode.INT8:
+        return replace(job, quantize=replace(job.quantize, mode=Mode[low]))
     return job
 
 

@@ -8,7 +8,8 @@ from tpuc.config.schema import Job, SearchConfig
 from tpuc.errors import ConfigError
 from tpuc.processors import Processor
 
-__all__ = ["FOUR_BIT_METHODS", "MIX_MODES", "check_search", "float_mode", "is_four_bit_search"]
+__all__ = ["FOUR_BIT_METHODS", "MIX_MODES", "check_search", "float_mode", "is_four_bit_search",
+           "low_type_of_search"]  # fmt: skip
 
 METHODS = ("kl", "mse", "max", "percentile9999", "aciq_gauss", "aciq_laplace")
 FOUR_BIT_METHODS = ("kl", "mse", "max", "percentile9999")
@@ -28,7 +29,8 @@ MIX_MODES = {
 """Names of `search.mix_mode` (the manual's, and those of TPU-MLIR 1.30): the lower type. Written
 without quotes, 4_8 is a number to Hydra: 48."""
 
-_MIXED = ("qtable", "pareto")
+_METHODS_OF = {"INT4": ("qtable", "pareto"), "F8E4M3": ("qtable",)}
+"""Searches that start from a lower type than INT8."""
 _TABLE_SEARCHES = {"threshold", "qtable", "sensitive_layer", "pareto"}
 
 
@@ -38,11 +40,17 @@ def float_mode(job: Job, processor: Processor) -> str:
     return processor.float_type if chosen == "auto" else chosen
 
 
+def low_type_of_search(job: Job) -> str | None:
+    """Type other than INT8 that a search starts from, if the processor has it; else None."""
+    low = MIX_MODES.get(job.search.mix_mode, "")
+    if job.search.method.name not in _METHODS_OF.get(low, ()):
+        return None
+    return low if low in job.processor.get("modes", ()) else None
+
+
 def is_four_bit_search(job: Job) -> bool:
     """Whether the search mixes 4 and 8 bits, and the processor has them."""
-    if "INT4" not in job.processor.get("modes", ()):
-        return False
-    return job.search.method.name in _MIXED and MIX_MODES.get(job.search.mix_mode) == "INT4"
+    return low_type_of_search(job) == "INT4"
 
 
 def check_search(job: Job, processor: Processor) -> None:
@@ -72,14 +80,7 @@ def check_search(job: Job, processor: Processor) -> None:
         return
     if method == "pareto":
         processor.require_peaks("search.method: pareto", ("INT8", mode))
-    expected = "INT4" if is_four_bit_search(job) else "INT8"
-    if job.quantize.mode.name != expected:
-        four = job.quantize.mode.name == "INT4" and method in _MIXED
-        hint = "search.mix_mode=4_8" if four else "quantize=int8, or search=none"
-        raise ConfigError(
-            f"search.method: {method} mixes float ops into integers; quantize.mode is "
-            f"{job.quantize.mode.name}. Hint: {hint}"
-        )
+    _check_low_type(job)
     if method in _TABLE_SEARCHES and job.dataset.path is None and job.dataset.list is None:
         raise ConfigError(
             f"dataset.path: not set; search.method={method} needs samples. "
@@ -91,6 +92,21 @@ def check_search(job: Job, processor: Processor) -> None:
             "from_file. Hint: calibration=kl"
         )
     _check_fp_forward(search)
+
+
+def _check_low_type(job: Job) -> None:
+    """The build is of the lower of the two types."""
+    wanted, mode = MIX_MODES[job.search.mix_mode], job.quantize.mode.name
+    if mode == wanted:
+        return
+    method = job.search.method.name
+    fitting = [name for name in ("4_8", "wf8af8_fp") if MIX_MODES[name] == mode]
+    possible = fitting and method in _METHODS_OF[mode]
+    hint = f"search.mix_mode={fitting[0]}" if possible else f"quantize={wanted.lower()}"
+    raise ConfigError(
+        f"search.method: {method} with search.mix_mode={job.search.mix_mode} builds {wanted}; "
+        f"quantize.mode is {mode}. Hint: {hint}, or search=none"
+    )
 
 
 def _check_parts(job: Job) -> None:
@@ -118,25 +134,28 @@ def _check_mix_mode(job: Job, processor: Processor) -> None:
         hint = f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(MIX_MODES)}"
         raise ConfigError(f"search.mix_mode: no mode '{search.mix_mode}'; {hint}")
     low = MIX_MODES[search.mix_mode]
+    shown = {"48": "4_8", "816": "8_16"}.get(search.mix_mode, search.mix_mode)
     if low not in processor.modes:
         raise ConfigError(
-            f"search.mix_mode: {search.mix_mode} needs {low}, which {processor.name} does not "
+            f"search.mix_mode: {shown} needs {low}, which {processor.name} does not "
             f"have; it has {', '.join(processor.modes)}. Hint: search.mix_mode=8_16"
         )
-    if low not in ("INT8", "INT4"):
+    if low not in ("INT8", *_METHODS_OF):
         raise ConfigError(
-            f"search.mix_mode: {search.mix_mode} ({low}) is not available yet; expected 8_16 or 4_8"
+            f"search.mix_mode: {shown} ({low}) is not available yet; "
+            "expected 8_16, 4_8 or wf8af8_fp"
         )
-    if low == "INT4" and search.method.name not in _MIXED:
+    methods = _METHODS_OF.get(low)
+    if methods is not None and search.method.name not in methods:
         raise ConfigError(
-            f"search.mix_mode: {search.mix_mode} has no meaning with search={search.method.name}; "
-            f"expected search=qtable or search=pareto. Hint: search.mix_mode=8_16"
+            f"search.mix_mode: {shown} has no meaning with search={search.method.name}; "
+            f"expected search={' or search='.join(methods)}. Hint: search.mix_mode=8_16"
         )
     for name in search.quantize_methods if low == "INT4" else ():
         if name.lower() in METHODS and name.lower() not in FOUR_BIT_METHODS:
             raise ConfigError(
                 f"search.quantize_methods: {name} has no 4-bit thresholds; "
-                f"search.mix_mode={search.mix_mode} takes {', '.join(FOUR_BIT_METHODS)}"
+                f"search.mix_mode={shown} takes {', '.join(FOUR_BIT_METHODS)}"
             )
 
 

@@ -62,7 +62,7 @@ def decide(job: Job, graph: Graph, processor: Processor) -> Decided:
     samples = job.calibration.input_num
     header = qtable_text.Header(samples, processor.name, part.header if part else "None")
     user = _read(job.quantize.table, graph)
-    if job.quantize.mode.name not in ("INT8", "INT4"):
+    if job.quantize.mode.name not in ("INT8", "INT4") and job.search.method.name == "none":
         return Decided(user or QuantizeTable(), header)
     if job.search.pre_qtable is not None:
         return Decided(_read(job.search.pre_qtable, graph) or QuantizeTable(), header)

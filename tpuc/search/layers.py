@@ -1,6 +1,6 @@
 """Which ops a search looks at.
 
-    candidates = ops whose tensor is an integer in the lowered network
+    candidates = ops whose tensor is an integer, or an 8-bit float, in the lowered network
     screening  = keep an op type only if the network with just that type quantized is visibly worse
                  than float on one sample: score < max(0.999, expected_cos). If none is, the worst.
 
@@ -26,8 +26,8 @@ def op_types(graph: Graph) -> dict[str, str]:
 
 
 def quantized_layers(graph: Graph, lowered: Graph) -> list[str]:
-    """Tensors of Graph[top] that are integers in the lowered network, in program order."""
-    floats = {v.name for v in lowered.values() if v.dtype.is_float}
+    """Tensors of Graph[top] that have at most 8 bits when lowered, in program order."""
+    floats = {v.name for v in lowered.values() if v.dtype.is_float and not v.dtype.is_float8}
     return [name for name in op_types(graph) if name not in floats]
 
 
