@@ -18,8 +18,8 @@ import yaml
 
 from scripts.dataflow import dataflow_svg
 from scripts.ops_page import ops_page
+from tpuc.config.keys import key_type
 from tpuc.config.schema import Job
-from tpuc.tools.vendor_commands import is_key
 from tpuc.tools.vendor_commands.options import PROGRAMS, Option
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -191,7 +191,11 @@ def _becomes(option: Option) -> str:
     if option.key.startswith("@"):
         return _SPECIAL[option.key]
     if option.key:
-        return f"`{option.key}`" if is_key(option.key) else "**not available** in this version"
+        return (
+            f"`{option.key}`"
+            if key_type(option.key) is not None
+            else "**not available** in this version"
+        )
     return f"**not available**: {option.why}" if option.changes else f"nothing: {option.why}"
 
 

@@ -86,6 +86,7 @@ def test_what_is_written_lowers_to_what_was_learned(home, bm1684x):
         (["correction.adaround_num=0"], "at least 1"),
         (["correction=auto", "correction.adaround_num=5000"], "correction.adaround_num="),
         (["correction=adaroun"], "adaround"),
+        (["correction.weight_equalization=2"], "2 is neither true nor false"),
     ],
 )
 def test_what_can_not_be_corrected_is_refused_before_any_work(home, keys, said):
@@ -103,6 +104,24 @@ def test_biases_of_4_bit_layers_are_corrected(home):
     (step,) = report_of(home / "four_bits")["correction"]["steps"]
     assert step["after"] - step["before"] > 0.01
     assert all(0 < row["before"] <= row["after"] for row in step["layers"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            ["correction=bias_correction", "correction.bc_inference_num=9999"],
+            "bc_inference_num: 9999 samples asked, 100 there; all of them are used",
+        ),
+        (
+            ["correction=adaround", "correction.min_layer_cos=0.9"],
+            "min_layer_cos: has no effect without correction.bias_correction",
+        ),
+    ],
+)
+def test_what_is_asked_for_in_vain_is_told(home, keys, said):
+    done = tpuc("recipe=digits", *keys, "stop_after=check", "hydra.run.dir=vain", cwd=home)
+    assert done.returncode == 0 and said in done.stderr
 
 
 def test_weight_equalization_is_told_layer_by_layer(home):

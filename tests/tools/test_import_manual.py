@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from tests.test_cli import tpuc
+from tpuc.config.keys import key_type
 from tpuc.config.schema import Job
 from tpuc.tool import main
-from tpuc.tools.vendor_commands import is_key, stand_in
+from tpuc.tools.vendor_commands import stand_in
 from tpuc.tools.vendor_commands.options import PROGRAMS
 
 TEXT = (Path(__file__).parents[1] / "golden/tools/manual_commands.txt").read_text()
@@ -36,7 +37,7 @@ def _builds(block: str) -> bool:
 def keys_of(recipe: dict, prefix: str = "") -> list[str]:
     found = []
     for key, value in recipe.items():
-        inside = isinstance(value, dict) and not is_key(prefix + key)
+        inside = isinstance(value, dict) and key_type(prefix + key) is None
         found += keys_of(value, f"{prefix}{key}.") if inside else [prefix + key]
     return found
 
@@ -53,7 +54,7 @@ def test_a_block_becomes_a_recipe_of_keys_that_there_are(block, capsys):
     for choice in recipe.pop("defaults"):
         ((group, _),) = choice.items()
         assert group.removeprefix("override /") in Job.__dataclass_fields__
-    assert all(is_key(key) for key in keys_of(recipe))
+    assert all(key_type(key) is not None for key in keys_of(recipe))
     options = re.findall(r"\s--?([a-z]\w+)", block)
     assert options and all(f"-{option}" in text for option in options)
 

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tpuc.config.folders import config_folder, recipes_parent
+from tpuc.config.keys import key_type
 from tpuc.config.schema import Job
 from tpuc.config.sweeping import samples_of_sweep, swept_methods
 from tpuc.errors import ConfigError
@@ -126,6 +127,8 @@ def check_form(overrides: list[str]) -> None:
         if group in (*_GROUPS, "recipe") and re.match(r"[\d{\[]|(null|true|false)$", option, re.I):
             choices = _options(as_group(f"{group}=")[:-1], search_paths(None))
             raise ConfigError(f"{group}={option}: no such option{_near(option, choices)}")
+        if key_type(group) is bool and re.fullmatch(r"[\d.]+", option) and option not in ("0", "1"):
+            raise ConfigError(f"{group}: {option} is neither true nor false")
     if "hydra/launcher=submitit_slurm" in overrides and shutil.which("srun") is None:
         raise ConfigError(
             "hydra/launcher=submitit_slurm: no srun on PATH; expected a machine of a Slurm "

@@ -11,6 +11,7 @@ from tpuc.dataset import Samples
 from tpuc.errors import ConfigError, TableError
 from tpuc.ir import Graph
 from tpuc.lowering import check_float8
+from tpuc.pipeline.correcting import correction_remarks
 from tpuc.processors import Processor
 from tpuc.search import qtable as qtable_text
 
@@ -46,6 +47,8 @@ def check_graph(job: Job, graph: Graph, processor: Processor, dataset: Samples |
             check_float8([job.quantize.mode.name, choice.mode])
             if name not in ops:
                 raise TableError(f"{job.quantize.table}: the model has no op '{name}'")
+    for remark in correction_remarks(job, dataset) if dataset is not None else ():
+        log.warning("%s", remark)
     if job.stop_after == "check" and dataset is not None:
         for name, array in next(dataset[:1].batches(1)).items():
             low, high = float(array.min()), float(array.max())

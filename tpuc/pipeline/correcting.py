@@ -26,6 +26,7 @@ __all__ = [
     "CorrectedBuild",
     "CorrectionInputs",
     "correct_job",
+    "correction_remarks",
     "correction_samples",
     "correction_view",
     "is_correcting",
@@ -39,6 +40,29 @@ def is_correcting(job: Job) -> bool:
     return correction.auto or correction.bias_correction or correction.adaround
 
 
+def _asked(job: Job) -> dict[str, int]:
+    """Samples to learn from, by the key that asks for them."""
+    c = job.correction
+    wanted = {
+        "bc_inference_num": c.bias_correction or c.auto,
+        "adaround_num": c.adaround or c.auto,
+    }
+    return {key: getattr(c, key) for key, is_wanted in wanted.items() if is_wanted}
+
+
+def correction_remarks(job: Job, dataset: Samples) -> list[str]:
+    """What keys of the group ask for and do not get, a line each."""
+    remarks = [
+        f"correction.{key}: {count} samples asked, {len(dataset)} there; all of them are used"
+        for key, count in _asked(job).items()
+        if count > len(dataset)
+    ]
+    c, default = job.correction, type(job.correction)()
+    if c.min_layer_cos != default.min_layer_cos and not (c.bias_correction or c.auto):
+        remarks.append("correction.min_layer_cos: has no effect without correction.bias_correction")
+    return remarks
+
+
 def correction_samples(job: Job, dataset: Samples) -> tuple[Samples, Samples | None]:
     """Samples to learn from, and for `auto` the ones to choose by: others.
 
@@ -47,10 +71,7 @@ def correction_samples(job: Job, dataset: Samples) -> tuple[Samples, Samples | N
     ConfigError : none are left to choose by
     """
     c = job.correction
-    count = max(
-        c.bc_inference_num if c.bias_correction or c.auto else 1,
-        c.adaround_num if c.adaround or c.auto else 1,
-    )
+    count = max([1, *_asked(job).values()])
     learn = dataset[:count]
     if not c.auto:
         return learn, None

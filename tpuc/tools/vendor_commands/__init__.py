@@ -7,9 +7,9 @@ recipe_text   recipe.py     the YAML file
 stand_in      companions.py what does the work of lines that build nothing
 """
 
-from tpuc.tools.vendor_commands.assemble import Draft, assemble, is_key
+from tpuc.tools.vendor_commands.assemble import Draft, assemble
 from tpuc.tools.vendor_commands.companions import stand_in
 from tpuc.tools.vendor_commands.recipe import recipe_text
 from tpuc.tools.vendor_commands.shell import Command, read_script
 
-__all__ = ["Command", "Draft", "assemble", "is_key", "read_script", "recipe_text", "stand_in"]
+__all__ = ["Command", "Draft", "assemble", "read_script", "recipe_text", "stand_in"]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from tpuc.config.folders import config_folder
-from tpuc.config.schema import Job, Mode
+from tpuc.config.keys import key_type
+from tpuc.config.schema import Mode
 from tpuc.errors import ConfigError
 from tpuc.tools.vendor_commands.options import PROGRAMS, Option
 from tpuc.tools.vendor_commands.shell import Command
 
-__all__ = ["Draft", "assemble", "is_key"]
+__all__ = ["Draft", "assemble"]
 
 _ALL = 1_000_000
 """Samples, where TPU-MLIR takes all that there are."""
@@ -139,23 +138,13 @@ def _apply(option: Option, name: str, text: str, command: Command, draft: Draft)
         kind = "is not available" if option.changes else "has no meaning here"
         draft.remark(f"{where} {kind}: {option.why}", option.changes)
         return
-    if not is_key(option.key):
+    if key_type(option.key) is None:
         draft.remark(f"{where} is not available: there is no key {option.key}", True)
         return
     try:
         draft.keys[option.key] = True if option.takes == 0 else option.read(text)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{where}: {error}") from error
-
-
-def is_key(key: str) -> bool:
-    """Whether there is such a key."""
-    kind: Any = Job
-    for part in key.split("."):
-        if not dataclasses.is_dataclass(kind) or part not in kind.__dataclass_fields__:
-            return False
-        kind = typing.get_type_hints(kind)[part]
-    return True
 
 
 def _set_search(name: str, command: Command, draft: Draft) -> None:
